@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import autoload from '@fastify/autoload'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Config } from './config.ts'
+import type { Clock } from './domain/clock.ts'
+import { serverOptions } from './server-options.ts'
+
+export interface AppOptions {
+  readonly config: Config
+  readonly clock: Clock
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    config: Config
+    clock: Clock
+  }
+}
+
+/** The service, not listening yet. Two of them can live in one process. */
+export async function buildApp({ config, clock = Date.now }: { config: Config; clock?: Clock }): Promise<FastifyInstance> {
+  const app = Fastify(serverOptions(config))
+  app.decorate('config', config)
+  app.decorate('clock', clock)
+  const options: AppOptions = { config, clock }
+  await app.register(autoload, { dir: join(import.meta.dirname, 'plugins'), options })
+  await app.register(autoload, { dir: join(import.meta.dirname, 'routes'), options })
+  return app
+}

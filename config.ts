@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { FormatRegistry, type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox'
+import { Check } from '@sinclair/typebox/value'
+
+/** A setting that is missing or wrong: one line that names it, says what it got and what it wants. */
+export class ConfigError extends Error {}
+
+FormatRegistry.Set('http-origin', isHttpOrigin)
+FormatRegistry.Set('http-url', isHttpUrl)
+FormatRegistry.Set('cidr', isCidr)
+FormatRegistry.Set('database-url', (value) => databaseFile(value) !== undefined)
+
+const text = (wants: string, options: object = {}) => Type.String({ minLength: 1, wants, ...options })
+const secret = (wants: string, options: object = {}) => text(wants, { secret: true, ...options })
+const seconds = (options: { default: number; minimum: number; maximum?: number; description: string }) =>
+  Type.Integer({ maximum: 315_360_000, unit: 's', ...options })
+const listOf = (item: TSchema, wants: string, options: object) => Type.Array(item, { default: [], wants, ...options })
+const oneOf = <const T extends string[]>(values: T, options: object) =>
+  Type.Unsafe<T[number]>(
+    Type.Union(
+      values.map((value) => Type.Literal(value)),
+      { wants: `one of ${values.join(', ')}`, ...options },
+    ),
+  )
+
+/**
+ * Every setting: its environment variable, its default, its unit and what it is for. Durations are in seconds.
+ * The README's table of settings is a copy of this, and a test holds the two together.
+ */
+export const settings = {
+  HOST: text('an address to listen on', { default: '127.0.0.1', description: 'Address to listen on; the image sets `0.0.0.0`.' }),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 3000, description: 'Port to listen on; 0 takes any free one.' }),
+  DATABASE_URL: secret('file:PATH or :memory:', {
+    format: 'database-url',
+    default: 'file:./data/latchkey.db',
+    description: 'SQLite file (`file:PATH`), or `:memory:`; the image sets `file:/data/latchkey.db`.',
+  }),
+  PUBLIC_URL: text('an http or https URL without a slash at its end', {
+    format: 'http-url',
+    default: 'http://localhost:3000',
+    description: 'Address under which clients reach the service; instances on one database must agree.',
+  }),
+  JWT_ISSUER: Type.Optional(text('a text', { description: '`iss` of the tokens; `PUBLIC_URL` when unset.' })),
+  JWT_PREVIOUS_ISSUERS: listOf(Type.String({ minLength: 1 }), 'issuers, separated by commas', {
+    description: 'Issuers still accepted after a move of the service.',
+  }),
+  JWT_AUDIENCE: Type.Optional(text('a text', { description: '`aud` of the tokens; none when unset.' })),
+  JWT_ALGORITHM: oneOf(['ES256', 'EdDSA', 'RS256', 'HS256'], { default: 'ES256', description: 'Algorithm that signs new tokens.' }),
+  JWT_SECRET: Type.Optional(
+    secret('at least 32 bytes', {
+      bytes: 32,
+      description: 'Key of `HS256`, at least 32 bytes; verifies only while another algorithm is set.',
+    }),
+  ),
+  JWKS_MAX_AGE: seconds({ minimum: 0, default: 300, description: 'How long verifiers may cache the published keys.' }),
+  ACCESS_TOKEN_TTL: seconds({ minimum: 1, default: 300, description: 'Life of an access token.' }),
+  REFRESH_TOKEN_TTL: seconds({ minimum: 1, default: 86_400, description: 'Life of a refresh token: how long a session may be idle.' }),
+  SESSION_MAX_AGE: seconds({ minimum: 1, default: 2_592_000, description: 'Life of a session, however much it is used.' }),
+  REFRESH_ROTATION: oneOf(['on', 'off'], {
+    default: 'on',
+    description: '`on`: each refresh answers a new refresh token; `off`: the same one goes on working.',
+  }),
+  REFRESH_REUSE_GRACE: seconds({
+    minimum: 0,
+    default: 30,
+    description: 'How long a replaced refresh token still answers with its successor; 0 turns it off.',
+  }),
+  REGISTRATION: oneOf(['open', 'closed'], { default: 'open', description: '`closed` refuses `POST /api/users/`.' }),
+  TRUST_PROXY: listOf(Type.String({ format: 'cidr' }), 'addresses or CIDRs, separated by commas', {
+    description: 'Proxies whose `X-Forwarded-For` is believed.',
+  }),
+  CORS_ORIGINS: listOf(Type.String({ format: 'http-origin' }), 'origins like https://app.example.com, separated by commas', {
+    description: 'Origins whose pages may call the API; none when unset.',
+  }),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+    description: 'Least level that is logged; requests are logged at `info`.',
+  }),
+  ARGON2_MEMORY_KIB: Type.Integer({
+    minimum: 1024,
+    maximum: 4_194_304,
+    default: 19_456,
+    unit: 'KiB',
+    description: 'Memory of one password hash.',
+  }),
+  ARGON2_ITERATIONS: Type.Integer({ minimum: 1, maximum: 1000, default: 2, description: 'Passes of one password hash.' }),
+  ARGON2_PARALLELISM: Type.Integer({ minimum: 1, maximum: 64, default: 1, description: 'Lanes of one password hash.' }),
+  HASHING_CONCURRENCY: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 256, description: 'Password hashes computed at once; the number of cores when unset.' }),
+  ),
+} satisfies TProperties
+
+const Settings = Type.Object(settings)
+type Settings = Static<typeof Settings>
+type Environment = Readonly<Record<string, string | undefined>>
+
+export type Config = ReturnType<typeof loadConfig>
+
+/**
+ * The settings of an environment, checked and under the names the code uses.
+ *
+ * @param env usually `process.env`; a secret may also come from the file that `NAME_FILE` names
+ * @throws {ConfigError} for the first setting that is missing or wrong
+ */
+export function loadConfig(env: Environment) {
+  const value = readSettings(env)
+  if (value.JWT_ALGORITHM === 'HS256' && value.JWT_SECRET === undefined) {
+    throw new ConfigError('JWT_SECRET is not set, and JWT_ALGORITHM=HS256 wants at least 32 bytes there')
+  }
+  return {
+    host: value.HOST,
+    port: value.PORT,
+    databaseFile: databaseFile(value.DATABASE_URL) as string,
+    publicUrl: value.PUBLIC_URL,
+    jwtIssuer: value.JWT_ISSUER ?? value.PUBLIC_URL,
+    jwtPreviousIssuers: value.JWT_PREVIOUS_ISSUERS as string[],
+    jwtAudience: value.JWT_AUDIENCE,
+    jwtAlgorithm: value.JWT_ALGORITHM,
+    jwtSecret: value.JWT_SECRET,
+    jwksMaxAgeSeconds: value.JWKS_MAX_AGE,
+    accessTokenTtlSeconds: value.ACCESS_TOKEN_TTL,
+    refreshTokenTtlSeconds: value.REFRESH_TOKEN_TTL,
+    sessionMaxAgeSeconds: value.SESSION_MAX_AGE,
+    refreshRotation: value.REFRESH_ROTATION,
+    refreshReuseGraceSeconds: value.REFRESH_REUSE_GRACE,
+    registration: value.REGISTRATION,
+    trustProxy: value.TRUST_PROXY as string[],
+    corsOrigins: value.CORS_ORIGINS as string[],
+    logLevel: value.LOG_LEVEL,
+    argon2: {
+      memoryKib: value.ARGON2_MEMORY_KIB,
+      iterations: value.ARGON2_ITERATIONS,
+      parallelism: value.ARGON2_PARALLELISM,
+    },
+    hashingConcurrency: value.HASHING_CONCURRENCY ?? availableParallelism(),
+  }
+}
+
+function readSettings(env: Environment): Settings {
+  const entries = Object.entries(settings).map(([name, schema]) => [name, readSetting(name, schema, env)] as const)
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Settings
+}
+
+function readSetting(name: string, schema: TSchema, env: Environment): unknown {
+  const raw = rawValue(name, schema, env)
+  if (raw === undefined) return schema.default
+  const value = convert(raw, schema)
+  if (Check(schema, value) && Buffer.byteLength(raw) >= (schema.bytes ?? 0)) return value
+  const got = schema.secret ? `a value of ${Buffer.byteLength(raw)} bytes` : JSON.stringify(raw)
+  throw new ConfigError(`${name} is ${got}, and it wants ${wants(schema)}`)
+}
+
+/** The variable's text, or for a secret the content of the file that NAME_FILE names, less its last line break. */
+function rawValue(name: string, schema: TSchema, env: Environment): string | undefined {
+  const file = schema.secret ? env[`${name}_FILE`] : undefined
+  if (file === undefined || file === '') return env[name] === '' ? undefined : env[name]
+  if (env[name]) throw new ConfigError(`${name} and ${name}_FILE are both set, and only one of them can be`)
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new ConfigError(`${name}_FILE is ${JSON.stringify(file)}, which cannot be read: ${(error as Error).message}`)
+  }
+}
+
+function convert(raw: string, schema: TSchema): unknown {
+  if (schema.type === 'integer') return /^-?\d+$/.test(raw) ? Number(raw) : raw
+  if (schema.type === 'array') return raw.split(',').map((item) => item.trim())
+  return raw
+}
+
+function wants(schema: TSchema): string {
+  return schema.wants ?? `a whole number from ${schema.minimum} to ${schema.maximum}`
+}
+
+/** The path of a SQLite database, or `:memory:`; undefined for anything else. */
+function databaseFile(url: string): string | undefined {
+  if (url === ':memory:') return url
+  return /^file:./.test(url) ? url.slice('file:'.length).replace(/^\/\/(?=\/)/, '') : undefined
+}
+
+function isHttpUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !value.endsWith('/')
+}
+
+function isHttpOrigin(value: string): boolean {
+  return isHttpUrl(value) && new URL(value).origin === value
+}
+
+function isCidr(value: string): boolean {
+  const [address = '', bits, ...rest] = value.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}

@@ -1,0 +1,23 @@
+import type { Kysely } from 'kysely'
+import type { Tables } from './schema.ts'
+
+/** What a query function runs on: the database, or the transaction that a write job was given. */
+export type Handle = Kysely<Tables>
+
+/** A write job. It awaits nothing but the handle it is given: it may share its transaction with others. */
+export type WriteJob<T> = (handle: Handle) => Promise<T>
+
+export interface Database {
+  /** Committed state. Nothing is written through it. */
+  readonly read: Handle
+  /**
+   * Runs a job in a transaction, and resolves to what it returned after the commit is durable. A job that throws
+   * leaves nothing behind; it may run more than once, so it changes nothing but the database.
+   *
+   * @throws {DatabaseOverloaded} when too many jobs wait
+   * @throws {DatabaseUnavailable} when the database cannot do its work
+   * @throws what the job throws
+   */
+  write<T>(job: WriteJob<T>): Promise<T>
+  close(): Promise<void>
+}

@@ -1,0 +1,38 @@
+import type { Kysely } from 'kysely'
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('users')
+    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('username', 'text', (column) => column.notNull().unique())
+    .addColumn('username_key', 'text', (column) => column.notNull())
+    .addColumn('password', 'text', (column) => column.notNull())
+    .addColumn('is_active', 'integer', (column) => column.notNull().defaultTo(1))
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.schema.createIndex('users_username_key').on('users').column('username_key').execute()
+
+  await db.schema
+    .createTable('sessions')
+    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('refreshed_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('refresh_jti', 'text', (column) => column.notNull())
+    .addColumn('refresh_iat', 'bigint', (column) => column.notNull())
+    .addColumn('refresh_exp', 'bigint', (column) => column.notNull())
+    .addColumn('replaced', 'text', (column) => column.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('end_reason', 'text')
+    .execute()
+  await db.schema.createIndex('sessions_user_id').on('sessions').column('user_id').execute()
+
+  await db.schema
+    .createTable('signing_keys')
+    .addColumn('kid', 'text', (column) => column.primaryKey())
+    .addColumn('algorithm', 'text', (column) => column.notNull())
+    .addColumn('private_key', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute()
+}

@@ -1,0 +1,83 @@
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { EndReason, NewSession, Session, User } from './schema.ts'
+
+/** The user of a token and its session; no session when the row is gone or another user's. */
+export interface UserAndSession {
+  readonly user: Pick<User, 'id' | 'username' | 'is_active'>
+  readonly session: Session | undefined
+}
+
+// The casts tell SQLite the type of the parameters: without them it prepares a join anew at every run.
+const userAndSession = hot((db, value) =>
+  db
+    .selectFrom('users')
+    .leftJoin('sessions', (join) =>
+      join
+        .onRef('sessions.user_id', '=', 'users.id')
+        .on((on) => on('sessions.id', '=', on.cast<number>(on.val(value<number>('sessionId')), 'bigint'))),
+    )
+    .selectAll('sessions')
+    .select(['users.id as owner_id', 'users.username', 'users.is_active'])
+    .where((where) => where('users.id', '=', where.cast<number>(where.val(value<number>('userId')), 'bigint'))),
+)
+
+/** The user of a token and its session, or undefined when there is no such user. */
+export async function findUserAndSession(db: Handle, userId: number, sessionId: number): Promise<UserAndSession | undefined> {
+  const row = (await userAndSession(db, { userId, sessionId })).rows[0]
+  if (row === undefined) return undefined
+  const { owner_id: id, username, is_active, ...session } = row
+  return { user: { id, username, is_active }, session: session.id === null ? undefined : (session as Session) }
+}
+
+const insert = hot((db, value) =>
+  db
+    .insertInto('sessions')
+    .values({
+      user_id: value('user_id'),
+      created_at: value('created_at'),
+      refreshed_at: value('refreshed_at'),
+      expires_at: value('expires_at'),
+      refresh_jti: value('refresh_jti'),
+      refresh_iat: value('refresh_iat'),
+      refresh_exp: value('refresh_exp'),
+      replaced: value('replaced'),
+    })
+    .returning('id'),
+)
+
+/** A new session; resolves to its id. */
+export async function insertSession(db: Handle, session: Omit<NewSession, 'id' | 'ended_at' | 'end_reason'>): Promise<number> {
+  const { rows } = await insert(db, session)
+  return (rows[0] as { id: number }).id
+}
+
+const rotate = hot((db, value) =>
+  db
+    .updateTable('sessions')
+    .set({
+      refreshed_at: value('refreshed_at'),
+      refresh_jti: value('refresh_jti'),
+      refresh_iat: value('refresh_iat'),
+      refresh_exp: value('refresh_exp'),
+      replaced: value('replaced'),
+    })
+    .where('id', '=', value<number>('id')),
+)
+
+export type Rotation = Pick<Session, 'id' | 'refreshed_at' | 'refresh_jti' | 'refresh_iat' | 'refresh_exp' | 'replaced'>
+
+/** Makes another refresh token the session's current one. */
+export async function rotateSession(db: Handle, rotation: Rotation): Promise<void> {
+  await rotate(db, rotation)
+}
+
+/** Ends a session, unless it has ended before. */
+export async function endSession(db: Handle, id: number, endedAt: number, reason: EndReason): Promise<void> {
+  await db
+    .updateTable('sessions')
+    .set({ ended_at: endedAt, end_reason: reason })
+    .where('id', '=', id)
+    .where('ended_at', 'is', null)
+    .execute()
+}

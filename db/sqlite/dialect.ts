@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
+import { CompiledQuery, type DatabaseConnection, type Driver, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely'
+import { isBusy, translate } from './errors.ts'
+
+/** How long SQLite itself may wait for a lock, on the event loop. */
+const BUSY_TIMEOUT_MS = 5
+/** How long a statement is tried again, without holding the event loop. */
+const BUSY_DEADLINE_MS = 5000
+const BUSY_RETRY_MS = 10
+
+/** Kysely's SQLite dialect, with write transactions that lock at once, prepared statements that are kept, and patience. */
+export class PatientSqliteDialect extends SqliteDialect {
+  readonly #database: SQLite.Database
+
+  constructor(database: SQLite.Database) {
+    super({ database })
+    this.#database = database
+  }
+
+  override createDriver(): Driver {
+    return new PatientSqliteDriver(this.#database)
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter()
+  }
+}
+
+/** SQLite's transactions cover changes of the schema; Kysely does not rely on it unless told. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
+
+/**
+ * Opens a SQLite file so that an answered write survives a power cut.
+ *
+ * @throws when the file cannot be opened or is not a database
+ */
+export function openSqlite(file: string, options: { readonly readonly?: boolean } = {}): SQLite.Database {
+  const database = new SQLite(file, { timeout: BUSY_TIMEOUT_MS, ...options })
+  database.pragma('foreign_keys = ON')
+  database.pragma('synchronous = FULL')
+  return database
+}
+
+class PatientSqliteDriver extends SqliteDriver {
+  readonly #database: SQLite.Database
+  #connection: DatabaseConnection | undefined
+
+  constructor(database: SQLite.Database) {
+    super({ database: keepStatements(database) })
+    this.#database = database
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    this.#connection ??= patient(await super.acquireConnection())
+    return this.#connection
+  }
+
+  /** Plain `begin` takes the lock at the first write, and fails at once when another process wrote since the first read. */
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+
+  /** A full disk has already rolled back by itself. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection)
+  }
+}
+
+/** The connection, trying again while another process holds the lock, and speaking of failures as every dialect does. */
+function patient(connection: DatabaseConnection): DatabaseConnection {
+  return {
+    streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+    async executeQuery<R>(query: CompiledQuery) {
+      const deadline = performance.now() + BUSY_DEADLINE_MS
+      for (;;) {
+        try {
+          return await connection.executeQuery<R>(query)
+        } catch (error) {
+          if (!isBusy(error) || performance.now() > deadline) throw translate(error)
+          await sleep(BUSY_RETRY_MS)
+        }
+      }
+    },
+  }
+}
+
+/** What Kysely needs of the database, preparing each text of SQL once. The texts are those of our own queries: few. */
+function keepStatements(database: SQLite.Database) {
+  const statements = new Map<string, SQLite.Statement>()
+  return {
+    prepare(sql: string) {
+      let statement = statements.get(sql)
+      if (statement === undefined) {
+        statement = database.prepare(sql)
+        statements.set(sql, statement)
+      }
+      return statement as never
+    },
+    close: () => void database.close(),
+  }
+}

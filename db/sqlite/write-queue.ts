@@ -1,0 +1,78 @@
+import type { Kysely } from 'kysely'
+import type { Handle, WriteJob } from '../database.ts'
+import type { Tables } from '../schema.ts'
+
+interface Waiting {
+  readonly job: WriteJob<unknown>
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Group commit: the jobs that wait share one transaction, and so one fsync. If one of them throws, all are rolled
+ * back and run again, each in a transaction of its own.
+ */
+export class WriteQueue {
+  readonly #writer: Kysely<Tables>
+  readonly #limit: number
+  #waiting: Waiting[] = []
+  #running: Promise<void> | undefined
+
+  /** @param limit how many jobs may wait; `isFull` then says so */
+  constructor(writer: Kysely<Tables>, limit: number) {
+    this.#writer = writer
+    this.#limit = limit
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= this.#limit
+  }
+
+  /** Resolves to what the job returned, once it is committed; rejects with what it or the database threw. */
+  run<T>(job: WriteJob<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ job, resolve: resolve as Waiting['resolve'], reject })
+      this.#running ??= this.#drain()
+    })
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await gathered()
+      const batch = this.#waiting
+      this.#waiting = []
+      await this.#commit(batch)
+    }
+    this.#running = undefined
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const results = await this.#transaction(async (handle) => {
+        const results: unknown[] = []
+        for (const { job } of batch) results.push(await job(handle))
+        return results
+      })
+      batch.forEach(({ resolve }, index) => {
+        resolve(results[index])
+      })
+    } catch (error) {
+      if (batch.length === 1) return batch[0]?.reject(error)
+      for (const waiting of batch) await this.#commit([waiting])
+    }
+  }
+
+  #transaction<T>(job: (handle: Handle) => Promise<T>): Promise<T> {
+    return this.#writer.transaction().execute(job)
+  }
+}
+
+/** After the requests that have already arrived were read: they join the batch. */
+function gathered(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve))
+}

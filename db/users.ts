@@ -1,0 +1,36 @@
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { NewUser, User } from './schema.ts'
+
+const byName = hot((db, value) => db.selectFrom('users').selectAll().where('username', '=', value<string>('username')))
+
+/** The user of exactly this name. */
+export async function findUserByName(db: Handle, username: string): Promise<User | undefined> {
+  return (await byName(db, { username })).rows[0]
+}
+
+const byKey = hot((db, value) => db.selectFrom('users').select('id').where('username_key', '=', value<string>('key')).limit(1))
+
+/** Whether a name is taken, also in another case or compatibility form. */
+export async function isNameTaken(db: Handle, usernameKey: string): Promise<boolean> {
+  return (await byKey(db, { key: usernameKey })).rows.length > 0
+}
+
+const insert = hot((db, value) =>
+  db.insertInto('users').values({
+    username: value('username'),
+    username_key: value('username_key'),
+    password: value('password'),
+    created_at: value('created_at'),
+  }),
+)
+
+/** @throws {DuplicateRow} when exactly this name is taken */
+export async function insertUser(db: Handle, user: Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>): Promise<void> {
+  await insert(db, user)
+}
+
+/** Puts another hash in the place of one, unless the password was changed in between. */
+export async function replacePasswordHash(db: Handle, userId: number, oldHash: string, newHash: string): Promise<void> {
+  await db.updateTable('users').set({ password: newHash }).where('id', '=', userId).where('password', '=', oldHash).execute()
+}

@@ -1,0 +1,58 @@
+import type { Handle } from '../db/database.ts'
+import type { User } from '../db/schema.ts'
+import { findUserByName, replacePasswordHash } from '../db/users.ts'
+import type { Hashing } from './hashing.ts'
+import { type Granted, type SessionContext, signPair, startSession, type TokenPair } from './sessions.ts'
+import { codePoints, isStorable, strip } from './text.ts'
+
+export interface LoginContext extends SessionContext {
+  readonly hashing: Hashing
+}
+
+/** In code points. A longer one is no user's, and is not hashed. */
+export const PASSWORD_MAX_LENGTH = 1024
+
+/**
+ * The active user with this name and password. Unknown and disabled users cost the same work as a wrong password.
+ *
+ * @param username is trimmed as it was at registration; the password is compared as it is
+ * @throws {Problem} `overloaded`
+ */
+export async function checkCredentials({ db, hashing }: LoginContext, username: string, password: string): Promise<User | undefined> {
+  if (codePoints(password) > PASSWORD_MAX_LENGTH) return undefined
+  const name = strip(username)
+  const user = isStorable(name) ? await findUserByName(db.read, name) : undefined
+  const matches = await hashing.matches(user?.password ?? hashing.decoy, password)
+  // A lone surrogate is hashed as the replacement character, and that is another password.
+  return matches && password.isWellFormed() && user?.is_active ? user : undefined
+}
+
+/**
+ * Starts a session for a name and password.
+ *
+ * @returns its tokens, or undefined for wrong credentials
+ * @throws {Problem} `overloaded`
+ */
+export async function logIn(context: LoginContext, username: string, password: string): Promise<TokenPair | undefined> {
+  const user = await checkCredentials(context, username, password)
+  if (user === undefined) return undefined
+  const { hashing } = context
+  const betterHash = hashing.isWeaker(user.password) ? await hashing.hash(password) : undefined
+  const granted = await context.db.write((handle) => startUnlessChanged(handle, context, user, betterHash))
+  // The hash was replaced since it was compared: what is stored now decides.
+  return granted === 'changed' ? logIn(context, username, password) : granted && signPair(context, granted)
+}
+
+/** While the password was hashed, the user may have been disabled or deleted, or the password changed. */
+async function startUnlessChanged(
+  handle: Handle,
+  context: LoginContext,
+  user: User,
+  betterHash: string | undefined,
+): Promise<Granted | 'changed' | undefined> {
+  const current = await findUserByName(handle, user.username)
+  if (!current?.is_active || current.id !== user.id) return undefined
+  if (current.password !== user.password) return 'changed'
+  if (betterHash !== undefined) await replacePasswordHash(handle, user.id, user.password, betterHash)
+  return startSession(handle, context, user.id)
+}

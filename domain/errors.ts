@@ -1,0 +1,101 @@
+/**
+ * The one table of error codes: the status each is answered with (the first, unless the thrower says another of
+ * its list) and when. The API document and the README are held to it by a test.
+ */
+export const problems = {
+  invalid: { statuses: [400], when: 'a field or the body is not as asked for' },
+  parse_error: { statuses: [400], when: 'the body is not JSON or not a form' },
+  bad_request: { statuses: [400], when: 'a URL or framing that cannot be understood' },
+  authorization_header_required: { statuses: [400], when: 'credentials without an `Authorization` header' },
+  bad_authorization_header: { statuses: [401, 400], when: 'an `Authorization` header that is not `Bearer <token>`' },
+  invalid_credentials: { statuses: [401], when: 'wrong username or password' },
+  no_active_account: { statuses: [401], when: 'wrong username or password, or the user of the token is disabled or deleted' },
+  token_not_valid: { statuses: [401], when: 'the token is malformed, expired, forged, of the wrong type or of an ended session' },
+  user_not_found: { statuses: [401], when: 'the user of the token is deleted' },
+  user_inactive: { statuses: [401], when: 'the user of the token is disabled' },
+  token_user_mismatch: { statuses: [401], when: 'the token belongs to another user than the credentials' },
+  not_authenticated: { statuses: [401], when: 'nothing was presented' },
+  registration_closed: { statuses: [403], when: '`REGISTRATION=closed`' },
+  not_found: { statuses: [404], when: 'there is nothing at this path' },
+  method_not_allowed: { statuses: [405], when: 'the path does not know this method; `Allow` lists those it knows' },
+  request_timeout: { statuses: [408], when: 'the request did not arrive in time' },
+  payload_too_large: { statuses: [413], when: 'the body is larger than 16 KiB' },
+  unsupported_media_type: { statuses: [415], when: 'the body is neither JSON nor a urlencoded form, or not in UTF-8' },
+  headers_too_large: { statuses: [431], when: 'the headers are larger than 16 KiB' },
+  internal_error: { statuses: [500], when: 'a fault of the service; the request id leads to its log line' },
+  overloaded: { statuses: [503], when: 'too much work is waiting; try again after `Retry-After` seconds' },
+  database_unavailable: { statuses: [503], when: 'the database does not answer; try again after `Retry-After` seconds' },
+  stopping: { statuses: [503], when: 'the service is stopping; try again after `Retry-After` seconds' },
+} as const satisfies Record<string, { statuses: readonly [number, ...number[]]; when: string }>
+
+export type ProblemCode = keyof typeof problems
+
+/** Messages by field, in the order the fields are documented. */
+export type FieldErrors = Record<string, string[]>
+
+interface ProblemOptions {
+  /** Another status of the code's list than its first. */
+  readonly status?: number
+  /** Members beside `title`, `status`, `detail` and `code`: those that a client of the seed reads. */
+  readonly members?: Readonly<Record<string, unknown>>
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** An answer that is an error: thrown anywhere, rendered once, by `plugins/errors.ts`, as RFC 9457 says. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly status: number
+  readonly members: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail)
+    this.code = code
+    this.status = options.status ?? problems[code].statuses[0]
+    this.members = options.members ?? {}
+    this.headers = options.headers ?? {}
+  }
+}
+
+/** The challenge of RFC 6750 §3, on those 401s where the seed has it. */
+export const challenge = { 'www-authenticate': 'Bearer realm="api"' }
+
+/** No token where one is asked for. */
+export function notAuthenticated(): Problem {
+  return new Problem('not_authenticated', 'Authentication credentials were not provided.', { headers: challenge })
+}
+
+/** A problem whose text the seed's clients read in `message` instead of `detail`. */
+export function messageProblem(code: ProblemCode, message: string, status = problems[code].statuses[0] as number): Problem {
+  return new Problem(code, message, { status, members: { message } })
+}
+
+/** Fields that are wrong, each with its messages at the top level (where the seed has them) and under `errors`. */
+export function invalidFields(errors: FieldErrors): Problem {
+  const detail = `Not valid: ${Object.keys(errors).join(', ')}.`
+  return new Problem('invalid', detail, { members: { ...errors, errors } })
+}
+
+/** A problem that passes by itself. `retryAfterSeconds` is a whole number of seconds. */
+export function unavailable(code: 'overloaded' | 'database_unavailable' | 'stopping', detail: string, retryAfterSeconds = 1): Problem {
+  return new Problem(code, detail, { headers: { 'retry-after': String(retryAfterSeconds) } })
+}
+
+/** What can be wrong with a token, in the seed's words. */
+const tokenFaults = {
+  invalid: 'Token is invalid or expired',
+  no_exp: "Token has no 'exp' claim",
+  no_id: 'Token has no id',
+  no_type: 'Token has no type',
+  wrong_type: 'Token has wrong type',
+  ended: 'Token is blacklisted',
+} as const
+
+export type TokenFault = keyof typeof tokenFaults
+
+/** A token that is refused. Rendered as Simple JWT renders it; the routes that answer in other words reword it. */
+export class TokenProblem extends Problem {
+  constructor(fault: TokenFault) {
+    super('token_not_valid', tokenFaults[fault], { headers: challenge })
+  }
+}

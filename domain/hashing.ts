@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { hash, verify } from '@node-rs/argon2'
+import pLimit from 'p-limit'
+import { unavailable } from './errors.ts'
+
+export interface HashingSettings {
+  readonly argon2: { readonly memoryKib: number; readonly iterations: number; readonly parallelism: number }
+  readonly hashingConcurrency: number
+}
+
+/** How many hashes may wait for their turn. At the default cost two cores compute some eighty a second. */
+const WAITING_LIMIT = 1000
+const ARGON2ID = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$/
+
+/**
+ * Password hashes: argon2id (RFC 9106) in PHC string format, computed off the event loop, only so many at once that
+ * the rest of the service keeps its share of the machine.
+ */
+export class Hashing {
+  readonly #settings: HashingSettings['argon2']
+  readonly #turn: ReturnType<typeof pLimit>
+  /** No password's hash. Comparing with it is the same work as comparing with a user's. */
+  readonly decoy: string
+
+  constructor({ argon2, hashingConcurrency }: HashingSettings) {
+    this.#settings = argon2
+    this.#turn = pLimit(hashingConcurrency)
+    const unpadded = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '')
+    const cost = `m=${argon2.memoryKib},t=${argon2.iterations},p=${argon2.parallelism}`
+    this.decoy = `$argon2id$v=19$${cost}$${unpadded(16)}$${unpadded(32)}`
+  }
+
+  /** @throws {Problem} `overloaded` when too many wait */
+  hash(password: string): Promise<string> {
+    const { memoryKib, iterations, parallelism } = this.#settings
+    return this.#inTurn(() => hash(password, { memoryCost: memoryKib, timeCost: iterations, parallelism }))
+  }
+
+  /**
+   * Whether a password is the one of a hash; false for a hash that cannot be read.
+   *
+   * @throws {Problem} `overloaded` when too many wait
+   */
+  matches(stored: string, password: string): Promise<boolean> {
+    return this.#inTurn(() => verify(stored, password).catch(() => false))
+  }
+
+  /** Whether a hash cost less memory or fewer passes than the settings ask for. */
+  isWeaker(stored: string): boolean {
+    const [, memoryKib, iterations] = ARGON2ID.exec(stored) ?? []
+    return !(Number(memoryKib) >= this.#settings.memoryKib && Number(iterations) >= this.#settings.iterations)
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#turn.pendingCount >= WAITING_LIMIT) {
+      throw unavailable('overloaded', 'Too many passwords are being checked. Try again later.', 2)
+    }
+    return this.#turn(work)
+  }
+}

@@ -1,0 +1,60 @@
+import type { Database } from '../db/database.ts'
+import { insertUser, isNameTaken } from '../db/users.ts'
+import type { Clock } from './clock.ts'
+import { type FieldErrors, invalidFields, Problem } from './errors.ts'
+import type { Hashing } from './hashing.ts'
+import { passwordFaults } from './password-policy.ts'
+import { fold } from './text.ts'
+
+export interface RegistrationContext {
+  readonly db: Database
+  readonly hashing: Hashing
+  readonly clock: Clock
+  readonly config: { readonly registration: 'open' | 'closed' }
+}
+
+/** What was sent, whatever it is; the name already trimmed. */
+export interface Candidate {
+  readonly username?: unknown
+  readonly password?: unknown
+}
+
+const nameTaken = ['user login with this username already exists.']
+
+/**
+ * Registers a user. All that is wrong with both fields is told at once.
+ *
+ * @param shapeErrors what the schema found wrong with the fields, if anything
+ * @throws {Problem} `invalid` with the errors by field, `registration_closed`, or `overloaded`
+ */
+export async function register(context: RegistrationContext, candidate: Candidate, shapeErrors: FieldErrors): Promise<void> {
+  if (context.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
+  if (shapeErrors.non_field_errors) throw invalidFields(shapeErrors)
+  const errors = await allErrors(context, candidate, shapeErrors)
+  if (Object.keys(errors).length > 0) throw invalidFields(errors)
+  await insert(context, candidate as { username: string; password: string })
+}
+
+async function allErrors({ db }: RegistrationContext, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
+  const name = typeof username === 'string' && username !== '' ? username : undefined
+  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(password, name) : []
+  const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
+  const isTaken = name !== undefined && !shapeErrors.username && (await isNameTaken(db.read, fold(name)))
+  const usernameErrors = isTaken ? nameTaken : (shapeErrors.username ?? [])
+  return {
+    ...(passwordErrors.length > 0 && { password: passwordErrors }),
+    ...(usernameErrors.length > 0 && { username: usernameErrors }),
+  }
+}
+
+/** The name may be taken while the password is hashed, here or by another process: exactly one gets it. */
+async function insert({ db, hashing, clock }: RegistrationContext, user: { username: string; password: string }): Promise<void> {
+  const username_key = fold(user.username)
+  const password = await hashing.hash(user.password)
+  const isInserted = await db.write(async (handle) => {
+    if (await isNameTaken(handle, username_key)) return false
+    await insertUser(handle, { username: user.username, username_key, password, created_at: clock() })
+    return true
+  })
+  if (!isInserted) throw invalidFields({ username: nameTaken })
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { type ClaimRules, type Claims, checkClaims, isLive, type TokenType } from './claims.ts'
+import { type Clock, toSeconds } from './clock.ts'
+import { TokenProblem } from './errors.ts'
+import type { KeyRing, SigningKey } from './signing-keys.ts'
+import { parseHeader, parseToken } from './token-format.ts'
+
+/** The refresh token that a session remembers: enough to sign it again. Times are seconds. */
+export interface TokenIdentity {
+  readonly jti: string
+  readonly iat: number
+  readonly exp: number
+}
+
+/** Whom a token is for. */
+export interface TokenSubject {
+  readonly userId: number
+  readonly sessionId: number
+}
+
+export interface TokenSettings {
+  readonly jwtIssuer: string
+  readonly jwtPreviousIssuers: readonly string[]
+  readonly jwtAudience: string | undefined
+}
+
+/** A token that was issued or verified here. It stands for its cryptography alone, never for its user or session. */
+interface Known {
+  readonly key: SigningKey
+  readonly claims: Claims
+}
+
+/** Some 1.2 kB each. */
+const KNOWN_TOKENS_LIMIT = 10_000
+
+/** Issues tokens, and tells whether one that comes back is ours and good. Knows nothing of users and sessions. */
+export class Tokens {
+  readonly #keys: KeyRing
+  readonly #clock: Clock
+  readonly #rules: ClaimRules
+  readonly #issuer: string
+  readonly #known = new LRUCache<string, Known>({ max: KNOWN_TOKENS_LIMIT })
+
+  constructor(keys: KeyRing, settings: TokenSettings, clock: Clock) {
+    this.#keys = keys
+    this.#clock = clock
+    this.#issuer = settings.jwtIssuer
+    this.#rules = { issuers: new Set([settings.jwtIssuer, ...settings.jwtPreviousIssuers]), audience: settings.jwtAudience }
+  }
+
+  /** A signed token. The same identity gives a token that is as good as the first, with another signature. */
+  issue(type: TokenType, subject: TokenSubject, { jti, iat, exp }: TokenIdentity): string {
+    const claims: Claims = {
+      token_type: type,
+      exp,
+      iat,
+      jti,
+      user_id: subject.userId,
+      iss: this.#issuer,
+      sub: String(subject.userId),
+      ...(this.#rules.audience !== undefined && { aud: this.#rules.audience }),
+      sid: String(subject.sessionId),
+    }
+    const key = this.#keys.current
+    const token = key.sign(claims)
+    this.#known.set(token, { key, claims })
+    return token
+  }
+
+  /**
+   * The claims of a token that is ours, signed with the key it names, and live now.
+   *
+   * @param expected the type that is asked for; either when undefined
+   * @throws {TokenProblem} for everything else, whatever it is
+   */
+  verify(token: string, expected?: TokenType): Claims {
+    const header = parseHeader(token)
+    const key = header && this.#keys.find(header.kid)
+    if (key === undefined || header?.alg !== key.algorithm) throw new TokenProblem('invalid')
+    const known = this.#known.get(token)
+    return known?.key === key ? this.#stillGood(known.claims, expected) : this.#verifyUnknown(token, key, expected)
+  }
+
+  #verifyUnknown(token: string, key: SigningKey, expected: TokenType | undefined): Claims {
+    const parsed = parseToken(token)
+    if (parsed === undefined || !key.verifies(token)) throw new TokenProblem('invalid')
+    const claims = checkClaims(parsed.payload, parsed.header.typ, this.#rules, toSeconds(this.#clock()), expected)
+    this.#known.set(token, { key, claims })
+    return claims
+  }
+
+  /** Of what was checked once, only the time and what is asked for can have changed. */
+  #stillGood(claims: Claims, expected: TokenType | undefined): Claims {
+    if (!isLive(claims.exp, toSeconds(this.#clock()))) throw new TokenProblem('invalid')
+    if (expected !== undefined && claims.token_type !== expected) throw new TokenProblem('wrong_type')
+    return claims
+  }
+}
+
+/** What a new token is told apart by, and how long it lives: 32 lower-case hexadecimal digits, as Simple JWT makes them. */
+export function newIdentity(nowMs: number, ttlSeconds: number, latestExp: number): TokenIdentity {
+  const iat = toSeconds(nowMs)
+  return { jti: randomUUID().replaceAll('-', ''), iat, exp: Math.min(iat + ttlSeconds, latestExp) }
+}

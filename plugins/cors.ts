@@ -1,0 +1,19 @@
+import cors from '@fastify/cors'
+import fp from 'fastify-plugin'
+import type { AppOptions } from '../app.ts'
+
+/** Pages of the origins in `CORS_ORIGINS` may call the API; without them no page may. No cookies, so no credentials. */
+export default fp<AppOptions>(
+  async (app, { config }) => {
+    if (config.corsOrigins.length === 0) return
+    await app.register(cors, {
+      origin: [...config.corsOrigins],
+      methods: ['GET', 'POST', 'DELETE'],
+      allowedHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
+      exposedHeaders: ['X-Request-Id', 'Retry-After', 'WWW-Authenticate'],
+      maxAge: 600,
+      strictPreflight: false,
+    })
+  },
+  { name: 'cors', dependencies: ['headers'] },
+)

@@ -1,0 +1,20 @@
+import fp from 'fastify-plugin'
+import type { AppOptions } from '../app.ts'
+import type { Database } from '../db/database.ts'
+import { openSqliteDatabase } from '../db/sqlite/database.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    db: Database
+  }
+}
+
+/** Opens the database that `DATABASE_URL` names, and closes it after the last answer. */
+export default fp<AppOptions>(
+  async (app, { config }) => {
+    const db = await openSqliteDatabase(config.databaseFile)
+    app.decorate('db', db)
+    app.addHook('onClose', () => db.close())
+  },
+  { name: 'db' },
+)

@@ -1,0 +1,55 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { DatabaseOverloaded, DatabaseUnavailable } from '../db/errors.ts'
+import { invalidFields, Problem, type ProblemCode, unavailable } from '../domain/errors.ts'
+import { bodyFields, fieldErrors } from './validation.ts'
+
+/** Renders whatever is thrown, once, as a problem document (RFC 9457). */
+export default fp(
+  async (app) => {
+    app.setErrorHandler(sendError)
+  },
+  { name: 'errors', dependencies: ['validation'] },
+)
+
+/** Answers a request with an error. Faults of ours are logged, and nothing of them is told. */
+export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error, request)
+  if (problem.status >= 500) request.log.error({ err: error }, error.message)
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send(problemDocument(problem))
+}
+
+/** The members of RFC 9457 §3.1 that we use, `code`, and those a client of the seed reads. */
+export function problemDocument({ status, message, code, members }: Problem): object {
+  return { title: STATUS_CODES[status], status, detail: message, code, ...members }
+}
+
+function toProblem(error: FastifyError | Error, request: FastifyRequest): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof DatabaseUnavailable) return unavailable('database_unavailable', 'The database does not answer. Try again later.')
+  if (error instanceof DatabaseOverloaded) return unavailable('overloaded', 'Too many writes are waiting. Try again later.')
+  const { validation, statusCode } = error as FastifyError
+  if (validation) return invalidFields(fieldErrors(validation, bodyFields(request)))
+  return (
+    frameworkProblems[statusCode ?? 500]?.() ??
+    new Problem('internal_error', 'The service failed. Its log tells why, under the request id.')
+  )
+}
+
+/** What Fastify and Node refuse before a handler of ours is asked, by status. */
+const framework = (code: ProblemCode, detail: string) => () => new Problem(code, detail)
+export const frameworkProblems: Readonly<Record<number, () => Problem>> = {
+  400: framework('bad_request', 'The request cannot be understood.'),
+  404: framework('not_found', 'Not found.'),
+  408: framework('request_timeout', 'The request did not arrive in time.'),
+  413: framework('payload_too_large', 'The body is larger than 16 KiB.'),
+  414: framework('bad_request', 'The URL is too long.'),
+  415: framework('unsupported_media_type', 'Unsupported media type in request.'),
+  431: framework('headers_too_large', 'The headers are larger than 16 KiB.'),
+}

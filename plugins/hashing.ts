@@ -1,0 +1,16 @@
+import fp from 'fastify-plugin'
+import type { AppOptions } from '../app.ts'
+import { Hashing } from '../domain/hashing.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    hashing: Hashing
+  }
+}
+
+export default fp<AppOptions>(
+  async (app, { config }) => {
+    app.decorate('hashing', new Hashing(config))
+  },
+  { name: 'hashing' },
+)

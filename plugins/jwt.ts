@@ -1,0 +1,55 @@
+import fastifyJwt from '@fastify/jwt'
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { AppOptions } from '../app.ts'
+import { challenge, notAuthenticated, Problem } from '../domain/errors.ts'
+import { type KeyRing, openKeyRing } from '../domain/signing-keys.ts'
+import { Tokens } from '../domain/tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    keys: KeyRing
+    tokens: Tokens
+  }
+}
+
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    /** Set by `app.authenticate`. */
+    user: { id: number; username: string }
+  }
+}
+
+/**
+ * @fastify/jwt finds the token of a request and keeps its user. It makes signers and verifiers anew at each call and
+ * knows nothing of sessions, so `app.tokens` issues and verifies; its own `jwtVerify` and `jwtSign` have no key.
+ */
+export default fp<AppOptions>(
+  async (app, { config, clock }) => {
+    const keys = await openKeyRing(app.db, config, clock())
+    app.decorate('keys', keys)
+    app.decorate('tokens', new Tokens(keys, config, clock))
+    await app.register(fastifyJwt, {
+      secret: () => Promise.reject(new Error('app.tokens signs and verifies')),
+      verify: { extractToken: bearerToken },
+    })
+  },
+  { name: 'jwt', dependencies: ['db'] },
+)
+
+/**
+ * The bearer token of a request (RFC 6750 §2.1): the scheme in any case, then spaces, then one word.
+ *
+ * @throws {Problem} `not_authenticated` without a bearer token, `bad_authorization_header` for none or several words
+ */
+export function bearerToken({ headers }: FastifyRequest): string {
+  const [scheme = '', ...words] = (headers.authorization ?? '').split(' ').filter((word) => word !== '')
+  if (scheme.toLowerCase() !== 'bearer') {
+    throw notAuthenticated()
+  }
+  const [token] = words
+  if (token === undefined || words.length > 1) {
+    throw new Problem('bad_authorization_header', 'Authorization header must contain two space-delimited values', { headers: challenge })
+  }
+  return token
+}

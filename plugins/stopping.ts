@@ -1,0 +1,23 @@
+import fp from 'fastify-plugin'
+import { unavailable } from '../domain/errors.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** True once the service has begun to stop: what is in flight is finished, and nothing new is begun. */
+    isStopping(): boolean
+  }
+}
+
+export default fp(
+  async (app) => {
+    let stopping = false
+    app.decorate('isStopping', () => stopping)
+    app.addHook('preClose', async () => {
+      stopping = true
+    })
+    app.addHook('onRequest', (_request, _reply, done) => {
+      done(stopping ? unavailable('stopping', 'The service is stopping. Try again.') : undefined)
+    })
+  },
+  { name: 'stopping', dependencies: ['headers'] },
+)

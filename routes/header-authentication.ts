@@ -1,0 +1,86 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { checkCredentials } from '../domain/credentials.ts'
+import { messageProblem, notAuthenticated, Problem } from '../domain/errors.ts'
+import { looseCredentials, looseMembers } from '../domain/loose-body.ts'
+import { bodyProblems } from '../plugins/openapi.ts'
+import { anyBody } from '../plugins/validation.ts'
+import { Message, OptionalCredentials } from '../schemas/credentials.ts'
+import { HeaderProblem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post('/api/token/authentication-token-header/', {
+    schema: {
+      operationId: 'authenticateByHeader',
+      tags: ['tokens'],
+      summary: 'Authenticate by the Authorization header',
+      description:
+        'Tells whether the access token of the `Authorization` header is good now. Credentials in the body are optional; ' +
+        'when they are sent, they must be right and of the same user.',
+      security: [{ accessToken: [] }],
+      body: ref(OptionalCredentials),
+      response: {
+        200: ref(Message),
+        ...bodyProblems(
+          HeaderProblem,
+          'invalid',
+          'authorization_header_required',
+          'bad_authorization_header',
+          'not_authenticated',
+          'token_not_valid',
+          'user_not_found',
+          'user_inactive',
+          'invalid_credentials',
+          'token_user_mismatch',
+        ),
+      },
+    },
+    validatorCompiler: anyBody,
+    // A bad token is told before the body is read.
+    onRequest: authenticateBearer,
+    async handler(request) {
+      await checkBody(request)
+      return { message: 'User authenticated successfully' }
+    },
+  })
+
+  /** A header with another scheme, or without one, is told later: after the credentials, as the seed does. */
+  async function authenticateBearer(request: FastifyRequest): Promise<void> {
+    try {
+      await app.authenticate(request)
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === 'not_authenticated')) throw error
+    }
+  }
+
+  /** The order of the checks is the seed's. */
+  async function checkBody(request: FastifyRequest): Promise<void> {
+    const { username, password } = looseMembers(request.body)
+    const hasCredentials = username !== undefined || password !== undefined
+    const owner = hasCredentials ? await checkOwner(request.body) : undefined
+    if (!request.user) throw missingToken(request, hasCredentials)
+    if (owner !== undefined && owner !== request.user.id) {
+      throw messageProblem('token_user_mismatch', 'Token does not belong to the authenticated user')
+    }
+  }
+
+  async function checkOwner(body: unknown): Promise<number> {
+    const credentials = looseCredentials(body)
+    const user = credentials && (await checkCredentials(app, credentials.username, credentials.password))
+    if (user === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
+    return user.id
+  }
+}
+
+/** What is said where there is no bearer token: a raw token without a scheme is told apart from none. */
+function missingToken({ headers }: FastifyRequest, hasCredentials: boolean): Problem {
+  const header = headers.authorization ?? ''
+  if (header !== '' && !header.includes(' ')) {
+    return messageProblem('bad_authorization_header', "Invalid Authorization header format. Expected 'Bearer <token>'.", 400)
+  }
+  if (hasCredentials) return messageProblem('authorization_header_required', 'Authorization header is required')
+  return notAuthenticated()
+}
+
+export default routes

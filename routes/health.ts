@@ -1,0 +1,38 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ping } from '../db/health.ts'
+import { noStore } from '../plugins/headers.ts'
+import { plainProblems } from '../plugins/openapi.ts'
+import { Problem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+import { Health } from '../schemas/service.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('/health/live', {
+    schema: {
+      operationId: 'getLiveness',
+      tags: ['service'],
+      summary: 'Whether the process answers',
+      response: { 200: ref(Health), ...plainProblems(Problem) },
+    },
+    async handler(_request, reply) {
+      noStore(reply)
+      return { status: 'ok' as const }
+    },
+  })
+
+  app.get('/health/ready', {
+    schema: {
+      operationId: 'getReadiness',
+      tags: ['service'],
+      summary: 'Whether the database answers too',
+      response: { 200: ref(Health), ...plainProblems(Problem, 'database_unavailable') },
+    },
+    async handler(_request, reply) {
+      noStore(reply)
+      await ping(app.db.read)
+      return { status: 'ok' as const }
+    },
+  })
+}
+
+export default routes

@@ -1,0 +1,97 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { logIn } from '../domain/credentials.ts'
+import { challenge, messageProblem, Problem } from '../domain/errors.ts'
+import { looseRefreshToken } from '../domain/loose-body.ts'
+import { checkToken, refreshSession } from '../domain/sessions.ts'
+import { noStore } from '../plugins/headers.ts'
+import { bodyProblems } from '../plugins/openapi.ts'
+import { anyBody } from '../plugins/validation.ts'
+import { Credentials } from '../schemas/credentials.ts'
+import { CredentialsProblem, MessageProblem, RefreshProblem, VerifyProblem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+import { Empty, RefreshAndVerifyAnswer, RefreshAnswer, RefreshRequest, TokenPair, VerifyRequest } from '../schemas/tokens.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post('/api/token/', {
+    schema: {
+      operationId: 'obtainTokenPair',
+      tags: ['tokens'],
+      summary: 'Obtain a token pair',
+      description: 'Starts a session and answers its tokens.',
+      body: ref(Credentials),
+      response: { 200: ref(TokenPair), ...bodyProblems(CredentialsProblem, 'invalid', 'no_active_account') },
+    },
+    async handler(request, reply) {
+      noStore(reply)
+      const pair = await logIn(app, request.body.username, request.body.password)
+      if (pair === undefined) {
+        throw new Problem('no_active_account', 'No active account found with the given credentials', { headers: challenge })
+      }
+      return pair
+    },
+  })
+
+  app.post('/api/token/refresh/', {
+    schema: {
+      operationId: 'refreshToken',
+      tags: ['tokens'],
+      summary: 'Refresh a session',
+      description:
+        'Answers a new access token and, with rotation on, the refresh token that replaces the one sent. ' +
+        'A token replaced moments ago is answered with its successor; one replaced longer ago ends the session.',
+      body: ref(RefreshRequest),
+      response: { 200: ref(RefreshAnswer), ...bodyProblems(RefreshProblem, 'invalid', 'token_not_valid', 'no_active_account') },
+    },
+    async handler(request, reply) {
+      noStore(reply)
+      return refreshSession(app, request.body.refresh)
+    },
+  })
+
+  app.post('/api/token/verify/', {
+    schema: {
+      operationId: 'verifyToken',
+      tags: ['tokens'],
+      summary: 'Verify a token',
+      description: 'Tells whether an access or refresh token is good now: its session has not ended, and its user is active.',
+      body: ref(VerifyRequest),
+      response: { 200: ref(Empty), ...bodyProblems(VerifyProblem, 'invalid', 'token_not_valid') },
+    },
+    async handler(request) {
+      await checkToken(app, request.body.token)
+      return {}
+    },
+  })
+
+  app.post('/api/token/refresh-and-verify/', {
+    schema: {
+      operationId: 'refreshAndVerifyToken',
+      tags: ['tokens'],
+      summary: 'Refresh a session, in other words',
+      description: 'Does what `/api/token/refresh/` does.',
+      body: ref(RefreshRequest),
+      response: { 200: ref(RefreshAndVerifyAnswer), ...bodyProblems(MessageProblem, 'invalid', 'token_not_valid') },
+    },
+    validatorCompiler: anyBody,
+    async handler(request, reply) {
+      noStore(reply)
+      const { access, ...rotated } = await refreshInOneText(request)
+      return { message: 'Token is valid', new_access_token: access, ...rotated }
+    },
+  })
+
+  /** Whatever is wrong with the token or its user is told in the same words. */
+  async function refreshInOneText(request: FastifyRequest) {
+    const refused = messageProblem('token_not_valid', 'Invalid refresh token')
+    const token = looseRefreshToken(request.body)
+    if (token === undefined) throw refused
+    try {
+      return await refreshSession(app, token)
+    } catch (error) {
+      throw error instanceof Problem && error.status === 401 ? refused : error
+    }
+  }
+}
+
+export default routes

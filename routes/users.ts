@@ -1,0 +1,50 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { logIn } from '../domain/credentials.ts'
+import { messageProblem } from '../domain/errors.ts'
+import { looseCredentials } from '../domain/loose-body.ts'
+import { register } from '../domain/registration.ts'
+import { noStore } from '../plugins/headers.ts'
+import { bodyProblems } from '../plugins/openapi.ts'
+import { anyBody } from '../plugins/validation.ts'
+import { Credentials, Message, Registration } from '../schemas/credentials.ts'
+import { CredentialsProblem, MessageProblem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+import { LoginAnswer } from '../schemas/tokens.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post('/api/users/', {
+    schema: {
+      operationId: 'registerUser',
+      tags: ['users'],
+      summary: 'Register a user',
+      body: ref(Registration),
+      response: { 201: ref(Message), ...bodyProblems(CredentialsProblem, 'invalid', 'registration_closed') },
+    },
+    attachValidation: true,
+    async handler(request, reply) {
+      await register(app, request.body, request.shapeErrors())
+      return reply.code(201).send({ message: 'User created successfully' })
+    },
+  })
+
+  app.post('/api/users/authentication/', {
+    schema: {
+      operationId: 'logIn',
+      tags: ['users'],
+      summary: 'Log in',
+      description: 'Starts a session and answers its tokens.',
+      body: ref(Credentials),
+      response: { 200: ref(LoginAnswer), ...bodyProblems(MessageProblem, 'invalid', 'invalid_credentials') },
+    },
+    validatorCompiler: anyBody,
+    async handler(request, reply) {
+      noStore(reply)
+      const credentials = looseCredentials(request.body)
+      const pair = credentials && (await logIn(app, credentials.username, credentials.password))
+      if (pair === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
+      return { message: 'Login successful', ...pair }
+    },
+  })
+}
+
+export default routes

@@ -1,0 +1,34 @@
+import { type Static, Type } from '@sinclair/typebox'
+
+const username = { 'x-strip': true, 'x-characters': 'name', description: 'Case-sensitive; surrounding white space is ignored.' }
+const examples = { username: ['testuser'], password: ['securepassword'] }
+
+export const Registration = Type.Object(
+  {
+    password: Type.String({
+      minLength: 1,
+      maxLength: 1024,
+      'x-characters': 'text',
+      format: 'password',
+      description: 'At least 8 characters, not entirely numeric, not a common password, and not similar to the username.',
+      examples: examples.password,
+    }),
+    username: Type.String({ ...username, minLength: 1, maxLength: 200, examples: examples.username }),
+  },
+  { $id: 'Registration' },
+)
+export type Registration = Static<typeof Registration>
+
+export const Credentials = Type.Object(
+  {
+    username: Type.String({ ...username, minLength: 1, examples: examples.username }),
+    password: Type.String({ minLength: 1, 'x-characters': 'text', format: 'password', examples: examples.password }),
+  },
+  { $id: 'Credentials' },
+)
+export type Credentials = Static<typeof Credentials>
+
+/** Credentials beside an `Authorization` header: both, or neither. */
+export const OptionalCredentials = Type.Partial(Credentials, { $id: 'OptionalCredentials' })
+
+export const Message = Type.Object({ message: Type.String() }, { $id: 'Message' })

@@ -1,0 +1,71 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import {
+  type ConnectionError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
+import type { Config } from './config.ts'
+import { frameworkProblems, problemDocument, sendError } from './plugins/errors.ts'
+import { requestId, securityHeaders } from './plugins/headers.ts'
+import { ajvOptions } from './plugins/validation.ts'
+
+const BODY_LIMIT_BYTES = 16 * 1024
+/** A whole request has to arrive within this time. */
+const REQUEST_TIMEOUT_MS = 30_000
+const KEEP_ALIVE_TIMEOUT_MS = 72_000
+
+/** How Fastify itself is set up: limits, ids, the log, and what is answered where no handler of ours is reached. */
+export function serverOptions(config: Config): FastifyServerOptions {
+  return {
+    ajv: ajvOptions as NonNullable<FastifyServerOptions['ajv']>,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true },
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    genReqId: requestId,
+    logController: new LogController({ disableRequestLogging: true }),
+    logger: {
+      level: config.logLevel,
+      redact: ['password', 'refresh', 'access', 'token', 'headers.authorization', 'req.headers.authorization', '*.password', '*.token'],
+    },
+    frameworkErrors: (error, request, reply) => sendError(error, request, withHeaders(reply, request, config)),
+    clientErrorHandler: function clientErrorHandler(this: FastifyInstance, error, socket) {
+      this.log.debug({ err: error }, 'client error')
+      answerClientError(error, socket, config)
+    },
+  }
+}
+
+function withHeaders(reply: FastifyReply, request: FastifyRequest, config: Config): FastifyReply {
+  return reply.headers({ ...securityHeaders(config.publicUrl), 'x-request-id': request.id })
+}
+
+/** Statuses of what Node's HTTP parser refuses, by its error codes; everything else is 400. */
+const clientErrorStatuses: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+}
+
+/** The answer to what is no request: written by hand, for there is no reply to send it with. */
+function answerClientError(error: ConnectionError, socket: Socket, config: Config): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
+  const status = clientErrorStatuses[error.code ?? ''] ?? 400
+  const body = JSON.stringify(problemDocument((frameworkProblems[status] as () => Parameters<typeof problemDocument>[0])()))
+  const headers = {
+    ...securityHeaders(config.publicUrl),
+    'x-request-id': requestId({ headers: {} }),
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+}

@@ -1,0 +1,64 @@
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import { ConfigError, loadConfig } from './config.ts'
+import { lowerPoolPriority, POOL_RESERVE } from './thread-pool.ts'
+
+/** After so long what is still in flight is cut off. */
+const STOP_TIMEOUT_MS = 8000
+
+try {
+  await start()
+} catch (error) {
+  console.error(`latchkey cannot start: ${explain(error as NodeJS.ErrnoException)}`)
+  process.exit(1)
+}
+
+async function start(): Promise<void> {
+  const config = loadConfig(process.env)
+  // Before the pool is first used: hashing may fill its share, and everything else still finds a thread.
+  process.env.UV_THREADPOOL_SIZE ??= String(config.hashingConcurrency + POOL_RESERVE)
+  const app = await buildApp({ config })
+  stopOnSignal(app)
+  await app.listen({
+    host: config.host,
+    port: config.port,
+    listenTextResolver: (address) => `latchkey listens on ${address}, its documentation is at ${address}/docs`,
+  })
+  lowerPoolPriority()
+  warnOfWeakHashing(app)
+}
+
+/** The first signal finishes what is in flight, closes the database and exits; further ones change nothing. */
+function stopOnSignal(app: FastifyInstance): void {
+  const stop = () => {
+    if (!app.isStopping()) void stopApp(app)
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+async function stopApp(app: FastifyInstance): Promise<void> {
+  setTimeout(() => app.server.closeAllConnections(), STOP_TIMEOUT_MS).unref()
+  await app.close()
+  process.exit(0)
+}
+
+/** OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB and 2 passes, or what costs as much. */
+function warnOfWeakHashing({ config, log }: FastifyInstance): void {
+  const { memoryKib, iterations } = config.argon2
+  if (memoryKib * (iterations + 1) < 19_456 * 3 && memoryKib < 47_104) {
+    log.warn(`ARGON2_MEMORY_KIB=${memoryKib} with ARGON2_ITERATIONS=${iterations} is below OWASP's minimum`)
+  }
+}
+
+/** One line that names the setting, for what an operator can mend; the stack for a fault of ours. */
+function explain(error: NodeJS.ErrnoException): string {
+  if (error instanceof ConfigError) return error.message
+  if (error.syscall === 'listen') return `HOST and PORT: cannot listen: ${error.message}`
+  if (isFileError(error)) return `DATABASE_URL: cannot open the database: ${error.message}`
+  return error.stack ?? error.message
+}
+
+function isFileError(error: NodeJS.ErrnoException): boolean {
+  return error.name === 'SqliteError' || error.name === 'DatabaseUnavailable' || error.syscall === 'mkdir'
+}

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { codePoints, fold, isFalsy, isStorable, strip } from '../../domain/text.ts'
+
+t.test('white space is what Python takes for it', async (t) => {
+  t.equal(strip('\x1c\x85\xa0\u3000 a\tb \u2028'), 'a\tb')
+  t.equal(strip('\ufeffa\u200b'), '\ufeffa\u200b')
+  t.equal(strip(' \n '), '')
+})
+
+t.test('names fold by case and compatibility form', async (t) => {
+  t.equal(fold('STRASSE'), fold('straße'))
+  t.equal(fold('Ａlice'), fold('alice'))
+  t.equal(fold('ﬁ'), fold('FI'))
+  t.not(fold('alice'), fold('alicia'))
+})
+
+t.test('lengths count code points', async (t) => {
+  t.equal(codePoints('a😀é'), 3)
+})
+
+t.test('NUL and lone surrogates cannot be stored', async (t) => {
+  t.ok(isStorable('😀'))
+  t.notOk(isStorable('a\0'))
+  t.notOk(isStorable('\ud800'))
+})
+
+t.test('false is what Python takes for it', async (t) => {
+  for (const value of [undefined, null, '', 0, -0, false, [], {}]) t.ok(isFalsy(value), JSON.stringify(value))
+  for (const value of [' ', '0', 1, true, [0], { a: 1 }]) t.notOk(isFalsy(value), JSON.stringify(value))
+})

@@ -1,0 +1,79 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import type { Test } from 'tap'
+import { buildApp } from '../app.ts'
+import { loadConfig } from '../config.ts'
+
+/** 2026-01-01T00:00:00Z, in milliseconds. */
+export const START = 1_767_225_600_000
+export const PASSWORD = 'correct horse battery'
+
+/** A clock that stands still until it is told to move. */
+export interface TestClock {
+  (): number
+  /** Moves by so many seconds. */
+  advance(seconds: number): void
+}
+
+export interface TestApp extends FastifyInstance {
+  clock: TestClock
+}
+
+/**
+ * An app of its own on a database of its own, in memory unless `env` says otherwise, with cheap hashing and a clock
+ * that stands still. It closes with the test.
+ */
+export async function build(t: Pick<Test, 'teardown'>, env: Record<string, string> = {}): Promise<TestApp> {
+  const config = loadConfig({
+    DATABASE_URL: ':memory:',
+    LOG_LEVEL: 'silent',
+    ARGON2_MEMORY_KIB: '1024',
+    ARGON2_ITERATIONS: '1',
+    HASHING_CONCURRENCY: '4',
+    ...env,
+  })
+  const app = await buildApp({ config, clock: testClock() })
+  t.teardown(() => app.close())
+  await app.ready()
+  return app as unknown as TestApp
+}
+
+function testClock(): TestClock {
+  let now = START
+  const advance = (seconds: number) => {
+    now += seconds * 1000
+  }
+  return Object.assign(() => now, { advance })
+}
+
+/** Posts a body as JSON. */
+export function post(app: FastifyInstance, url: string, payload: unknown, headers: Record<string, string> = {}) {
+  return app.inject({ method: 'POST', url, headers: { 'content-type': 'application/json', ...headers }, payload: JSON.stringify(payload) })
+}
+
+/** Registers a user. */
+export async function register(app: FastifyInstance, username = 'alice', password = PASSWORD): Promise<void> {
+  const answer = await post(app, '/api/users/', { username, password })
+  if (answer.statusCode !== 201) throw new Error(`not registered: ${answer.body}`)
+}
+
+/** Starts a session of a registered user. */
+export async function logIn(app: FastifyInstance, username = 'alice', password = PASSWORD): Promise<{ refresh: string; access: string }> {
+  const answer = await post(app, '/api/token/', { username, password })
+  if (answer.statusCode !== 200) throw new Error(`not logged in: ${answer.body}`)
+  return answer.json()
+}
+
+/** The claims of a token, unverified. */
+export function claimsOf(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString())
+}
+
+/** The header of a token. */
+export function headerOf(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString())
+}
+
+/** Status and whole body of an answer, to be compared at once. */
+export function seen(answer: LightMyRequestResponse): { status: number; body: unknown } {
+  return { status: answer.statusCode, body: answer.body === '' ? '' : answer.json() }
+}
