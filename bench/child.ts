@@ -1,0 +1,110 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Load, Outcome } from './load.ts'
+
+const START_TIMEOUT_MS = 20_000
+const POLL_MS = 5
+/** Of /proc/<pid>/stat: what Linux has told programs on every platform for decades, whatever the kernel counts in. */
+const TICK_MS = 10
+/** The flags of `npm start`. */
+const NODE_FLAGS = ['--max-semi-space-size=8']
+
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+/** A server in a process of its own. */
+export interface Server {
+  readonly port: number
+  /** From the start of the process to its first 200. */
+  readonly startMs: number
+  /** Processor time that it has used so far, in all its threads. */
+  cpuMs(): number
+  residentMb(): number
+  stop(): Promise<void>
+}
+
+/** Starts a server and waits until it answers `GET /health/ready`. */
+export async function startServer(script: string, env: Record<string, string>): Promise<Server> {
+  const port = await freePort()
+  const start = performance.now()
+  const child = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, script)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...env, PORT: String(port) },
+  })
+  children.add(child)
+  while (!(await isReady(port))) {
+    if (child.exitCode !== null || performance.now() - start > START_TIMEOUT_MS) throw new Error(`${script} did not start`)
+    await sleep(POLL_MS)
+  }
+  return {
+    port,
+    startMs: performance.now() - start,
+    cpuMs: () => cpuMs(child.pid as number),
+    residentMb: () => residentMb(child.pid as number),
+    stop: () => stop(child),
+  }
+}
+
+/** Runs loads at the same time, in a process of their own. */
+export interface Loader {
+  run(...loads: Load[]): Promise<Outcome[]>
+  stop(): Promise<void>
+}
+
+export function startLoader(): Loader {
+  const child = fork(join(import.meta.dirname, 'load.ts'), { serialization: 'advanced' })
+  children.add(child)
+  return {
+    async run(...loads) {
+      child.send(loads)
+      const [{ outcomes, failure }] = (await once(child, 'message')) as [{ outcomes?: Outcome[]; failure?: string }]
+      if (outcomes === undefined) throw new Error(failure)
+      return outcomes
+    },
+    stop: () => stop(child),
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exit
+  children.delete(child)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function isReady(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get({ port, host: '127.0.0.1', path: '/health/ready', agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.on('error', () => resolve(false))
+  })
+}
+
+/** `utime` and `stime`, fields 14 and 15; the second field is a name in parentheses, which may hold spaces. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+}
+
+function residentMb(pid: number): number {
+  const [, kib] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}

@@ -1,0 +1,40 @@
+import { createPublicKey, randomUUID } from 'node:crypto'
+import SQLite from 'better-sqlite3'
+import { createSigner, createVerifier } from 'fast-jwt'
+
+/** The signing key of the server's database, in the hands of the engine alone. */
+export interface Engine {
+  /** The claims of a token with a good signature. */
+  verify(token: string): Record<string, unknown>
+  /** Tokens of the same claims, but another `jti`. */
+  signAccess(claims: object): string
+  signRefresh(claims: object): string
+}
+
+export function openEngine(file: string): Engine {
+  const { kid, private_key: key } = select(file, 'select kid, private_key from signing_keys') as { kid: string; private_key: string }
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string
+  const signer = (token_type: string, typ: string) => {
+    const sign = createSigner({ key, algorithm: 'ES256', kid, header: { alg: 'ES256', typ } })
+    return (claims: object) => sign({ ...claims, token_type, jti: randomUUID().replaceAll('-', '') })
+  }
+  return {
+    verify: createVerifier({ key: publicKey, algorithms: ['ES256'], cache: false }),
+    signAccess: signer('access', 'at+jwt'),
+    signRefresh: signer('refresh', 'JWT'),
+  }
+}
+
+/** The password hash of the one user. */
+export function passwordHash(file: string): string {
+  return (select(file, 'select password from users order by id') as { password: string }).password
+}
+
+function select(file: string, sql: string): unknown {
+  const database = new SQLite(file, { readonly: true })
+  try {
+    return database.prepare(sql).get()
+  } finally {
+    database.close()
+  }
+}

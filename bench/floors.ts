@@ -1,0 +1,47 @@
+// What Latchkey is measured against: bare Fastify routes that parse the same bodies and answer the same bytes, and do
+// only what cannot be left out in between.
+import { verify as argon2Verify } from '@node-rs/argon2'
+import Fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { securityHeaders } from '../plugins/headers.ts'
+import { openEngine, passwordHash } from './database.ts'
+
+const file = process.env.BENCH_DATABASE as string
+const engine = openEngine(file)
+const hash = passwordHash(file)
+
+const headers = { ...securityHeaders('http://localhost'), 'x-request-id': '00000000-0000-4000-8000-000000000000' }
+const tokenHeaders = { ...headers, 'cache-control': 'no-store' }
+/** As long as the tokens of a login. */
+const pair = { refresh: 'r'.repeat(409), access: 'a'.repeat(412) }
+
+const app = Fastify({ logger: { level: 'warn' }, logController: new LogController({ disableRequestLogging: true }) })
+
+app.post('/nothing', async (_request, reply) => {
+  reply.headers(headers)
+  return {}
+})
+
+app.post('/signature-check', async (request: FastifyRequest<{ Body: { token: string } }>, reply) => {
+  reply.headers(headers)
+  engine.verify(request.body.token)
+  return {}
+})
+
+app.post('/verify-and-two-signatures', async (request: FastifyRequest<{ Body: { refresh: string } }>, reply) => {
+  reply.headers(tokenHeaders)
+  const claims = engine.verify(request.body.refresh)
+  return { access: engine.signAccess(claims), refresh: engine.signRefresh(claims) }
+})
+
+/** It hashes as many passwords at once as Node's pool has threads. */
+const argon2Route = (status: number, answer: object) => async (request: FastifyRequest, reply: FastifyReply) => {
+  reply.headers(tokenHeaders)
+  await argon2Verify(hash, (request.body as { password: string }).password)
+  return reply.code(status).send(answer)
+}
+app.post('/argon2-for-login', argon2Route(200, pair))
+app.post('/argon2-for-registration', argon2Route(201, { message: 'User created successfully' }))
+
+app.get('/health/ready', async () => ({ status: 'ok' }))
+
+await app.listen({ port: Number(process.env.PORT) })

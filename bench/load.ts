@@ -1,0 +1,154 @@
+// The load, in a process of its own: what it costs is not the server's. Told by messages what to ask, it answers how
+// that went. Plain sockets, one request at a time each: a client that costs less than what it measures.
+import { connect, type Socket } from 'node:net'
+
+/** Requests to one path, by some connections at once, for some seconds. */
+export interface Load {
+  readonly port: number
+  readonly path: string
+  readonly connections: number
+  readonly seconds: number
+  /** JSON texts. */
+  readonly bodies: readonly string[]
+  /**
+   * - `repeat`: the bodies in turn, again and again;
+   * - `once`: the same, but it is an error when they run out;
+   * - `chain`: one body a connection, then always the `refresh` of the last answer.
+   */
+  readonly supply: 'repeat' | 'once' | 'chain'
+  /** Requests a second, evenly spaced, over all connections; as many as are answered when undefined. */
+  readonly perSecond?: number
+}
+
+export interface Outcome {
+  /** Answers a second, until the time was over. */
+  readonly rate: number
+  /** Answers altogether, with those that came after the time was over. */
+  readonly answers: number
+  /** From the instant a request was due to the end of its answer. */
+  readonly latenciesMs: readonly number[]
+  /** Of a chain, what its connections would ask next. */
+  readonly bodies: readonly string[]
+}
+
+/** Latencies are kept for paced loads only: there are few, and theirs alone mean something. */
+interface Progress {
+  inTime: number
+  answers: number
+  readonly latenciesMs: number[]
+}
+
+if (process.send) {
+  process.on('disconnect', () => process.exit())
+  process.on('message', (loads: Load[]) => {
+    Promise.all(loads.map(run)).then(
+      (outcomes) => process.send?.({ outcomes }),
+      (error: Error) => process.send?.({ failure: error.message }),
+    )
+  })
+}
+
+async function run(load: Load): Promise<Outcome> {
+  const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.open(load.port)))
+  const nextRequest = supplier(load)
+  const progress: Progress = { inTime: 0, answers: 0, latenciesMs: [] }
+  const start = performance.now()
+  const last = await Promise.all(clients.map((client, index) => runClient(client, index, load, nextRequest, progress, start)))
+  for (const client of clients) client.close()
+  return { rate: progress.inTime / load.seconds, answers: progress.answers, latenciesMs: progress.latenciesMs, bodies: last }
+}
+
+/** Asks until the time is over; resolves to the body that would come next. */
+async function runClient(
+  client: Client,
+  index: number,
+  load: Load,
+  nextRequest: () => string,
+  progress: Progress,
+  start: number,
+): Promise<string> {
+  const end = start + load.seconds * 1000
+  const isChain = load.supply === 'chain'
+  const stepMs = load.perSecond === undefined ? 0 : (load.connections / load.perSecond) * 1000
+  let due = start + (stepMs * index) / load.connections
+  let body = isChain ? (load.bodies[index] as string) : ''
+  while (performance.now() < end) {
+    if (stepMs > 0) await until(due)
+    const answer = await client.ask(isChain ? requestOf(load.path, body) : nextRequest())
+    const now = performance.now()
+    progress.answers++
+    if (now < end) progress.inTime++
+    if (stepMs > 0) progress.latenciesMs.push(now - due)
+    if (isChain) body = JSON.stringify({ refresh: JSON.parse(answer).refresh })
+    due += stepMs
+  }
+  return body
+}
+
+function supplier({ path, bodies, supply }: Load): () => string {
+  const requests = bodies.map((body) => requestOf(path, body))
+  let next = 0
+  return () => {
+    if (next === requests.length) {
+      if (supply === 'once') throw new Error(`${path}: ${requests.length} bodies were not enough`)
+      next = 0
+    }
+    return requests[next++] as string
+  }
+}
+
+function requestOf(path: string, body: string): string {
+  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+}
+
+function until(due: number): Promise<void> | undefined {
+  const wait = due - performance.now()
+  return wait > 0 ? new Promise((resolve) => setTimeout(resolve, wait)) : undefined
+}
+
+/** A connection that is kept alive. Its bodies are ASCII, both ways. */
+class Client {
+  readonly #socket: Socket
+  #received = ''
+  #settle: { resolve: (body: string) => void; reject: (error: Error) => void } | undefined
+
+  static open(port: number): Promise<Client> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+      socket.once('error', reject)
+      socket.once('connect', () => resolve(new Client(socket)))
+    })
+  }
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (chunk) => this.#receive(chunk as Buffer))
+    socket.on('close', () => this.#settle?.reject(new Error('the server closed the connection')))
+  }
+
+  /** Resolves to the body of a 2xx answer. */
+  ask(request: string): Promise<string> {
+    this.#socket.write(request, 'latin1')
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+  }
+
+  close(): void {
+    this.#settle = undefined
+    this.#socket.destroy()
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received += chunk.toString('latin1')
+    const received = this.#received
+    const headEnd = received.indexOf('\r\n\r\n')
+    if (headEnd < 0) return
+    const lengthAt = received.indexOf('content-length: ') + 'content-length: '.length
+    const bodyStart = headEnd + 4
+    if (received.length < bodyStart + Number.parseInt(received.slice(lengthAt, lengthAt + 8), 10)) return
+    this.#received = ''
+    if (received.startsWith('HTTP/1.1 2')) this.#settle?.resolve(received.slice(bodyStart))
+    else this.#settle?.reject(new Error(`unexpected answer: ${received}`))
+  }
+}

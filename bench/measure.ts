@@ -1,0 +1,59 @@
+import type { Loader, Server } from './child.ts'
+import type { Load, Outcome } from './load.ts'
+
+const WARM_UP_SECONDS = 5
+const SLICE_SECONDS = 2
+const SLICES = 5
+
+/** Makes what is asked in the next slice; `last` is where a chain was left by the slice before. */
+export type Ask = (seconds: number, last: readonly string[] | undefined) => Omit<Load, 'port' | 'seconds'>
+
+/** Answers a second, and the server's processor time an answer. */
+export interface Speed {
+  readonly rate: number
+  readonly cpuMs: number
+}
+
+/** One side of a comparison. */
+export interface Side {
+  readonly server: Server
+  readonly ask: Ask
+}
+
+/**
+ * The speeds of some sides. Each is warmed up; then they are measured in turns, in short slices, so that whatever else
+ * the machine does meets all of them. Medians of the slices.
+ */
+export async function compare(loader: Loader, ...sides: Side[]): Promise<Speed[]> {
+  const slices = sides.map((side) => slicer(loader, side))
+  for (const slice of slices) await slice(WARM_UP_SECONDS)
+  const speeds: Speed[][] = sides.map(() => [])
+  for (let turn = 0; turn < SLICES; turn++) {
+    for (const [side, slice] of slices.entries()) speeds[side]?.push(await slice(SLICE_SECONDS))
+  }
+  return speeds.map((measured) => ({
+    rate: median(measured.map(({ rate }) => rate)),
+    cpuMs: median(measured.map(({ cpuMs }) => cpuMs)),
+  }))
+}
+
+function slicer(loader: Loader, { server, ask }: Side): (seconds: number) => Promise<Speed> {
+  let last: readonly string[] | undefined
+  return async (seconds) => {
+    const load = { ...ask(seconds, last), port: server.port, seconds }
+    const cpuBefore = server.cpuMs()
+    const [outcome] = (await loader.run(load)) as [Outcome]
+    last = outcome.bodies
+    return { rate: outcome.rate, cpuMs: (server.cpuMs() - cpuBefore) / outcome.answers }
+  }
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** The least value that this share of the values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN
+}
