@@ -33,8 +33,15 @@ const child = spawn(nodeToUse(), process.argv.slice(2), {
   env: { NODE_COMPILE_CACHE: cache, ...process.env },
 })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+// npm's shell dies of a signal without passing it on: we notice, and pass it on in its place.
+const { ppid } = process
+const watch = setInterval(() => {
+  if (process.env.npm_lifecycle_event && process.ppid !== ppid) child.kill('SIGTERM')
+}, 100)
+watch.unref()
 child.on('error', (error) => {
   console.error(error.message)
   process.exit(1)
 })
-child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 1)))
+// Ended by a signal, it has no code of its own.
+child.on('exit', (code) => process.exit(code ?? 1))

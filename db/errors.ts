@@ -6,3 +6,6 @@ export class DatabaseOverloaded extends Error {}
 
 /** A row with this unique value is already there. */
 export class DuplicateRow extends Error {}
+
+/** The tables cannot be brought up to date: made by a newer version, or not by Latchkey. */
+export class NotOurDatabase extends Error {}

@@ -12,9 +12,12 @@ export function strip(text: string): string {
   return text.slice(start, end)
 }
 
-/** The key under which names that differ only by case or compatibility form meet: NFKC, upper, lower, NFKC. */
+/**
+ * The key under which names that differ only by case or compatibility form meet. Lower first, then upper, then lower:
+ * a capital sharp s has no other upper case, and so meets `ss` only by way of its lower case.
+ */
 export function fold(text: string): string {
-  return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+  return text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC')
 }
 
 /** Length in Unicode code points. */

@@ -1,31 +1,68 @@
-import swagger from '@fastify/swagger'
-import type { TSchema } from '@sinclair/typebox'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
-import { type ProblemCode, problems } from '../domain/errors.ts'
+import { type ApiDocument, codeTable, completeDocument, type OperationProblems } from '../api-document.ts'
 import * as credentials from '../schemas/credentials.ts'
-import * as problemSchemas from '../schemas/problems.ts'
-import { ref } from '../schemas/ref.ts'
 import * as service from '../schemas/service.ts'
 import * as tokens from '../schemas/tokens.ts'
 import { version } from '../version.ts'
 
+declare module 'fastify' {
+  interface FastifySchema {
+    /** The error answers, for the document alone: they are rendered in one place and need no serializer. */
+    problems?: OperationProblems
+    /** The `Cache-Control` of the success answer, for the document. */
+    cacheControl?: string
+  }
+  interface FastifyInstance {
+    /** The API document. It depends on no setting; it is made when it is first asked for. */
+    apiDocument(): ApiDocument
+  }
+}
+
+const description = `Registers users, logs them in, and issues, refreshes and verifies JSON Web Tokens.
+
+Bodies are JSON or urlencoded forms, in UTF-8. Paths work with and without their last slash.
+
+Every error is a problem document (RFC 9457) with a stable \`code\`. An unknown path is 404, a method that a path does not know is 405.
+
+<details><summary>The codes</summary>
+
+${codeTable}
+
+</details>`
+
+const headers = {
+  RequestId: {
+    description: 'The id of the request in the log: that of the request when it is short and plain, else a new one.',
+    required: true,
+    schema: { type: 'string' },
+    example: '7d1f7c1e-54d6-4f0e-b7a3-2f5b8f6f2f0c',
+  },
+  NoStore: {
+    description: 'Where a token could have been.',
+    schema: { type: 'string' },
+    example: 'no-store',
+  },
+  Challenge: {
+    description: 'RFC 6750 §3. Absent where credentials of the body are wrong.',
+    schema: { type: 'string' },
+    example: 'Bearer realm="api"',
+  },
+  RetryAfter: { description: 'In seconds.', required: true, schema: { type: 'integer', minimum: 1 }, example: 1 },
+} as const
+
+const complete: SwaggerTransformObject = (document) =>
+  completeDocument((document as { openapiObject: unknown }).openapiObject as ApiDocument) as unknown as ReturnType<SwaggerTransformObject>
+
 /** The API document, made from the routes' schemas. */
-export default fp<AppOptions>(
-  async (app, { config }) => {
-    for (const schema of Object.values({ ...credentials, ...tokens, ...problemSchemas, ...service })) app.addSchema(schema)
+export default fp(
+  async (app) => {
+    for (const schema of Object.values({ ...credentials, ...tokens, ...service })) app.addSchema(schema)
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
-        info: {
-          title: 'Latchkey',
-          version,
-          description:
-            'Registers users, logs them in, and issues, refreshes and verifies JSON Web Tokens. ' +
-            'Paths work with and without their last slash. Every error is a problem document (RFC 9457) with a stable `code`.',
-          license: { name: 'MIT', identifier: 'MIT' },
-        },
-        servers: [{ url: config.publicUrl }],
+        info: { title: 'Latchkey', version, description, license: { name: 'MIT', identifier: 'MIT' } },
+        servers: [{ url: '/' }],
         tags: [
           { name: 'users', description: 'Registration and login' },
           { name: 'tokens', description: 'Obtaining, refreshing and verifying tokens' },
@@ -35,37 +72,18 @@ export default fp<AppOptions>(
           securitySchemes: {
             accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token.' },
           },
+          headers,
         },
       },
       refResolver: { buildLocalReference: (json, _base, _fragment, i) => (json.$id as string | undefined) ?? `def-${i}` },
+      // Members that begin with `x-` are those that reach transformObject.
+      transform: ({ schema, url }) => ({
+        url,
+        schema: { ...schema, 'x-problems': schema?.problems, 'x-cache-control': schema?.cacheControl },
+      }),
+      transformObject: complete,
     })
+    app.decorate('apiDocument', () => app.swagger() as unknown as ApiDocument)
   },
   { name: 'openapi' },
 )
-
-/** What any request can be answered with, whatever its path. */
-const always: ProblemCode[] = ['bad_request', 'request_timeout', 'headers_too_large', 'internal_error', 'stopping']
-/** What a request with a body can be answered with, too. */
-const withBody: ProblemCode[] = ['parse_error', 'payload_too_large', 'unsupported_media_type', 'database_unavailable', 'overloaded']
-
-/**
- * The documented error answers of an operation, by status.
- *
- * @param schema the operation's problem schema: one an operation, so that a client has one type of error
- * @param codes beside those that any operation with a body can answer
- */
-export function bodyProblems(schema: TSchema, ...codes: ProblemCode[]): Record<number, object> {
-  return plainProblems(schema, ...codes, ...withBody)
-}
-
-/** The same for operations without a body. */
-export function plainProblems(schema: TSchema, ...codes: ProblemCode[]): Record<number, object> {
-  const answers: Record<number, { description: string; content: object }> = {}
-  for (const code of [...codes, ...always]) {
-    for (const status of problems[code].statuses) {
-      const description = [answers[status]?.description, `\`${code}\`: ${problems[code].when}`].filter(Boolean).join('; ')
-      answers[status] = { description, content: { 'application/problem+json': { schema: ref(schema) } } }
-    }
-  }
-  return answers
-}

@@ -15,6 +15,10 @@ export default fp(
     app.addHook('preClose', async () => {
       stopping = true
     })
+    app.addHook('onSend', (_request, reply, payload, done) => {
+      if (stopping) reply.header('connection', 'close')
+      done(null, payload)
+    })
     app.addHook('onRequest', (_request, _reply, done) => {
       done(stopping ? unavailable('stopping', 'The service is stopping. Try again.') : undefined)
     })

@@ -3,9 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import { checkCredentials } from '../domain/credentials.ts'
 import { messageProblem, notAuthenticated, Problem } from '../domain/errors.ts'
 import { looseCredentials, looseMembers } from '../domain/loose-body.ts'
-import { bodyProblems } from '../plugins/openapi.ts'
 import { anyBody } from '../plugins/validation.ts'
-import { Message, OptionalCredentials } from '../schemas/credentials.ts'
+import { Authenticated, OptionalCredentials } from '../schemas/credentials.ts'
 import { HeaderProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 
@@ -20,10 +19,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'when they are sent, they must be right and of the same user.',
       security: [{ accessToken: [] }],
       body: ref(OptionalCredentials),
-      response: {
-        200: ref(Message),
-        ...bodyProblems(
-          HeaderProblem,
+      response: { 200: ref(Authenticated) },
+      problems: {
+        shape: HeaderProblem,
+        codes: [
           'invalid',
           'authorization_header_required',
           'bad_authorization_header',
@@ -33,7 +32,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
           'user_inactive',
           'invalid_credentials',
           'token_user_mismatch',
-        ),
+          'overloaded',
+          'database_unavailable',
+        ],
+        challenges: true,
       },
     },
     validatorCompiler: anyBody,

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ping } from '../db/health.ts'
 import { noStore } from '../plugins/headers.ts'
-import { plainProblems } from '../plugins/openapi.ts'
 import { Problem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Health } from '../schemas/service.ts'
@@ -12,7 +11,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'getLiveness',
       tags: ['service'],
       summary: 'Whether the process answers',
-      response: { 200: ref(Health), ...plainProblems(Problem) },
+      response: { 200: ref(Health) },
+      cacheControl: 'no-store',
+      problems: { shape: Problem, codes: [] },
     },
     async handler(_request, reply) {
       noStore(reply)
@@ -25,7 +26,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'getReadiness',
       tags: ['service'],
       summary: 'Whether the database answers too',
-      response: { 200: ref(Health), ...plainProblems(Problem, 'database_unavailable') },
+      response: { 200: ref(Health) },
+      cacheControl: 'no-store',
+      problems: { shape: Problem, codes: ['database_unavailable'] },
     },
     async handler(_request, reply) {
       noStore(reply)

@@ -5,10 +5,9 @@ import { challenge, messageProblem, Problem } from '../domain/errors.ts'
 import { looseRefreshToken } from '../domain/loose-body.ts'
 import { checkToken, refreshSession } from '../domain/sessions.ts'
 import { noStore } from '../plugins/headers.ts'
-import { bodyProblems } from '../plugins/openapi.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Credentials } from '../schemas/credentials.ts'
-import { CredentialsProblem, MessageProblem, RefreshProblem, VerifyProblem } from '../schemas/problems.ts'
+import { CredentialsProblem, RefreshAndVerifyProblem, RefreshProblem, VerifyProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Empty, RefreshAndVerifyAnswer, RefreshAnswer, RefreshRequest, TokenPair, VerifyRequest } from '../schemas/tokens.ts'
 
@@ -20,7 +19,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Obtain a token pair',
       description: 'Starts a session and answers its tokens.',
       body: ref(Credentials),
-      response: { 200: ref(TokenPair), ...bodyProblems(CredentialsProblem, 'invalid', 'no_active_account') },
+      response: { 200: ref(TokenPair) },
+      cacheControl: 'no-store',
+      problems: {
+        shape: CredentialsProblem,
+        codes: ['invalid', 'no_active_account', 'overloaded', 'database_unavailable'],
+        challenges: true,
+      },
     },
     async handler(request, reply) {
       noStore(reply)
@@ -41,7 +46,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'Answers a new access token and, with rotation on, the refresh token that replaces the one sent. ' +
         'A token replaced moments ago is answered with its successor; one replaced longer ago ends the session.',
       body: ref(RefreshRequest),
-      response: { 200: ref(RefreshAnswer), ...bodyProblems(RefreshProblem, 'invalid', 'token_not_valid', 'no_active_account') },
+      response: { 200: ref(RefreshAnswer) },
+      cacheControl: 'no-store',
+      problems: {
+        shape: RefreshProblem,
+        codes: ['invalid', 'token_not_valid', 'no_active_account', 'overloaded', 'database_unavailable'],
+        challenges: true,
+      },
     },
     async handler(request, reply) {
       noStore(reply)
@@ -56,7 +67,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Verify a token',
       description: 'Tells whether an access or refresh token is good now: its session has not ended, and its user is active.',
       body: ref(VerifyRequest),
-      response: { 200: ref(Empty), ...bodyProblems(VerifyProblem, 'invalid', 'token_not_valid') },
+      response: { 200: ref(Empty) },
+      problems: { shape: VerifyProblem, codes: ['invalid', 'token_not_valid', 'database_unavailable'], challenges: true },
     },
     async handler(request) {
       await checkToken(app, request.body.token)
@@ -69,9 +81,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'refreshAndVerifyToken',
       tags: ['tokens'],
       summary: 'Refresh a session, in other words',
-      description: 'Does what `/api/token/refresh/` does.',
+      description: 'Does what `/api/token/refresh/` does, and answers it in other members.',
       body: ref(RefreshRequest),
-      response: { 200: ref(RefreshAndVerifyAnswer), ...bodyProblems(MessageProblem, 'invalid', 'token_not_valid') },
+      response: { 200: ref(RefreshAndVerifyAnswer) },
+      cacheControl: 'no-store',
+      problems: { shape: RefreshAndVerifyProblem, codes: ['invalid', 'token_not_valid', 'overloaded', 'database_unavailable'] },
     },
     validatorCompiler: anyBody,
     async handler(request, reply) {

@@ -4,10 +4,9 @@ import { messageProblem } from '../domain/errors.ts'
 import { looseCredentials } from '../domain/loose-body.ts'
 import { register } from '../domain/registration.ts'
 import { noStore } from '../plugins/headers.ts'
-import { bodyProblems } from '../plugins/openapi.ts'
 import { anyBody } from '../plugins/validation.ts'
-import { Credentials, Message, Registration } from '../schemas/credentials.ts'
-import { CredentialsProblem, MessageProblem } from '../schemas/problems.ts'
+import { Credentials, Registered, Registration } from '../schemas/credentials.ts'
+import { CredentialsProblem, LoginProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { LoginAnswer } from '../schemas/tokens.ts'
 
@@ -17,8 +16,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'registerUser',
       tags: ['users'],
       summary: 'Register a user',
+      description: 'Starts no session.',
       body: ref(Registration),
-      response: { 201: ref(Message), ...bodyProblems(CredentialsProblem, 'invalid', 'registration_closed') },
+      response: { 201: ref(Registered) },
+      problems: { shape: CredentialsProblem, codes: ['invalid', 'registration_closed', 'overloaded', 'database_unavailable'] },
     },
     attachValidation: true,
     async handler(request, reply) {
@@ -34,7 +35,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Log in',
       description: 'Starts a session and answers its tokens.',
       body: ref(Credentials),
-      response: { 200: ref(LoginAnswer), ...bodyProblems(MessageProblem, 'invalid', 'invalid_credentials') },
+      response: { 200: ref(LoginAnswer) },
+      cacheControl: 'no-store',
+      problems: { shape: LoginProblem, codes: ['invalid', 'invalid_credentials', 'overloaded', 'database_unavailable'] },
     },
     validatorCompiler: anyBody,
     async handler(request, reply) {

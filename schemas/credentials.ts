@@ -29,6 +29,11 @@ export const Credentials = Type.Object(
 export type Credentials = Static<typeof Credentials>
 
 /** Credentials beside an `Authorization` header: both, or neither. */
-export const OptionalCredentials = Type.Partial(Credentials, { $id: 'OptionalCredentials' })
+export const OptionalCredentials = Type.Partial(Credentials, { $id: 'OptionalCredentials', description: 'Both, or neither.' })
 
-export const Message = Type.Object({ message: Type.String() }, { $id: 'Message' })
+export const Registered = Type.Object({ message: Type.String({ examples: ['User created successfully'] }) }, { $id: 'Registered' })
+
+export const Authenticated = Type.Object(
+  { message: Type.String({ examples: ['User authenticated successfully'] }) },
+  { $id: 'Authenticated' },
+)

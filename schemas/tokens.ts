@@ -1,37 +1,33 @@
 import { type Static, Type } from '@sinclair/typebox'
 
-const jwt = {
-  examples: ['eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Ii4uLiJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl'],
+const access = {
+  examples: ['eyJhbGciOiJFUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJhdCtqd3QifQ.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwidXNlcl9pZCI6MX0.c2lnbmF0dXJl'],
 }
-const token = { ...jwt, minLength: 1, 'x-strip': true, 'x-characters': 'text' }
+const refresh = {
+  examples: ['eyJhbGciOiJFUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJKV1QifQ.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsInVzZXJfaWQiOjF9.c2lnbmF0dXJl'],
+}
+const received = { minLength: 1, 'x-strip': true, 'x-characters': 'text' }
+const rotated = Type.Optional(
+  Type.String({ ...refresh, description: 'The token for the next refresh. Absent with `REFRESH_ROTATION=off`.' }),
+)
 
-export const RefreshRequest = Type.Object({ refresh: Type.String(token) }, { $id: 'RefreshRequest' })
+export const RefreshRequest = Type.Object({ refresh: Type.String({ ...refresh, ...received }) }, { $id: 'RefreshRequest' })
 export type RefreshRequest = Static<typeof RefreshRequest>
 
-export const VerifyRequest = Type.Object({ token: Type.String(token) }, { $id: 'VerifyRequest' })
+export const VerifyRequest = Type.Object({ token: Type.String({ ...access, ...received }) }, { $id: 'VerifyRequest' })
 export type VerifyRequest = Static<typeof VerifyRequest>
 
-export const TokenPair = Type.Object({ refresh: Type.String(jwt), access: Type.String(jwt) }, { $id: 'TokenPair' })
+export const TokenPair = Type.Object({ refresh: Type.String(refresh), access: Type.String(access) }, { $id: 'TokenPair' })
 
 export const LoginAnswer = Type.Object(
-  { message: Type.String({ examples: ['Login successful'] }), refresh: Type.String(jwt), access: Type.String(jwt) },
+  { message: Type.String({ examples: ['Login successful'] }), refresh: Type.String(refresh), access: Type.String(access) },
   { $id: 'LoginAnswer' },
 )
 
-export const RefreshAnswer = Type.Object(
-  {
-    access: Type.String(jwt),
-    refresh: Type.Optional(Type.String({ ...jwt, description: 'The token for the next refresh. Absent with `REFRESH_ROTATION=off`.' })),
-  },
-  { $id: 'RefreshAnswer' },
-)
+export const RefreshAnswer = Type.Object({ access: Type.String(access), refresh: rotated }, { $id: 'RefreshAnswer' })
 
 export const RefreshAndVerifyAnswer = Type.Object(
-  {
-    message: Type.String({ examples: ['Token is valid'] }),
-    new_access_token: Type.String(jwt),
-    refresh: Type.Optional(Type.String({ ...jwt, description: 'The token for the next refresh. Absent with `REFRESH_ROTATION=off`.' })),
-  },
+  { message: Type.String({ examples: ['Token is valid'] }), new_access_token: Type.String(access), refresh: rotated },
   { $id: 'RefreshAndVerifyAnswer' },
 )
 

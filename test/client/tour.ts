@@ -1,0 +1,139 @@
+// What the author of a client writes on top of the generated one. The test type-checks it, then runs it.
+import { createClient } from './generated/client/index.ts'
+import {
+  authenticateByHeader,
+  getKeys,
+  getLiveness,
+  getReadiness,
+  type LogInProblem,
+  logIn,
+  obtainTokenPair,
+  refreshAndVerifyToken,
+  refreshToken,
+  registerUser,
+  verifyToken,
+} from './generated/index.ts'
+
+/** What the tour cannot do over the wire. */
+export interface Operator {
+  setActive(username: string, isActive: boolean): Promise<void>
+  remove(username: string): Promise<void>
+}
+
+interface Answer<T, E> {
+  data: T | undefined
+  error: E | undefined
+  response?: Response | undefined
+}
+
+const credentials = { username: 'testuser', password: 'securepassword' }
+const noToken = 'no.to.ken'
+
+/** Every operation, answered with success. */
+export async function succeed(baseUrl: string) {
+  const client = createClient({ baseUrl })
+  const registered = success(await registerUser({ client, body: credentials }))
+  const login = success(await logIn({ client, body: credentials }))
+  const pair = success(await obtainTokenPair({ client, body: credentials }))
+  const refreshed = success(await refreshToken({ client, body: { refresh: pair.refresh } }))
+  const again = success(await refreshAndVerifyToken({ client, body: { refresh: login.refresh } }))
+  const auth = refreshed.access
+  return {
+    registered: registered.message,
+    login: login.message,
+    refreshed: refreshed.refresh !== undefined && refreshed.refresh !== pair.refresh,
+    again: again.message,
+    verified: success(await verifyToken({ client, body: { token: again.new_access_token } })),
+    header: success(await authenticateByHeader({ client, auth })).message,
+    headerAndBody: success(await authenticateByHeader({ client, auth, body: credentials })).message,
+    keys: success(await getKeys({ client })).keys.map(({ alg, use }) => ({ alg, use })),
+    live: success(await getLiveness({ client })).status,
+    ready: success(await getReadiness({ client })).status,
+  }
+}
+
+/** Every error that a caller can bring about, as it is typed, in the order of the operations. */
+export async function fail(baseUrl: string, closedBaseUrl: string, operator: Operator) {
+  const client = createClient({ baseUrl })
+  const other = { username: 'someone', password: 'securepassword' }
+  success(await registerUser({ client, body: other }))
+  const pair = success(await obtainTokenPair({ client, body: credentials }))
+  const auth = pair.access
+  const wrong = { ...credentials, password: 'wrong password' }
+
+  const taken = failure(await registerUser({ client, body: { ...credentials, password: '12345' } }))
+  const fields = taken.code === 'invalid' ? { username: taken.username, password: taken.password } : undefined
+  const badHeader = failure(await authenticateByHeader({ client, auth: noToken }))
+  const messages = badHeader.code === 'token_not_valid' ? badHeader.messages?.map(({ message }) => message) : undefined
+
+  const codes: Record<string, string[]> = {
+    registerUser: [
+      taken.code,
+      failure(await registerUser({ client: createClient({ baseUrl: closedBaseUrl }), body: other })).code,
+      failure(await registerUser({ client, body: { ...other, password: 'x'.repeat(20_000) } })).code,
+    ],
+    logIn: [
+      failure(await logIn({ client, body: { username: '', password: '' } })).code,
+      explain(failure(await logIn({ client, body: wrong }))),
+      failure(await logIn({ client, body: wrong, bodySerializer: () => '{' })).code,
+      failure(await logIn({ client, body: wrong, headers: { 'Content-Type': 'text/plain' } })).code,
+    ],
+    obtainTokenPair: [failure(await obtainTokenPair({ client, body: wrong })).code],
+    refreshToken: [failure(await refreshToken({ client, body: { refresh: auth } })).code],
+    verifyToken: [failure(await verifyToken({ client, body: { token: noToken } })).code],
+    refreshAndVerifyToken: [failure(await refreshAndVerifyToken({ client, body: { refresh: noToken } })).code],
+    authenticateByHeader: [
+      badHeader.code,
+      failure(await authenticateByHeader({ client })).code,
+      failure(await authenticateByHeader({ client, auth: 'two words' })).code,
+      failure(await authenticateByHeader({ client, body: credentials })).code,
+      failure(await authenticateByHeader({ client, auth, body: wrong })).code,
+      failure(await authenticateByHeader({ client, auth, body: other })).code,
+    ],
+  }
+
+  await operator.setActive(credentials.username, false)
+  codes.disabled = [
+    failure(await refreshToken({ client, body: { refresh: pair.refresh } })).code,
+    failure(await authenticateByHeader({ client, auth })).code,
+  ]
+  await operator.remove(credentials.username)
+  codes.deleted = [failure(await authenticateByHeader({ client, auth })).code]
+  return { codes, fields, messages }
+}
+
+/** Every code that a login can be refused with, and no other: a new one is a compile error here. */
+function explain({ code }: LogInProblem): string {
+  switch (code) {
+    case 'invalid':
+    case 'invalid_credentials':
+      return code
+    case 'overloaded':
+    case 'database_unavailable':
+    case 'stopping':
+      return 'try again'
+    case 'parse_error':
+    case 'bad_request':
+    case 'payload_too_large':
+    case 'unsupported_media_type':
+    case 'headers_too_large':
+    case 'request_timeout':
+    case 'internal_error':
+      return 'a fault'
+    default:
+      return code satisfies never
+  }
+}
+
+function success<T, E>({ data, error }: Answer<T, E>): T {
+  if (data === undefined) throw new Error(`refused: ${JSON.stringify(error)}`)
+  return data
+}
+
+/** The typed error of a refused call. Its status says what the answer's does, and its type is that of RFC 9457. */
+function failure<T, E extends { status: number }>({ error, response }: Answer<T, E>): E {
+  if (error === undefined) throw new Error('answered with success')
+  if (error.status !== response?.status) throw new Error(`${error.status} in the body, ${response?.status} on the wire`)
+  if (!response.headers.get('content-type')?.startsWith('application/problem+json')) throw new Error('no problem document')
+  return error
+}

@@ -1,0 +1,139 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import t from 'tap'
+import type { Answer, ApiDocument } from '../../api-document.ts'
+import { build, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
+
+interface Call {
+  operationId: string
+  status: number
+  code?: string
+  payload?: string
+  headers?: Record<string, string>
+}
+
+const documented = ['www-authenticate', 'retry-after', 'x-request-id', 'cache-control']
+const json = (body: object) => JSON.stringify(body)
+const user = { username: 'alice', password: PASSWORD }
+const wrong = { ...user, password: 'wrong password' }
+
+const app = await build(t)
+const document: ApiDocument = (await app.inject('/openapi.json')).json()
+const ajv = new Ajv2020({ strict: false, formats: { password: true } }).addSchema(document, 'api')
+await register(app)
+await register(app, 'bob')
+const { access, refresh } = await logIn(app)
+const bearer = { authorization: `Bearer ${access}` }
+
+const calls: Call[] = [
+  { operationId: 'registerUser', status: 201, payload: json({ ...user, username: 'carol' }) },
+  { operationId: 'registerUser', status: 400, code: 'invalid', payload: json({ ...user, password: 7 }) },
+  { operationId: 'registerUser', status: 400, code: 'parse_error', payload: '{' },
+  { operationId: 'registerUser', status: 413, code: 'payload_too_large', payload: json({ ...user, more: 'x'.repeat(20_000) }) },
+  { operationId: 'registerUser', status: 415, code: 'unsupported_media_type', payload: 'x', headers: { 'content-type': 'text/plain' } },
+  { operationId: 'logIn', status: 200, payload: json(user) },
+  { operationId: 'logIn', status: 400, code: 'invalid', payload: '{}' },
+  { operationId: 'logIn', status: 400, code: 'parse_error', payload: '{' },
+  { operationId: 'logIn', status: 401, code: 'invalid_credentials', payload: json(wrong) },
+  { operationId: 'obtainTokenPair', status: 200, payload: json(user) },
+  { operationId: 'obtainTokenPair', status: 400, code: 'invalid', payload: json({ username: 'alice' }) },
+  { operationId: 'obtainTokenPair', status: 400, code: 'invalid', payload: '[]' },
+  { operationId: 'obtainTokenPair', status: 401, code: 'no_active_account', payload: json(wrong) },
+  { operationId: 'refreshToken', status: 400, code: 'invalid', payload: '{}' },
+  { operationId: 'refreshToken', status: 401, code: 'token_not_valid', payload: json({ refresh: access }) },
+  { operationId: 'refreshToken', status: 200, payload: json({ refresh }) },
+  { operationId: 'refreshAndVerifyToken', status: 400, code: 'invalid', payload: '{}' },
+  { operationId: 'refreshAndVerifyToken', status: 401, code: 'token_not_valid', payload: json({ refresh: access }) },
+  { operationId: 'refreshAndVerifyToken', status: 200, payload: json({ refresh }) },
+  { operationId: 'verifyToken', status: 200, payload: json({ token: access }) },
+  { operationId: 'verifyToken', status: 400, code: 'invalid', payload: '{}' },
+  { operationId: 'verifyToken', status: 401, code: 'token_not_valid', payload: json({ token: 'x' }) },
+  { operationId: 'authenticateByHeader', status: 200, headers: bearer },
+  { operationId: 'authenticateByHeader', status: 400, code: 'invalid', headers: bearer, payload: json({ username: 'alice' }) },
+  { operationId: 'authenticateByHeader', status: 400, code: 'authorization_header_required', payload: json(user) },
+  { operationId: 'authenticateByHeader', status: 400, code: 'bad_authorization_header', headers: { authorization: access } },
+  { operationId: 'authenticateByHeader', status: 401, code: 'bad_authorization_header', headers: { authorization: 'Bearer' } },
+  { operationId: 'authenticateByHeader', status: 401, code: 'not_authenticated' },
+  { operationId: 'authenticateByHeader', status: 401, code: 'token_not_valid', headers: { authorization: 'Bearer x' } },
+  { operationId: 'authenticateByHeader', status: 401, code: 'invalid_credentials', headers: bearer, payload: json(wrong) },
+  {
+    operationId: 'authenticateByHeader',
+    status: 401,
+    code: 'token_user_mismatch',
+    headers: bearer,
+    payload: json({ ...user, username: 'bob' }),
+  },
+  { operationId: 'getKeys', status: 200 },
+  { operationId: 'getLiveness', status: 200 },
+  { operationId: 'getReadiness', status: 200 },
+]
+
+function find(wanted: string) {
+  for (const [url, item] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      if (operation.operationId === wanted) return { url, method: method.toUpperCase() as 'GET' | 'POST', operation }
+    }
+  }
+  throw new Error(`no operation ${wanted}`)
+}
+
+function send(app: TestApp, { operationId, payload, headers }: Call) {
+  const { url, method } = find(operationId)
+  const type = payload === undefined ? {} : { 'content-type': 'application/json' }
+  return app.inject({ method, url, headers: { ...type, ...headers }, ...(payload !== undefined && { payload }) })
+}
+
+for (const [index, call] of calls.entries()) {
+  const { operationId, status, code } = call
+  t.test(`${index + 1}: ${operationId} answers ${status} ${code ?? ''} as documented`, async (t) => {
+    const answer = await send(app, call)
+    const body = answer.json()
+    t.equal(answer.statusCode, status)
+    t.equal(body.code, code)
+
+    const { headers, content } = find(operationId).operation.responses[status] as Answer
+    const [mediaType, media] = Object.entries(content)[0] ?? []
+    t.equal(String(answer.headers['content-type']).split(';')[0], mediaType)
+    const validate = ajv.getSchema(`api${media?.schema.$ref}`)
+    t.ok(validate?.(body), JSON.stringify(validate?.errors))
+    const { properties } = document.components.schemas[media?.schema.$ref?.split('/').at(-1) ?? ''] ?? {}
+    t.same(
+      Object.keys(body).filter((member) => !(member in (properties ?? {}))),
+      [],
+      'no member that the document does not name',
+    )
+
+    const names = Object.keys(headers).map((name) => name.toLowerCase())
+    t.same(
+      documented.filter((name) => name in answer.headers && !names.includes(name)),
+      [],
+      'no header that the document does not name',
+    )
+    const isRequired = (name: string) => {
+      const { $ref, ...own } = headers[name] as { $ref?: string; required?: boolean }
+      const header = $ref ? (document.components.headers?.[$ref.split('/').at(-1) ?? ''] as { required?: boolean }) : own
+      return header.required === true
+    }
+    t.same(
+      Object.keys(headers).filter((name) => isRequired(name) && !(name.toLowerCase() in answer.headers)),
+      [],
+      'every header that the document promises',
+    )
+  })
+}
+
+t.test('a form is read like JSON, on every operation with a body', async (t) => {
+  const fields: Record<string, Record<string, string>> = {
+    registerUser: { username: 'dave', password: PASSWORD },
+    logIn: user,
+    obtainTokenPair: user,
+    refreshToken: { refresh: (await logIn(app)).refresh },
+    refreshAndVerifyToken: { refresh: (await logIn(app)).refresh },
+    verifyToken: { token: access },
+    authenticateByHeader: user,
+  }
+  for (const [operationId, form] of Object.entries(fields)) {
+    const headers = { ...bearer, 'content-type': 'application/x-www-form-urlencoded' }
+    const { statusCode } = await send(app, { operationId, status: 200, headers, payload: String(new URLSearchParams(form)) })
+    t.equal(statusCode, operationId === 'registerUser' ? 201 : 200, operationId)
+  }
+})

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import t from 'tap'
+import type { ApiDocument, Media, Operation } from '../../api-document.ts'
+import { problems } from '../../domain/errors.ts'
+import { build } from '../helper.ts'
+
+const app = await build(t)
+const document: ApiDocument = (await app.inject('/openapi.json')).json()
+const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]) => ({ name: `${method} ${path}`, method, operation })),
+)
+const isSuccess = (status: string) => status.startsWith('2')
+
+function answers({ responses }: Operation, wanted: (status: string) => boolean) {
+  return Object.entries(responses).filter(([status]) => wanted(status))
+}
+
+/** The codes that an operation's error type knows. */
+function codesOf({ operationId }: Operation): string[] {
+  const name = `${operationId.replace(/^./, (letter) => letter.toUpperCase())}Problem`
+  return document.components.schemas[name]?.properties?.code?.enum as string[]
+}
+
+t.test('openapi.json in the repository is not stale (npm run openapi writes it)', async (t) => {
+  t.same(JSON.parse(await readFile(new URL('../../openapi.json', import.meta.url), 'utf8')), document)
+})
+
+t.test('the document is valid OpenAPI 3.1', async (t) => {
+  const validator = new Validator()
+  t.same(await validator.validate(structuredClone(document) as unknown as Record<string, unknown>), { valid: true })
+  t.equal(validator.version, '3.1')
+})
+
+t.test('the document does not depend on the settings', async (t) => {
+  const other = await build(t, {
+    PUBLIC_URL: 'https://auth.example.com',
+    REFRESH_ROTATION: 'off',
+    REGISTRATION: 'closed',
+    JWKS_MAX_AGE: '1',
+  })
+  t.same((await other.inject('/openapi.json')).json(), document)
+})
+
+t.test('the document says nothing of our own keywords, and of HEAD', async (t) => {
+  t.notMatch(JSON.stringify(document), /"x-|\$id/)
+  t.same([...new Set(operations.map(({ method }) => method))].sort(), ['get', 'post'])
+})
+
+t.test('every operation has its own id', async (t) => {
+  const ids = operations.map(({ operation }) => operation.operationId)
+  t.equal(new Set(ids).size, ids.length)
+})
+
+for (const { name, operation } of operations) {
+  t.test(`${name} is told whole`, async (t) => {
+    t.match(operation, { operationId: /^[a-z][A-Za-z]+$/, summary: /\w/, tags: [/\w/] })
+    const bodies = operation.requestBody?.content ?? {}
+    t.same(Object.keys(bodies), operation.requestBody ? ['application/json', 'application/x-www-form-urlencoded'] : [])
+    const successes = answers(operation, isSuccess)
+    t.equal(successes.length, 1, 'one success')
+    const media = [...Object.values(bodies), ...successes.map(([, { content }]) => content['application/json'] as Media)]
+    t.ok(
+      media.every(({ schema, example }) => schema.$ref && example),
+      'named schemas and examples',
+    )
+  })
+
+  t.test(`${name} has one type of error, and every code of it under its status`, async (t) => {
+    const failures = answers(operation, (status) => !isSuccess(status))
+    const types = failures.map(([, { content }]) => content['application/problem+json']?.schema.$ref)
+    t.equal(new Set(types).size, 1)
+    const told = failures.flatMap(([status, { content }]) =>
+      Object.keys(content['application/problem+json']?.examples ?? {}).map((code) => `${code} ${status}`),
+    )
+    const known = codesOf(operation).flatMap((code) =>
+      (problems[code as keyof typeof problems]?.statuses ?? []).map((status) => `${code} ${status}`),
+    )
+    t.same(told.sort(), known.sort())
+  })
+
+  t.test(`${name} names the headers of its answers`, async (t) => {
+    for (const [status, { headers }] of Object.entries(operation.responses)) {
+      t.ok(headers['X-Request-Id'], status)
+      t.equal('Retry-After' in headers, status === '503', `${status} Retry-After`)
+    }
+  })
+}
+
+t.test('every example is of its schema', async (t) => {
+  const ajv = new Ajv2020({ strict: false, formats: { password: true } }).addSchema(document, 'api')
+  const media = operations.flatMap(({ name, operation: { requestBody, responses } }) =>
+    [requestBody, ...Object.values(responses)].flatMap((answer) => Object.values(answer?.content ?? {}).map((one) => ({ name, ...one }))),
+  )
+  for (const { name, schema, example, examples = {} } of media) {
+    const validate = ajv.getSchema(`api${schema.$ref}`)
+    for (const value of [...(example === undefined ? [] : [example]), ...Object.values(examples).map((one) => one.value)]) {
+      t.ok(validate?.(value), `${name}: ${JSON.stringify(value)} ${JSON.stringify(validate?.errors)}`)
+      t.notOk(Object.values(value as object).includes(undefined))
+    }
+  }
+})
+
+t.test('the error table and the document tell the same codes', async (t) => {
+  const table = String(document.info.description).matchAll(/^\| `(\w+)` \| ([\d, ]+) \|/gm)
+  const told = [...table].map(([, code, statuses]) => [code, statuses?.split(', ').map(Number)])
+  t.same(Object.fromEntries(told), Object.fromEntries(Object.entries(problems).map(([code, { statuses }]) => [code, statuses])))
+  // These two are of no operation: of an unknown path, and of a method that a path does not know.
+  const ofNoOperation = ['not_found', 'method_not_allowed']
+  const ofOperations = operations.flatMap(({ operation }) => codesOf(operation))
+  t.same(
+    Object.keys(problems).filter((code) => !ofOperations.includes(code)),
+    ofNoOperation,
+  )
+  t.same(
+    ofOperations.filter((code) => !(code in problems)),
+    [],
+  )
+})
+
+t.test('only the body of header authentication is optional', async (t) => {
+  const optional = operations.filter(({ operation }) => operation.requestBody?.required === false)
+  t.same(
+    optional.map(({ operation }) => operation.operationId),
+    ['authenticateByHeader'],
+  )
+})

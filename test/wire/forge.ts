@@ -1,0 +1,79 @@
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import type { TestApp } from '../helper.ts'
+import { claimsOf, logIn, register } from '../helper.ts'
+
+export type TokenType = 'access' | 'refresh'
+export type Claims = Record<string, unknown>
+
+/** Makes tokens with an app's own key, good ones and others. */
+export interface Forge {
+  readonly kid: string
+  readonly key: KeyObject
+  /** The claims of a good token of a user who is logged in. */
+  claims(type: TokenType): Claims
+  /** The header of a good token. */
+  header(type: TokenType): Claims
+  /** A token of these claims, signed; its header is that of a good one unless given. */
+  token(type: TokenType, claims: Claims, header?: Claims): string
+  /** A signed token of texts or bytes that need not be JSON. */
+  written(header: string | Buffer, payload: string | Buffer): string
+}
+
+/** Registers a user, logs in, and opens the forge. */
+export async function openForge(app: TestApp, username = 'alice'): Promise<Forge> {
+  await register(app, username)
+  const pair = await logIn(app, username)
+  const row = await app.db.read.selectFrom('signing_keys').selectAll().executeTakeFirstOrThrow()
+  const key = createPrivateKey(row.private_key as string)
+  const header = (type: TokenType) => ({ alg: 'ES256', typ: type === 'access' ? 'at+jwt' : 'JWT', kid: row.kid })
+  const written = (head: string | Buffer, payload: string | Buffer) => signed(`${segment(head)}.${segment(payload)}`, key)
+  return {
+    kid: row.kid,
+    key,
+    claims: (type) => claimsOf(pair[type]),
+    header,
+    token: (type, claims, head = header(type)) => written(JSON.stringify(head), JSON.stringify(claims)),
+    written,
+  }
+}
+
+/** A text or bytes as base64url. */
+export function segment(value: string | Buffer): string {
+  return Buffer.from(value as string).toString('base64url')
+}
+
+/** Signs two segments as ES256 does (RFC 7518 §3.4). */
+export function signed(input: string, key: KeyObject): string {
+  return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+}
+
+/** The same with the signature in DER, as other uses of ECDSA have it. */
+export function signedInDer(input: string, key: KeyObject): string {
+  return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`
+}
+
+/** The confusion of RFC 8725 §2.1: the public key, which everybody has, as the secret of an HMAC. */
+export function signedWithPublicKey(input: string, key: KeyObject): string {
+  const secret = createPublicKey(key).export({ type: 'spki', format: 'pem' })
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+}
+
+export function strangeKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+}
+
+/** A token with one of its three segments replaced. */
+export function withSegment(token: string, index: 0 | 1 | 2, replace: (segment: string) => string): string {
+  return token
+    .split('.')
+    .map((part, at) => (at === index ? replace(part) : part))
+    .join('.')
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** The same bytes in base64url, with an unused bit of the last character set; the length leaves such bits. */
+export function withUnusedBits(text: string): string {
+  if (text.length % 4 === 0) throw new Error('no unused bits')
+  return `${text.slice(0, -1)}${ALPHABET[ALPHABET.indexOf(text.at(-1) as string) + 1]}`
+}

@@ -1,0 +1,206 @@
+import t from 'tap'
+import { commonPasswords } from '../../domain/password-policy.ts'
+import { build, logIn, PASSWORD, post, register } from '../helper.ts'
+import {
+  CONTROL,
+  created,
+  HEADER,
+  invalid,
+  LOGIN,
+  NUL,
+  noAccount,
+  OBTAIN,
+  REGISTER,
+  REQUIRED,
+  show,
+  TAKEN,
+  told,
+  wrongCredentials,
+} from './wire.ts'
+
+const TOO_SHORT = 'This password is too short. It must contain at least 8 characters.'
+const TOO_COMMON = 'This password is too common.'
+const NUMERIC = 'This password is entirely numeric.'
+const SIMILAR = 'The password is too similar to the username.'
+const TOO_LONG = 'Ensure this field has no more than 1024 characters.'
+
+/** What Python's `str.strip` takes off. */
+const WHITE_SPACE = [
+  ...'\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
+]
+
+t.test('A5: a username is trimmed everywhere, of all that Python calls white space', async (t) => {
+  const app = await build(t)
+  for (const [index, space] of WHITE_SPACE.entries()) {
+    const username = `user${index}`
+    const padded = `${space}${username}${space}${space}`
+    const name = `U+${space.charCodeAt(0).toString(16)}`
+    t.strictSame(told(await post(app, REGISTER, { username: padded, password: PASSWORD })), created, `${name} on register`)
+    t.equal((await post(app, LOGIN, { username: padded, password: PASSWORD })).statusCode, 200, `${name} on login`)
+    t.equal((await post(app, OBTAIN, { username: padded, password: PASSWORD })).statusCode, 200, `${name} on obtain`)
+    const stored = await app.db.read
+      .selectFrom('users')
+      .select('username')
+      .where('id', '=', index + 1)
+      .executeTakeFirst()
+    t.equal(stored?.username, username, `${name} is not stored`)
+  }
+  const { access } = await logIn(app, 'user0')
+  const withHeader = await post(app, HEADER, { username: ' user0\t', password: PASSWORD }, { authorization: `Bearer ${access}` })
+  t.equal(withHeader.statusCode, 200, 'header-auth')
+})
+
+t.test('A5: what only looks like white space belongs to the name', async (t) => {
+  const app = await build(t)
+  await register(app, 'alice')
+  for (const space of ['\u200b', '\ufeff', '\u2060', '\u180e']) {
+    const username = `${space}alice`
+    const name = `U+${space.charCodeAt(0).toString(16)}`
+    t.strictSame(told(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `${name} is another user`)
+    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), created, `${name} registers`)
+  }
+})
+
+t.test('A5: control characters are refused where NUL has a text', async (t) => {
+  const app = await build(t)
+  for (const control of ['\x01', '\t', '\n', '\r', '\x1b', '\x1f', '\x7f', '\x80', '\x85', '\x9f']) {
+    const username = `a${control}b`
+    t.strictSame(
+      told(await post(app, REGISTER, { username, password: PASSWORD })),
+      invalid({ username: CONTROL }),
+      `register ${show(username)}`,
+    )
+    t.strictSame(
+      told(await post(app, OBTAIN, { username, password: PASSWORD })),
+      invalid({ username: CONTROL }),
+      `obtain ${show(username)}`,
+    )
+    t.strictSame(told(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `login ${show(username)}`)
+  }
+  t.strictSame(
+    told(await post(app, REGISTER, { username: 'a\0b', password: PASSWORD })),
+    invalid({ username: NUL }),
+    'NUL alone has its own text',
+  )
+  t.strictSame(told(await post(app, REGISTER, { username: 'a b\u200dc', password: PASSWORD })), created, 'others are no control characters')
+})
+
+t.test('A5: a name that differs only by case or compatibility form is taken, and only the stored one logs in', async (t) => {
+  const cases: [stored: string, others: string[]][] = [
+    ['alice', ['Alice', 'ALICE', 'ａlice', 'ⓐlice', 'aliⅽe']],
+    ['straße', ['STRASSE', 'Strasse', 'strasse', 'STRAẞE']],
+    ['caf\u00e9', ['cafe\u0301', 'CAF\u00c9', 'CAFE\u0301']],
+    ['ﬁsh & chips', ['fish & chips', 'FISH & CHIPS']],
+    ['ΟΔΟΣ', ['οδος', 'οδοσ']],
+    ['\u0390ota', ['\u1fd3ota', '\u03aa\u0301OTA']],
+  ]
+  const app = await build(t)
+  for (const [username, others] of cases) {
+    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), created, username)
+    for (const other of others) {
+      t.strictSame(
+        told(await post(app, REGISTER, { username: other, password: PASSWORD })),
+        invalid({ username: TAKEN }),
+        `${other} is taken`,
+      )
+      t.strictSame(told(await post(app, LOGIN, { username: other, password: PASSWORD })), wrongCredentials, `${other} cannot log in`)
+      t.strictSame(told(await post(app, OBTAIN, { username: other, password: PASSWORD })), noAccount, `${other} obtains nothing`)
+    }
+    t.equal((await post(app, LOGIN, { username, password: PASSWORD })).statusCode, 200, `${username} logs in`)
+  }
+  t.strictSame(told(await post(app, REGISTER, { username: 'cafe', password: PASSWORD })), created, 'an accent makes another name')
+})
+
+t.test('A6: a weak password is refused for every reason that applies', async (t) => {
+  const cases: [username: string, password: string, texts: string[]][] = [
+    ['alice', 'k7$wQz!', [TOO_SHORT]],
+    ['alice', '😀😀😀😀😀😀😀', [TOO_SHORT]],
+    ['alice', '       ', [TOO_SHORT]],
+    ['alice', 'password', [TOO_COMMON]],
+    ['alice', 'PassWord1', [TOO_COMMON]],
+    ['alice', 'BASEBALL', [TOO_COMMON]],
+    ['alice', '83920175640123', [NUMERIC]],
+    ['alice', '٣١٤١٥٩٢٦٥٣٥٨', [NUMERIC]],
+    ['alice', '12345678', [TOO_COMMON, NUMERIC]],
+    ['alice', '123456', [TOO_SHORT, TOO_COMMON, NUMERIC]],
+    ['alice', 'alice in wonderland', [SIMILAR]],
+    ['alice', 'xx-ALICE-xx', [SIMILAR]],
+    ['  alice ', 'xx-alice-xx', [SIMILAR]],
+    ['a long and winding name', 'AND WINDING', [SIMILAR]],
+    ['straße99', 'my STRASSE99 is long', [SIMILAR]],
+    ['ädam', 'ÄDAM and eve', [SIMILAR]],
+    ['😀😀😀😀', '😀😀😀😀 smile', [SIMILAR]],
+    ['a long and winding name', 'winding', [TOO_SHORT, SIMILAR]],
+    ['alice', 'kW!'.repeat(342), [TOO_LONG]],
+    ['alice', `${'😀k'.repeat(512)}z`, [TOO_LONG]],
+  ]
+  const app = await build(t)
+  for (const [username, password, texts] of cases) {
+    t.strictSame(told(await post(app, REGISTER, { username, password })), invalid({ password: texts }), `${username} / ${show(password)}`)
+  }
+})
+
+t.test('A6: the policy is told together with the errors of the name', async (t) => {
+  const app = await build(t)
+  await register(app, 'alice')
+  const cases: [object, Record<string, string[]>][] = [
+    [{ password: 'k7$wQz!' }, { password: [TOO_SHORT], username: REQUIRED }],
+    [
+      { username: 'alice', password: 'k7$wQz!' },
+      { password: [TOO_SHORT], username: TAKEN },
+    ],
+    [
+      { username: 'alice', password: 'dear alice' },
+      { password: [SIMILAR], username: TAKEN },
+    ],
+    [
+      { username: 'b\0b', password: '83920175640123' },
+      { password: [NUMERIC], username: NUL },
+    ],
+  ]
+  for (const [body, errors] of cases) t.strictSame(told(await post(app, REGISTER, body)), invalid(errors), show(body))
+})
+
+t.test('A6: a good password is taken as it is, and compared as it is', async (t) => {
+  const cases: [username: string, password: string, others: string[]][] = [
+    ['testuser', 'securepassword', ['Securepassword', ' securepassword', 'securepassword ']],
+    ['padded', '  secret phrase  ', ['secret phrase', ' secret phrase ']],
+    ['blank', '        ', ['         ', '\t       ']],
+    ['bob', 'xbobxbobx', []],
+    ['eight', '😀😀😀😀😀😀😀k', []],
+    ['tabs', 'tab\tand\nline', ['tab and line']],
+    ['nfc', 'caf\u00e9 au lait', ['cafe\u0301 au lait']],
+    ['longest', 'kW!7'.repeat(256), ['kW!7'.repeat(255), `${'kW!7'.repeat(256)}k`]],
+    ['heaviest', '😀'.repeat(1024), ['😀'.repeat(1023), '😀'.repeat(1025)]],
+  ]
+  const app = await build(t)
+  for (const [username, password, others] of cases) {
+    t.strictSame(told(await post(app, REGISTER, { username, password })), created, `${username} registers`)
+    t.equal((await post(app, LOGIN, { username, password })).statusCode, 200, `${username} logs in`)
+    t.equal((await post(app, OBTAIN, { username, password })).statusCode, 200, `${username} obtains`)
+    for (const other of others) {
+      t.strictSame(told(await post(app, LOGIN, { username, password: other })), wrongCredentials, `${username}: ${show(other)} on login`)
+      t.strictSame(told(await post(app, OBTAIN, { username, password: other })), noAccount, `${username}: ${show(other)} on obtain`)
+    }
+  }
+})
+
+t.test('A6: a password over the bound is wrong before it is hashed', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access } = await logIn(app)
+  let hashed = 0
+  app.hashing.matches = async () => {
+    hashed++
+    return true
+  }
+  const body = { username: 'alice', password: 'k'.repeat(1025) }
+  t.strictSame(told(await post(app, LOGIN, body)), wrongCredentials, 'login')
+  t.strictSame(told(await post(app, OBTAIN, body)), noAccount, 'obtain')
+  t.strictSame(told(await post(app, HEADER, body, { authorization: `Bearer ${access}` })), wrongCredentials, 'header-auth')
+  t.equal(hashed, 0)
+})
+
+t.test('A6: the list of common passwords is long enough', async (t) => {
+  t.ok((await commonPasswords()).size >= 10_000)
+})

@@ -1,0 +1,171 @@
+import t from 'tap'
+import { build, PASSWORD, post, register, seen } from '../helper.ts'
+import {
+  BLANK,
+  created,
+  FORM,
+  invalid,
+  NON_OBJECTS,
+  NON_STRINGS,
+  NOT_A_STRING,
+  NUL,
+  NULL,
+  postForm,
+  postRaw,
+  problem,
+  REGISTER,
+  REQUIRED,
+  SURROGATE,
+  show,
+  TAKEN,
+  told,
+} from './wire.ts'
+
+const NAME_TOO_LONG = 'Ensure this field has no more than 200 characters.'
+
+t.test('B1: a new user is created, and nothing but that is told', async (t) => {
+  const app = await build(t)
+  const answer = await post(app, REGISTER, { username: 'alice', password: PASSWORD })
+  t.strictSame(told(answer), created)
+  t.notOk('location' in answer.headers, 'no Location')
+})
+
+t.test('B1: a name that is taken is refused, also after it is trimmed', async (t) => {
+  const app = await build(t)
+  await register(app, 'alice')
+  for (const username of ['alice', ' alice', 'alice\u3000']) {
+    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), invalid({ username: TAKEN }), show(username))
+  }
+})
+
+t.test('B1: what is missing is told, the password first', async (t) => {
+  const app = await build(t)
+  const both = invalid({ password: REQUIRED, username: REQUIRED })
+  t.strictSame(told(await post(app, REGISTER, {})), both, '{}')
+  t.strictSame(told(await postRaw(app, REGISTER, undefined)), both, 'no body')
+  t.strictSame(told(await post(app, REGISTER, { extra: 1 })), both, 'an unknown field')
+  t.strictSame(told(await postForm(app, REGISTER, {})), both, 'an empty form')
+  t.strictSame(told(await post(app, REGISTER, { password: PASSWORD })), invalid({ username: REQUIRED }), 'no username')
+  t.strictSame(told(await post(app, REGISTER, { username: 'alice' })), invalid({ password: REQUIRED }), 'no password')
+})
+
+t.test('B1: blank, null, no string, NUL and lone surrogates are told by field', async (t) => {
+  const app = await build(t)
+  const usernames: [unknown, string[]][] = [
+    ['', BLANK],
+    ['   ', BLANK],
+    ['\t\u00a0\u3000\n', BLANK],
+    [null, NULL],
+    ['a\0b', NUL],
+    ['\0', NUL],
+    ['a\ud800b', SURROGATE],
+    ['\ude00', ['Surrogate characters are not allowed: U+DE00.']],
+    ['\ude00\ud83d', ['Surrogate characters are not allowed: U+DE00.']],
+    ['a'.repeat(201), [NAME_TOO_LONG]],
+    ['😀'.repeat(201), [NAME_TOO_LONG]],
+    [`${'a'.repeat(201)}\0`, [NAME_TOO_LONG, ...NUL]],
+    ...NON_STRINGS.map((value): [unknown, string[]] => [value, NOT_A_STRING]),
+  ]
+  for (const [username, texts] of usernames) {
+    t.strictSame(
+      told(await post(app, REGISTER, { username, password: PASSWORD })),
+      invalid({ username: texts }),
+      `username ${show(username)}`,
+    )
+  }
+  const passwords: [unknown, string[]][] = [
+    ['', BLANK],
+    [null, NULL],
+    [`${PASSWORD}\0`, NUL],
+    [`${PASSWORD}\ud800`, SURROGATE],
+    ...NON_STRINGS.map((value): [unknown, string[]] => [value, NOT_A_STRING]),
+  ]
+  for (const [password, texts] of passwords) {
+    t.strictSame(
+      told(await post(app, REGISTER, { username: 'alice', password })),
+      invalid({ password: texts }),
+      `password ${show(password)}`,
+    )
+  }
+})
+
+t.test('B1: errors of both fields are told together, the password first', async (t) => {
+  const app = await build(t)
+  const cases: [object, Record<string, string[]>][] = [
+    [
+      { username: null, password: '' },
+      { password: BLANK, username: NULL },
+    ],
+    [
+      { username: '', password: null },
+      { password: NULL, username: BLANK },
+    ],
+    [
+      { username: 1, password: [] },
+      { password: NOT_A_STRING, username: NOT_A_STRING },
+    ],
+    [{ username: '\0' }, { password: REQUIRED, username: NUL }],
+  ]
+  for (const [body, errors] of cases) t.strictSame(told(await post(app, REGISTER, body)), invalid(errors), show(body))
+})
+
+t.test('B1: a body that is no object is told by its type', async (t) => {
+  const app = await build(t)
+  for (const [json, text] of NON_OBJECTS) {
+    t.strictSame(told(await postRaw(app, REGISTER, json, 'application/json')), invalid({ non_field_errors: [text] }), json.slice(0, 20))
+  }
+})
+
+t.test('B1: 200 code points are a name, whatever they weigh', async (t) => {
+  const app = await build(t)
+  for (const username of ['😀'.repeat(200), 'é'.repeat(200), `  ${'b'.repeat(200)}  `, 'a  b']) {
+    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), created, show(username))
+  }
+})
+
+t.test('A7: further fields are ignored, good and bad ones', async (t) => {
+  const app = await build(t)
+  const extras = {
+    id: 99,
+    is_superuser: 'maybe',
+    is_staff: true,
+    is_active: false,
+    last_login: 'yesterday',
+    groups: [99],
+    user_permissions: 'all',
+    username_key: 'x',
+    created_at: 1,
+  }
+  t.strictSame(told(await post(app, REGISTER, { username: 'alice', password: PASSWORD, ...extras })), created)
+  const user = await app.db.read.selectFrom('users').selectAll().executeTakeFirstOrThrow()
+  t.match(user, { id: 1, username: 'alice', username_key: 'alice', is_active: 1, created_at: app.clock() })
+  t.strictSame(told(await post(app, REGISTER, { username: 'bob', password: PASSWORD, groups: [], is_active: null })), created)
+})
+
+t.test('A8: a form registers', async (t) => {
+  const app = await build(t)
+  t.strictSame(told(await postForm(app, REGISTER, { username: ' álice ', password: PASSWORD, groups: '' })), created)
+  t.equal((await post(app, '/api/token/', { username: 'álice', password: PASSWORD })).statusCode, 200)
+  t.strictSame(told(await postForm(app, REGISTER, { username: 'bob', password: '' })), invalid({ password: BLANK }))
+  const nul = 'username=b%00b&password=correct+horse+battery'
+  t.strictSame(told(await postRaw(app, REGISTER, nul, FORM)), invalid({ username: NUL }))
+})
+
+t.test('A10: of registrations at the same time exactly one gets the name', async (t) => {
+  const app = await build(t)
+  const names = ['race', 'race', 'RACE', ' race', 'Race', 'ｒace']
+  const answers = await Promise.all(names.map((username) => post(app, REGISTER, { username, password: PASSWORD })))
+  const refused = answers.filter((answer) => answer.statusCode !== 201)
+  t.equal(refused.length, 5)
+  for (const answer of refused) t.strictSame(told(answer), invalid({ username: TAKEN }))
+  t.equal((await app.db.read.selectFrom('users').selectAll().execute()).length, 1)
+})
+
+t.test('C: with REGISTRATION=closed nobody registers, whatever is sent', async (t) => {
+  const app = await build(t, { REGISTRATION: 'closed' })
+  const closed = problem(403, 'registration_closed', 'Registration is closed.')
+  for (const body of [{ username: 'alice', password: PASSWORD }, {}, { username: '' }]) {
+    t.strictSame(told(await post(app, REGISTER, body)), closed, show(body))
+  }
+  t.strictSame(seen(await post(app, '/api/token/', {})).status, 400, 'the rest goes on')
+})
