@@ -46,9 +46,10 @@ export function checkClaims(
   nowSeconds: number,
   expected?: TokenType,
 ): Claims {
-  const { token_type: type, exp, iat, nbf, jti } = payload
+  const { token_type: type, exp, iat, nbf, jti, sub } = payload
   if (![exp, iat, nbf].every((time) => time === undefined || isTime(time))) throw new TokenProblem('invalid')
   if (jti !== undefined && (typeof jti !== 'string' || jti === '')) throw new TokenProblem('invalid')
+  if (sub !== undefined && typeof sub !== 'string') throw new TokenProblem('invalid')
   if (isAhead(iat, nowSeconds) || isAhead(nbf, nowSeconds)) throw new TokenProblem('invalid')
   if (exp === undefined) throw new TokenProblem('no_exp')
   if (!isLive(exp as number, nowSeconds)) throw new TokenProblem('invalid')

@@ -1,0 +1,217 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+
+/** The project's folder. */
+export const ROOT = join(import.meta.dirname, '../..')
+
+type Cleanup = Pick<Test, 'teardown'>
+
+/** An empty folder that goes with the test. */
+export function folder(t: Cleanup): string {
+  const path = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** How a process ended, and how long after it was asked. */
+export interface Ending {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A service in a process of its own, ready to answer. */
+export interface Service {
+  /** The service's own, also where a launcher stands before it. */
+  readonly pid: number
+  readonly port: number
+  readonly url: string
+  /** What it has written so far, standard output and error together. */
+  output(): string
+  readonly ended: Promise<Ending>
+  /** Sends a signal to what was started, and waits for its end. */
+  stop(signal?: NodeJS.Signals): Promise<Ending & { readonly ms: number }>
+}
+
+/** What every process of ours is given unless a test says otherwise: cheap hashing, a free port. */
+function environment(env: Record<string, string>): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node'),
+    PORT: '0',
+    ARGON2_MEMORY_KIB: '1024',
+    ARGON2_ITERATIONS: '1',
+    ...env,
+  }
+}
+
+/** Without what the test runner would load into it: its handlers of signals are not ours. */
+export const bare = (command: string, ...args: string[]) => ['env', '-u', 'NODE_OPTIONS', command, ...args]
+const server = bare(process.execPath, 'server.ts')
+
+/** Starts a service and waits until it listens; it ends with the test. */
+export async function start(t: Cleanup, env: Record<string, string>, command: readonly string[] = server): Promise<Service> {
+  const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = ending(child)
+  t.teardown(() => killNow(child, ended))
+  const chunks: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
+  const { url, pid } = await Promise.race([
+    listening(child),
+    ended.then(() => Promise.reject(new Error(`ended at once: ${chunks.join('')}`))),
+  ])
+  t.teardown(() => killPid(pid))
+  return {
+    pid,
+    port: Number(new URL(url).port),
+    url,
+    output: () => chunks.join(''),
+    ended,
+    async stop(signal = 'SIGTERM') {
+      const asked = performance.now()
+      child.kill(signal)
+      const end = { ...(await ended), ms: performance.now() - asked }
+      // What it wrote last.
+      await sleep(20)
+      return end
+    },
+  }
+}
+
+/** The address and the process, from the line that tells them: a launcher's own id is another. */
+async function listening(child: ChildProcess): Promise<{ url: string; pid: number }> {
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+    const [, url] = /listens on (http:\/\/[^ ,"]+)/.exec(line) ?? []
+    if (url !== undefined) return { url, pid: JSON.parse(line).pid }
+  }
+  throw new Error('it never listened')
+}
+
+function ending(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    // Not `close`: a grandchild that was left behind holds the pipes open.
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+  })
+}
+
+function killPid(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended, as it should.
+  }
+}
+
+async function killNow(child: ChildProcess, ended: Promise<Ending>): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+  await ended
+}
+
+/** Starts a service that is expected to give up, and tells how it did. */
+export async function startInVain(
+  t: Cleanup,
+  env: Record<string, string>,
+  command: readonly string[] = server,
+): Promise<Ending & { stdout: string; stderr: string }> {
+  const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = ending(child)
+  t.teardown(() => killNow(child, ended))
+  const read = async (stream: NodeJS.ReadableStream) => {
+    let text = ''
+    for await (const chunk of stream) text += chunk
+    return text
+  }
+  const [end, stdout, stderr] = await Promise.all([ended, read(child.stdout), read(child.stderr)])
+  return { ...end, stdout, stderr }
+}
+
+/** Posts JSON over a real socket. */
+export async function postTo(url: string, body: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: unknown }> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+  return { status: answer.status, body: await answer.json() }
+}
+
+/** An answer as it stood on the wire. */
+export interface WireAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** What came back over a connection, and whether the other side ended it. */
+export interface Talk {
+  readonly answers: WireAnswer[]
+  readonly isEnded: boolean
+}
+
+/**
+ * Sends bytes as they are, piece by piece, and gathers the answers until the service ends the connection or the
+ * patience is over.
+ */
+export async function talk(
+  port: number,
+  pieces: readonly (string | Buffer)[],
+  options: { patienceMs?: number; halfClose?: boolean } = {},
+): Promise<Talk> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const received: Buffer[] = []
+  let isEnded = false
+  const over = new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => received.push(chunk))
+    socket.on('end', () => {
+      isEnded = true
+      resolve()
+    })
+    socket.on('error', () => {
+      isEnded = true
+      resolve()
+    })
+  })
+  for (const [index, piece] of pieces.entries()) {
+    if (index > 0) await sleep(20)
+    socket.write(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)
+  }
+  if (options.halfClose) socket.end()
+  await Promise.race([over, sleep(options.patienceMs ?? 2000, undefined, { ref: false })])
+  socket.destroy()
+  return { answers: parseAnswers(Buffer.concat(received).toString('latin1')), isEnded }
+}
+
+/** Answers with a `Content-Length`, one after the other; interim ones (1xx) are left out. */
+export function parseAnswers(text: string): WireAnswer[] {
+  const answers: WireAnswer[] = []
+  let rest = text
+  while (rest !== '') {
+    const end = rest.indexOf('\r\n\r\n')
+    if (end < 0) throw new Error(`no whole answer: ${JSON.stringify(rest)}`)
+    const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n')
+    const headers = Object.fromEntries(lines.map((line) => [line.split(':')[0]?.toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]))
+    const status = Number(statusLine.split(' ')[1])
+    const length = Number(headers['content-length'] ?? 0)
+    const body = rest.slice(end + 4, end + 4 + length)
+    rest = rest.slice(end + 4 + length)
+    if (status >= 200) answers.push({ status, headers, body })
+  }
+  return answers
+}
+
+/** A connection that stays open. */
+export async function open(t: Cleanup, port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  socket.on('error', () => {})
+  t.teardown(() => socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}

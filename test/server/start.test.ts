@@ -1,0 +1,247 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import t from 'tap'
+import { ConfigError, loadConfig } from '../../config.ts'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { bare, folder, postTo, ROOT, start, startInVain } from './process.ts'
+
+// Starts wait more than they work.
+t.jobs = 3
+const atOnce = { buffered: true }
+
+const SECRET = 'a secret of at least thirty-two bytes'
+
+/** Each is refused with these words. */
+const refused: [env: Record<string, string>, message: string][] = [
+  [{ PORT: 'http' }, 'PORT is "http", and it wants a whole number from 0 to 65535'],
+  [{ PORT: '65536' }, 'PORT is "65536", and it wants a whole number from 0 to 65535'],
+  [{ PORT: '-1' }, 'PORT is "-1", and it wants a whole number from 0 to 65535'],
+  [{ PORT: '3e3' }, 'PORT is "3e3", and it wants a whole number from 0 to 65535'],
+  [{ PORT: '0x50' }, 'PORT is "0x50", and it wants a whole number from 0 to 65535'],
+  [{ PORT: ' 80' }, 'PORT is " 80", and it wants a whole number from 0 to 65535'],
+  [{ JWT_ALGORITHM: 'none' }, 'JWT_ALGORITHM is "none", and it wants one of ES256, EdDSA, RS256, HS256'],
+  [{ JWT_ALGORITHM: 'hs256' }, 'JWT_ALGORITHM is "hs256", and it wants one of ES256, EdDSA, RS256, HS256'],
+  [{ JWT_ALGORITHM: 'HS256' }, 'JWT_SECRET is not set, and JWT_ALGORITHM=HS256 wants at least 32 bytes there'],
+  [{ JWT_SECRET: 'hunter2' }, 'JWT_SECRET is a value of 7 bytes, and it wants at least 32 bytes'],
+  [{ JWT_SECRET: SECRET, JWT_SECRET_FILE: '/dev/null' }, 'JWT_SECRET and JWT_SECRET_FILE are both set, and only one of them can be'],
+  [
+    { DATABASE_URL: 'file:x', DATABASE_URL_FILE: '/dev/null' },
+    'DATABASE_URL and DATABASE_URL_FILE are both set, and only one of them can be',
+  ],
+  [{ DATABASE_URL: 'postgres://me:hunter2@host/db' }, 'DATABASE_URL is a value of 29 bytes, and it wants file:PATH or :memory:'],
+  [{ DATABASE_URL: 'file:' }, 'DATABASE_URL is a value of 5 bytes, and it wants file:PATH or :memory:'],
+  [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY is "true", and it wants addresses or CIDRs, separated by commas'],
+  [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY is "10.0.0.0/33", and it wants addresses or CIDRs, separated by commas'],
+  [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY is "10.0.0.0/8,", and it wants addresses or CIDRs, separated by commas'],
+  [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS is "*", and it wants origins like https://app.example.com, separated by commas'],
+  [
+    { CORS_ORIGINS: 'https://app.example.com/' },
+    'CORS_ORIGINS is "https://app.example.com/", and it wants origins like https://app.example.com, separated by commas',
+  ],
+  [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS is "null", and it wants origins like https://app.example.com, separated by commas'],
+  [{ PUBLIC_URL: 'auth.example.com' }, 'PUBLIC_URL is "auth.example.com", and it wants an http or https URL without a slash at its end'],
+  [
+    { PUBLIC_URL: 'https://auth.example.com/' },
+    'PUBLIC_URL is "https://auth.example.com/", and it wants an http or https URL without a slash at its end',
+  ],
+  [{ REFRESH_ROTATION: 'confirmed' }, 'REFRESH_ROTATION is "confirmed", and it wants one of on, off'],
+  [{ REGISTRATION: 'yes' }, 'REGISTRATION is "yes", and it wants one of open, closed'],
+  [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose", and it wants one of fatal, error, warn, info, debug, trace, silent'],
+  [{ ACCESS_TOKEN_TTL: '0' }, 'ACCESS_TOKEN_TTL is "0", and it wants a whole number from 1 to 315360000'],
+  [{ REFRESH_REUSE_GRACE: '1.5' }, 'REFRESH_REUSE_GRACE is "1.5", and it wants a whole number from 0 to 315360000'],
+  [
+    { SESSION_MAX_AGE: '99999999999999999999' },
+    'SESSION_MAX_AGE is "99999999999999999999", and it wants a whole number from 1 to 315360000',
+  ],
+  [{ ARGON2_MEMORY_KIB: '512' }, 'ARGON2_MEMORY_KIB is "512", and it wants a whole number from 1024 to 4194304'],
+  [{ HASHING_CONCURRENCY: '0' }, 'HASHING_CONCURRENCY is "0", and it wants a whole number from 1 to 256'],
+]
+
+t.test('a wrong setting is refused with its name, what it got and what it wants', async (t) => {
+  for (const [env, message] of refused) {
+    t.throws(() => loadConfig(env), new ConfigError(message), JSON.stringify(env))
+  }
+})
+
+t.test('a file of a secret that cannot be read is refused by its name', async (t) => {
+  const missing = join(folder(t), 'secret')
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: missing }), { message: `JWT_SECRET_FILE is "${missing}", which cannot be read: ` })
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: folder(t) }), { message: /^JWT_SECRET_FILE is ".*", which cannot be read: EISDIR/ })
+})
+
+t.test('a secret comes from a file, less its last line break', async (t) => {
+  const file = join(folder(t), 'secret')
+  writeFileSync(file, `${SECRET}\r\n`)
+  t.equal(loadConfig({ JWT_SECRET_FILE: file }).jwtSecret, SECRET)
+  writeFileSync(file, `${'x'.repeat(31)}\n`)
+  t.throws(
+    () => loadConfig({ JWT_SECRET_FILE: file }),
+    new ConfigError('JWT_SECRET is a value of 31 bytes, and it wants at least 32 bytes'),
+  )
+})
+
+t.test('an empty setting counts as unset', async (t) => {
+  t.equal(loadConfig({ PORT: '', JWT_SECRET: '', JWT_SECRET_FILE: '' }).port, 3000)
+})
+
+/** Starts that fail, each with one line that names its setting. `env` may make what it needs in the test's folder. */
+const failing: { name: string; env: (dir: string) => Record<string, string> | Promise<Record<string, string>>; line: RegExp }[] = [
+  { name: 'a wrong port', env: () => ({ PORT: '70000', DATABASE_URL: ':memory:' }), line: /^latchkey cannot start: PORT is "70000", / },
+  {
+    name: 'an address that is not ours',
+    env: () => ({ HOST: '192.0.2.1', DATABASE_URL: ':memory:' }),
+    line: /^latchkey cannot start: HOST and PORT: cannot listen: .*EADDRNOTAVAIL/,
+  },
+  { name: 'a host that is no name', env: () => ({ HOST: 'a..b', DATABASE_URL: ':memory:' }), line: /^latchkey cannot start: HOST\b/ },
+  {
+    name: 'proxies of all addresses',
+    env: () => ({ TRUST_PROXY: '0.0.0.0/0', DATABASE_URL: ':memory:' }),
+    line: /^latchkey cannot start: TRUST_PROXY\b/,
+  },
+  {
+    name: 'a short secret',
+    env: () => ({ JWT_SECRET: 'hunter2', DATABASE_URL: ':memory:' }),
+    line: /^latchkey cannot start: JWT_SECRET is a value of 7 bytes/,
+  },
+  {
+    name: 'a folder in the place of the database',
+    env: (dir) => ({ DATABASE_URL: `file:${dir}` }),
+    line: /^latchkey cannot start: DATABASE_URL\b/,
+  },
+  {
+    name: 'a folder that cannot be made',
+    env(dir) {
+      writeFileSync(join(dir, 'file'), '')
+      return { DATABASE_URL: `file:${dir}/file/below/latchkey.db` }
+    },
+    line: /^latchkey cannot start: DATABASE_URL\b/,
+  },
+  {
+    name: 'a file that is no database',
+    env(dir) {
+      writeFileSync(join(dir, 'latchkey.db'), 'hunter2 '.repeat(1000))
+      return { DATABASE_URL: `file:${dir}/latchkey.db` }
+    },
+    line: /^latchkey cannot start: DATABASE_URL\b/,
+  },
+  {
+    name: 'a database whose pages are damaged',
+    async env(dir) {
+      const file = await databaseIn(dir)
+      const sqlite = new SQLite(file)
+      sqlite.unsafeMode()
+      sqlite.pragma('writable_schema = ON')
+      sqlite.exec("update sqlite_schema set rootpage = 9999 where name = 'kysely_migration'")
+      sqlite.close()
+      return { DATABASE_URL: `file:${file}` }
+    },
+    line: /^latchkey cannot start: DATABASE_URL\b/,
+  },
+  {
+    name: 'a database of a newer version',
+    async env(dir) {
+      const file = await databaseIn(dir)
+      const sqlite = new SQLite(file)
+      sqlite.exec("insert into kysely_migration values ('999-later', '2026-01-01T00:00:00Z')")
+      sqlite.close()
+      return { DATABASE_URL: `file:${file}` }
+    },
+    line: /^latchkey cannot start: DATABASE_URL\b/,
+  },
+  {
+    name: 'a signing key that cannot be read',
+    async env(dir) {
+      const file = await databaseIn(dir)
+      const sqlite = new SQLite(file)
+      sqlite.exec("insert into signing_keys values ('k1', 'ES256', 'hunter2', 1)")
+      sqlite.close()
+      return { DATABASE_URL: `file:${file}` }
+    },
+    line: /^latchkey cannot start: DATABASE_URL\b.*signing key k1\b/,
+  },
+]
+
+async function databaseIn(dir: string): Promise<string> {
+  const file = join(dir, 'latchkey.db')
+  await (await openSqliteDatabase(file)).close()
+  return file
+}
+
+for (const { name, env, line } of failing) {
+  t.test(`${name} ends the start with one line that names the setting`, atOnce, async (t) => {
+    const end = await startInVain(t, await env(folder(t)))
+    t.equal(end.code, 1)
+    t.equal(end.stdout, '')
+    t.match(end.stderr, line)
+    t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
+    t.notMatch(end.stderr, 'hunter2')
+  })
+}
+
+t.test('a taken port ends the start with one line that names the setting', atOnce, async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => taken.close())
+  await new Promise((resolve) => taken.once('listening', resolve))
+  const { port } = taken.address() as { port: number }
+  const end = await startInVain(t, { PORT: String(port), DATABASE_URL: ':memory:' })
+  t.equal(end.code, 1)
+  t.equal(end.stderr, `latchkey cannot start: HOST and PORT: cannot listen: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
+})
+
+t.test('a database that another process keeps locked ends the start with one line that names the setting', atOnce, async (t) => {
+  const file = await databaseIn(folder(t))
+  const other = new SQLite(file)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const end = await startInVain(t, { DATABASE_URL: `file:${file}` })
+  t.equal(end.code, 1)
+  t.match(end.stderr, /^latchkey cannot start: DATABASE_URL\b.*locked/)
+  t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
+})
+
+const needsRoot = process.getuid?.() === 0 ? atOnce : { ...atOnce, skip: 'needs root, to start as somebody else' }
+t.test('a database file that may not be written ends the start with one line that names the setting', needsRoot, async (t) => {
+  const file = await databaseIn(folder(t))
+  // Only opening the database runs as another user: the project's own files may be closed to it.
+  const script = `process.setgid(65534); process.setuid(65534); await import('${ROOT}/server.ts')`
+  const end = await startInVain(t, { DATABASE_URL: `file:${file}` }, bare(process.execPath, '--input-type=module', '-e', script))
+  t.equal(end.code, 1)
+  t.match(end.stderr, /^latchkey cannot start: DATABASE_URL\b/)
+  t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
+})
+
+t.test('three processes that start together on a new file make its tables and its key once', atOnce, async (t) => {
+  const dir = join(folder(t), 'made/by/the/first')
+  const env = { DATABASE_URL: `file:${dir}/latchkey.db` }
+  const services = await Promise.all([start(t, env), start(t, env), start(t, env)])
+  const sets = await Promise.all(services.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).json()))
+  t.equal((sets[0] as { keys: unknown[] }).keys.length, 1)
+  t.same(sets[1], sets[0])
+  t.same(sets[2], sets[0])
+
+  const credentials = { username: 'alice', password: 'correct horse battery' }
+  const [one, two, three] = services.map(({ url }) => url)
+  t.same(await postTo(`${one}/api/users/`, credentials), { status: 201, body: { message: 'User created successfully' } })
+  const { access } = (await postTo(`${two}/api/token/`, credentials)).body as { access: string }
+  t.same(await postTo(`${three}/api/token/verify/`, { token: access }), { status: 200, body: {} })
+
+  for (const service of services) t.match(await service.stop(), { code: 0, signal: null })
+  t.notOk(existsSync(`${dir}/latchkey.db-wal`))
+  const sqlite = new SQLite(`${dir}/latchkey.db`, { readonly: true })
+  t.teardown(() => sqlite.close())
+  t.same(sqlite.prepare('select count(*) as n from signing_keys').get(), { n: 1 })
+  t.same(sqlite.prepare('select name from kysely_migration').all(), [{ name: '001-users-sessions-keys' }])
+})
+
+t.test('the folder of the database is made, and stays when the service starts again', atOnce, async (t) => {
+  const dir = folder(t)
+  mkdirSync(join(dir, 'data'))
+  const env = { DATABASE_URL: `file:${dir}/data/latchkey.db` }
+  const first = await start(t, env)
+  const keys = await (await fetch(`${first.url}/.well-known/jwks.json`)).json()
+  await first.stop()
+  const second = await start(t, env)
+  t.same(await (await fetch(`${second.url}/.well-known/jwks.json`)).json(), keys)
+})

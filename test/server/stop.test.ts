@@ -1,0 +1,153 @@
+import { existsSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { PASSWORD } from '../helper.ts'
+import { bare, folder, open, parseAnswers, postTo, ROOT, type Service, start, talk, type WireAnswer } from './process.ts'
+
+t.jobs = 2
+const atOnce = { buffered: true }
+
+/** One hash takes some tenths of a second. */
+const SLOW_HASHING = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '6', HASHING_CONCURRENCY: '1' }
+
+function login(password = PASSWORD): string {
+  const body = JSON.stringify({ username: 'alice', password })
+  return `POST /api/token/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+}
+
+const stopping = {
+  status: 503,
+  body: { title: 'Service Unavailable', status: 503, detail: 'The service is stopping. Try again.', code: 'stopping' },
+}
+
+const live = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
+
+/** Everything that comes over a connection until it is closed. */
+function untilClosed(socket: Socket): Promise<WireAnswer[]> {
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    text += chunk
+  })
+  return new Promise((resolve) => socket.once('close', () => resolve(parseAnswers(text))))
+}
+
+async function serve(t: Test, env: Record<string, string> = {}): Promise<Service & { file: string }> {
+  const file = `${folder(t)}/latchkey.db`
+  return { ...(await start(t, { DATABASE_URL: `file:${file}`, ...env })), file }
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} ends an idle service within a second, with code 0 and its database closed`, atOnce, async (t) => {
+    const service = await serve(t)
+    const idle = await open(t, service.port)
+    const closed = untilClosed(idle)
+    idle.write(live)
+    await sleep(50)
+    t.ok(existsSync(`${service.file}-wal`))
+    const end = await service.stop(signal)
+    t.match(end, { code: 0, signal: null })
+    t.ok(end.ms < 1000, `${end.ms} ms`)
+    t.same(
+      (await closed).map(({ status, body }) => ({ status, body })),
+      [{ status: 200, body: '{"status":"ok"}' }],
+    )
+    t.notOk(existsSync(`${service.file}-wal`))
+    t.notOk(existsSync(`${service.file}-shm`))
+    t.notMatch(service.output(), /"level":(50|60)/)
+  })
+}
+
+t.test('a connection on which nothing was sent yet does not delay the end', atOnce, async (t) => {
+  const service = await serve(t)
+  const silent = await open(t, service.port)
+  silent.resume()
+  await sleep(50)
+  const end = await service.stop()
+  t.match(end, { code: 0, signal: null })
+  t.ok(end.ms < 1000, `${end.ms} ms`)
+})
+
+t.test('what is in flight is finished, and then its connection and the service end at once', atOnce, async (t) => {
+  const service = await serve(t, SLOW_HASHING)
+  t.match(await postTo(`${service.url}/api/users/`, { username: 'alice', password: PASSWORD }), { status: 201 })
+  const socket = await open(t, service.port)
+  const answers = untilClosed(socket)
+  socket.write(login())
+  await sleep(80)
+  const end = await service.stop()
+  t.match(end, { code: 0, signal: null })
+  t.ok(end.ms < 3000, `${end.ms} ms`)
+  const [answer] = await answers
+  t.equal(answer?.status, 200)
+  t.same(Object.keys(JSON.parse(answer?.body as string)), ['refresh', 'access'])
+  t.equal(answer?.headers.connection, 'close')
+  t.notOk(existsSync(`${service.file}-wal`))
+})
+
+t.test('repeated signals change nothing, and what comes later is told to try again', atOnce, async (t) => {
+  const service = await serve(t, SLOW_HASHING)
+  const socket = await open(t, service.port)
+  const answers = untilClosed(socket)
+  socket.write(login())
+  await sleep(80)
+  const ended = service.stop()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'] as const) {
+    await sleep(10)
+    process.kill(service.pid, signal)
+  }
+  // Behind the login on the same connection: answered after it, if at all.
+  socket.write(live)
+  t.match(await ended, { code: 0, signal: null })
+  const [first, ...later] = await answers
+  t.equal(first?.status, 401)
+  for (const { status, body } of later) t.same({ status, body: JSON.parse(body) }, stopping)
+  t.notOk(existsSync(`${service.file}-wal`))
+  t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'nothing new is taken')
+})
+
+t.test('a request on another open connection is told that the service stops, or its connection is closed', atOnce, async (t) => {
+  const service = await serve(t, SLOW_HASHING)
+  const busy = await open(t, service.port)
+  busy.resume()
+  const half = await open(t, service.port)
+  const answers = untilClosed(half)
+  half.write('GET /health/ready HTTP/1.1\r\nHost: x\r\n')
+  busy.write(login('no such user, hashed all the same'))
+  await sleep(80)
+  const ended = service.stop()
+  await sleep(30)
+  half.write('\r\n')
+  t.match(await ended, { code: 0, signal: null })
+  t.same(
+    (await answers).map(({ status, body }) => ({ status, body: JSON.parse(body) })),
+    [stopping],
+  )
+})
+
+const launched = bare(process.execPath, 'bin/launch.mjs', 'server.ts')
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`the launcher passes ${signal} on, and the code back`, atOnce, async (t) => {
+    const file = `${folder(t)}/latchkey.db`
+    const service = await start(t, { DATABASE_URL: `file:${file}` }, launched)
+    const end = await service.stop(signal)
+    t.match(end, { code: 0, signal: null })
+    t.ok(end.ms < 1500, `${end.ms} ms`)
+    t.notOk(existsSync(`${file}-wal`))
+    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'nobody is left')
+  })
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`npm start passes ${signal} on`, atOnce, async (t) => {
+    const file = `${folder(t)}/latchkey.db`
+    const service = await start(t, { DATABASE_URL: `file:${file}` }, bare('npm', '--prefix', ROOT, 'start'))
+    const end = await service.stop(signal)
+    t.equal(end.signal, null)
+    t.ok(end.ms < 2000, `${end.ms} ms`)
+    await sleep(200)
+    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'nobody is left')
+    t.notOk(existsSync(`${file}-wal`), 'the database is closed')
+  })
+}

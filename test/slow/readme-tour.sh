@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs the commands of the README's tour as they stand, against a service on its default port.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+DATABASE_URL="file:$work/latchkey.db" node bin/launch.mjs --max-semi-space-size=8 server.ts >"$work/log" 2>&1 </dev/null &
+service=$!
+trap 'kill -TERM $service; wait $service; rm -rf "$work"' EXIT
+for _ in $(seq 100); do curl -fsS -o /dev/null http://localhost:3000/health/ready 2>/dev/null && break; sleep 0.1; done
+
+awk '/^## A tour/ { tour = 1; next } /^## / { tour = 0 } tour && /^```sh/ { code = 1; next } /^```/ { code = 0 } tour && code' README.md >"$work/tour.sh"
+# An answer that is an error fails the command that got it.
+echo 'fail-with-body' >"$work/.curlrc"
+commands=$(grep -c '^curl\|$(curl' "$work/tour.sh")
+if [ "$commands" -ge 5 ] && CURL_HOME="$work" bash -eu -o pipefail "$work/tour.sh" >"$work/out" 2>&1; then
+  echo "ok - the $commands commands of the tour work as printed"
+  echo '1 passed, 0 failed'
+else
+  echo 'not ok - the tour does not work as printed'
+  tail -20 "$work/out" "$work/log"
+  echo '0 passed, 1 failed'
+  exit 1
+fi

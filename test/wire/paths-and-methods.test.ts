@@ -1,0 +1,189 @@
+import t from 'tap'
+import { build, logIn, PASSWORD, post, register } from '../helper.ts'
+import { ENDPOINTS, FORM, HEADER, LOGIN, OBTAIN, postRaw, problem, REFRESH, REFRESH_AND_VERIFY, REGISTER, told, VERIFY } from './wire.ts'
+
+const notFound = problem(404, 'not_found', 'Not found.')
+const notAllowed = (method: string) => problem(405, 'method_not_allowed', `Method "${method}" not allowed.`)
+/** Reading is not among them where the endpoint may learn to be read. */
+const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
+const READING = ['/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json']
+
+function allowOf(header: unknown): string[] {
+  return String(header).split(/, */).sort()
+}
+
+t.test('A1: with and without the trailing slash the answer is the same', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access } = await logIn(app)
+  const bodies = ['{}', '{', '[]', JSON.stringify({ username: 'alice', password: 'wrong horse' }), '{"refresh":"x","token":"x"}']
+  for (const url of ENDPOINTS) {
+    const short = url.slice(0, -1)
+    for (const body of bodies) {
+      for (const headers of [{}, { authorization: `Bearer ${access}` }, { authorization: 'Bearer x' }]) {
+        const answer = told(await postRaw(app, url, body, 'application/json', headers))
+        t.strictSame(told(await postRaw(app, short, body, 'application/json', headers)), answer, `${short} ${body}`)
+        t.strictSame(told(await postRaw(app, `${short}?a=b`, body, 'application/json', headers)), answer, `${short}?a=b ${body}`)
+      }
+    }
+    t.strictSame(told(await app.inject({ method: 'PUT', url: short })), told(await app.inject({ method: 'PUT', url })), `PUT ${short}`)
+  }
+  for (const url of ['/api/token', '/api/users/authentication']) {
+    t.equal((await post(app, url, { username: 'alice', password: PASSWORD })).statusCode, 200, url)
+  }
+})
+
+t.test('A1: the document lists the paths with the slash', async (t) => {
+  const app = await build(t)
+  const { paths } = (await app.inject('/openapi.json')).json()
+  for (const url of ENDPOINTS) {
+    t.ok(paths[url]?.post, url)
+    t.notOk(paths[url.slice(0, -1)], url.slice(0, -1))
+  }
+})
+
+t.test('B0, A2: an unknown path is 404, and paths are case-sensitive', async (t) => {
+  const app = await build(t)
+  const urls = [
+    '/',
+    '/api',
+    '/api/',
+    '/api/Token/',
+    '/API/token/',
+    '/api/tokens/',
+    '/api/token/verify/x/',
+    '/api//token/',
+    '/admin/',
+    '/favicon.ico',
+  ]
+  for (const url of urls) {
+    for (const method of ['GET', 'POST', 'PUT', 'OPTIONS'] as const)
+      t.strictSame(told(await app.inject({ method, url })), notFound, `${method} ${url}`)
+    const head = await app.inject({ method: 'HEAD', url })
+    t.strictSame({ status: head.statusCode, body: head.body }, { status: 404, body: '' }, `HEAD ${url}`)
+  }
+})
+
+t.test('B0: an unknown path is 404 whatever is sent there', async (t) => {
+  const app = await build(t)
+  for (const [body, type] of BAD_BODIES)
+    t.strictSame(told(await postRaw(app, '/nowhere', body, type)), notFound, `${type} ${body.slice(0, 9)}`)
+})
+
+t.test('B0, A24: a wrong method is 405, and Allow lists the right ones, whatever the token', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access } = await logIn(app)
+  for (const url of ENDPOINTS) {
+    const methods = url === REGISTER ? METHODS : (['GET', ...METHODS] as const)
+    for (const method of methods) {
+      for (const authorization of [`Bearer ${access}`, 'Bearer garbage', 'Bearer', 'Basic x', '']) {
+        const answer = await app.inject({ method, url, headers: { authorization } })
+        t.strictSame(told(answer), notAllowed(method), `${method} ${url} ${authorization.slice(0, 15)}`)
+        t.ok(allowOf(answer.headers.allow).includes('POST'), `${method} ${url} allows POST`)
+        if (url !== REGISTER) t.equal(answer.headers.allow, 'POST', `${method} ${url} allows nothing else`)
+      }
+    }
+    if (url === REGISTER) continue
+    const head = await app.inject({ method: 'HEAD', url })
+    t.strictSame(
+      { status: head.statusCode, body: head.body, allow: head.headers.allow },
+      { status: 405, body: '', allow: 'POST' },
+      `HEAD ${url}`,
+    )
+  }
+})
+
+const BAD_BODIES: readonly (readonly [body: string, type: string])[] = [
+  ['{', 'application/json'],
+  ['x', 'text/plain'],
+  ['x', 'multipart/form-data; boundary=x'],
+  ['%ff', FORM],
+  [`"${'x'.repeat(20_000)}"`, 'application/json'],
+]
+
+t.test('B0: a wrong method is told before the body is read', async (t) => {
+  const app = await build(t)
+  for (const url of [OBTAIN, HEADER, '/health/live']) {
+    for (const [payload, type] of BAD_BODIES) {
+      const answer = await app.inject({ method: 'PUT', url, headers: { 'content-type': type }, payload })
+      t.strictSame(told(answer), notAllowed('PUT'), `${url} ${type} ${payload.slice(0, 9)}`)
+    }
+  }
+})
+
+t.test('A24: HEAD where there is a GET answers as it, without the body; other methods are 405', async (t) => {
+  const app = await build(t)
+  for (const url of READING) {
+    const get = await app.inject({ method: 'GET', url })
+    const head = await app.inject({ method: 'HEAD', url })
+    t.strictSame([get.statusCode, head.statusCode, head.body], [200, 200, ''], url)
+    for (const header of ['content-type', 'cache-control', 'content-length'])
+      t.equal(head.headers[header], get.headers[header], `${url} ${header}`)
+    for (const method of ['POST', ...METHODS] as const) {
+      const answer = await app.inject({ method, url })
+      t.strictSame(told(answer), notAllowed(method), `${method} ${url}`)
+      t.strictSame(allowOf(answer.headers.allow), ['GET', 'HEAD'], `${method} ${url} allows`)
+    }
+  }
+})
+
+t.test('A24: with CORS_ORIGINS a preflight is answered, for those origins only', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: 'https://app.example.com,https://admin.example.com' })
+  const preflight = (origin: string) =>
+    app.inject({
+      method: 'OPTIONS',
+      url: OBTAIN,
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization' },
+    })
+  for (const origin of ['https://app.example.com', 'https://admin.example.com']) {
+    const answer = await preflight(origin)
+    t.strictSame([answer.statusCode, answer.body, answer.headers['access-control-allow-origin']], [204, '', origin])
+    t.ok(allowOf(answer.headers['access-control-allow-methods']).includes('POST'))
+    t.match(String(answer.headers['access-control-allow-headers']).toLowerCase(), /authorization.*content-type|content-type.*authorization/)
+    t.notOk('access-control-allow-credentials' in answer.headers, 'there are no cookies to allow')
+    const wrong = await post(app, OBTAIN, {}, { origin })
+    t.strictSame([wrong.statusCode, wrong.headers['access-control-allow-origin']], [400, origin], 'errors can be read too')
+  }
+  for (const origin of ['https://evil.example.com', 'http://app.example.com', 'null']) {
+    t.notOk('access-control-allow-origin' in (await preflight(origin)).headers, origin)
+  }
+  t.strictSame(told(await app.inject({ method: 'PUT', url: OBTAIN })), notAllowed('PUT'), 'other methods stay 405')
+})
+
+t.test('A12: where no token is asked for, Authorization is ignored', async (t) => {
+  const app = await build(t)
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+  const values = [
+    'Bearer',
+    'Bearer x y',
+    'Bearer garbage',
+    'Basic',
+    'Basic !',
+    'Basic a b',
+    basic('alice:wrong'),
+    basic('alice'),
+    'Nonsense',
+    '',
+  ]
+  for (const url of [REGISTER, LOGIN, OBTAIN, REFRESH, VERIFY, REFRESH_AND_VERIFY]) {
+    const plain = told(await post(app, url, {}))
+    for (const authorization of values) t.strictSame(told(await post(app, url, {}, { authorization })), plain, `${url} ${authorization}`)
+    const cookies = { cookie: 'sessionid=x; csrftoken=y' }
+    t.strictSame(told(await post(app, url, {}, cookies)), plain, `${url} with a cookie`)
+  }
+})
+
+t.test('A25: JSON always, whatever is asked for, and a page for people at /docs', async (t) => {
+  const app = await build(t)
+  const plain = told(await post(app, OBTAIN, {}))
+  for (const accept of ['text/html', 'application/xml', 'image/*', '*/*;q=0', 'nonsense', '']) {
+    t.strictSame(told(await post(app, OBTAIN, {}, { accept })), plain, `Accept: ${accept}`)
+  }
+  for (const query of ['?format=xml', '?format=json', '?format=api', '?'])
+    t.strictSame(told(await post(app, `${OBTAIN}${query}`, {})), plain, query)
+  t.strictSame(told(await app.inject({ url: '/nowhere', headers: { accept: 'text/html' } })), notFound)
+  const docs = await app.inject('/docs')
+  const page = docs.statusCode === 302 ? await app.inject(String(docs.headers.location)) : docs
+  t.match({ status: page.statusCode, type: page.headers['content-type'] }, { status: 200, type: /^text\/html/ })
+})
