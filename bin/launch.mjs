@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Runs `node ARGS…` with a Node that executes TypeScript itself: the one that runs this file when it is
 // new enough, else the one that `npm ci` brought along (an optional dependency, one package a platform).
-// Plain JavaScript that any Node from 20 on understands.
+// Plain JavaScript that any Node from 20 on understands. `npm start` replaces npm's shell with it (`exec`), for that shell
+// does not pass signals on; where the shell knows no `exec`, as on Windows, it runs beside it.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -33,12 +34,6 @@ const child = spawn(nodeToUse(), process.argv.slice(2), {
   env: { NODE_COMPILE_CACHE: cache, ...process.env },
 })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-// npm's shell dies of a signal without passing it on: we notice, and pass it on in its place.
-const { ppid } = process
-const watch = setInterval(() => {
-  if (process.env.npm_lifecycle_event && process.ppid !== ppid) child.kill('SIGTERM')
-}, 100)
-watch.unref()
 child.on('error', (error) => {
   console.error(error.message)
   process.exit(1)

@@ -35,7 +35,7 @@ export interface Service {
   /** What it has written so far, standard output and error together. */
   output(): string
   readonly ended: Promise<Ending>
-  /** Sends a signal to what was started, and waits for its end. */
+  /** Sends a signal to what was started, and waits for its end; neither code nor signal when it does not end. */
   stop(signal?: NodeJS.Signals): Promise<Ending & { readonly ms: number }>
 }
 
@@ -55,6 +55,9 @@ function environment(env: Record<string, string>): NodeJS.ProcessEnv {
 /** Without what the test runner would load into it: its handlers of signals are not ours. */
 export const bare = (command: string, ...args: string[]) => ['env', '-u', 'NODE_OPTIONS', command, ...args]
 const server = bare(process.execPath, 'server.ts')
+
+/** Longer than the service may take to stop; what has not ended by then counts as never ended. */
+const STOP_PATIENCE_MS = 10_000
 
 /** Starts a service and waits until it listens; it ends with the test. */
 export async function start(t: Cleanup, env: Record<string, string>, command: readonly string[] = server): Promise<Service> {
@@ -77,7 +80,8 @@ export async function start(t: Cleanup, env: Record<string, string>, command: re
     async stop(signal = 'SIGTERM') {
       const asked = performance.now()
       child.kill(signal)
-      const end = { ...(await ended), ms: performance.now() - asked }
+      const never = sleep(STOP_PATIENCE_MS, { code: null, signal: null }, { ref: false })
+      const end = { ...(await Promise.race([ended, never])), ms: performance.now() - asked }
       // What it wrote last.
       await sleep(20)
       return end
