@@ -5,6 +5,9 @@ import { Problem } from '../domain/errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** RFC 9110 §8.3.1, less its parameters. */
+const MEDIA_TYPE = /^ *[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+ *(;|$)/
+
 /**
  * Bodies: JSON and urlencoded forms, in UTF-8 only. An empty body is an empty object, whatever its type. Answers
  * never repeat a piece of the body, which may be a password.
@@ -23,6 +26,12 @@ export default fp(
       if (body.length === 0) return {}
       throw unsupported(request)
     })
+    // A type that is none would be refused before the body is known to be empty: it goes the way of any other type.
+    app.addHook('onRequest', ({ raw }, _reply, done) => {
+      const type = raw.headers['content-type']
+      if (type !== undefined && !MEDIA_TYPE.test(type)) delete raw.headers['content-type']
+      done()
+    })
     app.addHook('preValidation', (request, _reply, done) => {
       if (request.body === undefined) request.body = {}
       done()
@@ -37,8 +46,9 @@ function isUtf8({ headers }: FastifyRequest): boolean {
   return charset === undefined || /^utf-?8$/i.test(charset)
 }
 
-function unsupported({ headers }: FastifyRequest): Problem {
-  return new Problem('unsupported_media_type', `Unsupported media type "${headers['content-type'] ?? ''}" in request.`)
+function unsupported({ raw: { rawHeaders } }: FastifyRequest): Problem {
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-type')
+  return new Problem('unsupported_media_type', `Unsupported media type "${at < 0 ? '' : rawHeaders[at + 1]}" in request.`)
 }
 
 function decode(body: Buffer): string {

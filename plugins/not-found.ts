@@ -10,14 +10,19 @@ export default fp(
       if ((schema as { hide?: boolean } | undefined)?.hide && url.includes('*')) return
       methods.set(normal(url), [...new Set([...(methods.get(normal(url)) ?? []), method].flat())])
     })
-    app.setNotFoundHandler((request: FastifyRequest) => {
-      const allowed = methods.get(normal(request.url.split('?')[0] as string))
-      if (allowed === undefined) throw new Problem('not_found', 'Not found.')
-      throw new Problem('method_not_allowed', `Method "${request.method}" not allowed.`, { headers: { allow: allowed.join(', ') } })
+    // Before the body is read: what it is changes nothing.
+    app.addHook('onRequest', (request, _reply, done) => {
+      done(request.is404 ? notFound(request, methods) : undefined)
     })
   },
   { name: 'not-found', dependencies: ['errors'] },
 )
+
+function notFound({ url, method }: FastifyRequest, methods: ReadonlyMap<string, readonly string[]>): Problem {
+  const allowed = methods.get(normal(url.split('?')[0] as string))
+  if (allowed === undefined) return new Problem('not_found', 'Not found.')
+  return new Problem('method_not_allowed', `Method "${method}" not allowed.`, { headers: { allow: allowed.join(', ') } })
+}
 
 function normal(path: string): string {
   return path.replace(/\/$/, '')

@@ -8,8 +8,8 @@ import { openSqliteDatabase } from '../../db/sqlite/database.ts'
 import { bare, folder, postTo, ROOT, start, startInVain } from './process.ts'
 
 // Starts wait more than they work.
-t.jobs = 3
-const atOnce = { buffered: true }
+
+const atOnce = {}
 
 const SECRET = 'a secret of at least thirty-two bytes'
 

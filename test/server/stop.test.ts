@@ -5,8 +5,7 @@ import t, { type Test } from 'tap'
 import { PASSWORD } from '../helper.ts'
 import { bare, folder, open, parseAnswers, postTo, ROOT, type Service, start, talk, type WireAnswer } from './process.ts'
 
-t.jobs = 2
-const atOnce = { buffered: true }
+const atOnce = {}
 
 /** One hash takes some tenths of a second. */
 const SLOW_HASHING = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '6', HASHING_CONCURRENCY: '1' }

@@ -81,6 +81,19 @@ t.test('B6, B7: the wrong type of token is told where a type is asked for', asyn
   t.strictSame(told(await TAKERS[3].hand(app, other)), bearerRefused(WRONG_TYPE), 'a type of somebody else in the header')
 })
 
+t.test('A3: numbers out of all bounds are a user or a session that is not there, and no fault of ours', async (t) => {
+  const app = await build(t)
+  const forge = await openForge(app)
+  const users = [0, -1, 2 ** 31, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 1e300].map((id) => ({ user_id: id, sub: String(id) }))
+  const sessions = ['0', '999', '9007199254740993', '9'.repeat(16), '9'.repeat(30), '9'.repeat(400)].map((sid) => ({ sid }))
+  for (const changes of [...users, ...sessions]) {
+    for (const taker of TAKERS) {
+      const answer = await taker.hand(app, forge.token(taker.type, { ...forge.claims(taker.type), ...changes }))
+      t.equal(answer.statusCode, 401, `${show(changes)} → ${taker.name}`)
+    }
+  }
+})
+
 t.test('A22, A27: the bounds of the times', async (t) => {
   const cases: [name: string, changes: Claims, isGood: boolean][] = [
     ['iat 60 s ahead', { iat: NOW + 60 }, true],

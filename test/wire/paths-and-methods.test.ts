@@ -5,7 +5,7 @@ import { ENDPOINTS, FORM, HEADER, LOGIN, OBTAIN, postRaw, problem, REFRESH, REFR
 const notFound = problem(404, 'not_found', 'Not found.')
 const notAllowed = (method: string) => problem(405, 'method_not_allowed', `Method "${method}" not allowed.`)
 /** Reading is not among them where the endpoint may learn to be read. */
-const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
+const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'] as const
 const READING = ['/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json']
 
 function allowOf(header: unknown): string[] {
