@@ -1,18 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
-import { openSqlite, PatientSqliteDialect } from './dialect.ts'
-import { isBusy } from './errors.ts'
+import { openSqlite, PatientSqliteDialect, patiently } from './dialect.ts'
 import { WriteQueue } from './write-queue.ts'
 
 const WRITES_WAITING_LIMIT = 2000
-const WAL_ATTEMPTS = 250
-const WAL_RETRY_MS = 20
 
 /**
  * Opens the database in a file, or in memory, and brings its tables up to date.
@@ -27,12 +23,12 @@ export async function openSqliteDatabase(file: string): Promise<Database> {
   const inMemory = file === ':memory:'
   if (!inMemory) {
     mkdirSync(dirname(file), { recursive: true })
-    await useWriteAheadLog(file)
+    await patiently(() => useWriteAheadLog(file))
   }
-  const writer = connect(file)
+  const writer = await connect(file)
   try {
     await migrate(writer)
-    const reader = inMemory ? writer : connect(file, { readonly: true })
+    const reader = inMemory ? writer : await connect(file, { readonly: true })
     return database(writer, reader)
   } catch (error) {
     await writer.destroy()
@@ -41,24 +37,18 @@ export async function openSqliteDatabase(file: string): Promise<Database> {
 }
 
 /** The mode stays with the file. Setting it wants the file for itself, so processes that start together take turns. */
-async function useWriteAheadLog(file: string): Promise<void> {
+function useWriteAheadLog(file: string): void {
   const sqlite = openSqlite(file)
   try {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return void sqlite.pragma('journal_mode = WAL')
-      } catch (error) {
-        if (!isBusy(error) || attempt === WAL_ATTEMPTS) throw error
-        await sleep(WAL_RETRY_MS)
-      }
-    }
+    sqlite.pragma('journal_mode = WAL')
   } finally {
     sqlite.close()
   }
 }
 
-function connect(file: string, options?: { readonly: boolean }): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: new PatientSqliteDialect(openSqlite(file, options)) })
+async function connect(file: string, options?: { readonly: boolean }): Promise<Kysely<Tables>> {
+  const sqlite = await patiently(() => openSqlite(file, options))
+  return new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite) })
 }
 
 function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {

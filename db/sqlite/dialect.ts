@@ -75,17 +75,24 @@ class PatientSqliteDriver extends SqliteDriver {
 function patient(connection: DatabaseConnection): DatabaseConnection {
   return {
     streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
-    async executeQuery<R>(query: CompiledQuery) {
-      const deadline = performance.now() + BUSY_DEADLINE_MS
-      for (;;) {
-        try {
-          return await connection.executeQuery<R>(query)
-        } catch (error) {
-          if (!isBusy(error) || performance.now() > deadline) throw translate(error)
-          await sleep(BUSY_RETRY_MS)
-        }
-      }
-    },
+    executeQuery: <R>(query: CompiledQuery) => patiently(() => connection.executeQuery<R>(query)),
+  }
+}
+
+/**
+ * Does some work on the database, again and again while another process holds the lock, without holding the event loop.
+ *
+ * @throws {DatabaseUnavailable} when the lock is not to be had in time, or the database cannot do its work
+ */
+export async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+  const deadline = performance.now() + BUSY_DEADLINE_MS
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw translate(error)
+      await sleep(BUSY_RETRY_MS)
+    }
   }
 }
 
