@@ -11,6 +11,12 @@ class Parameter {
   }
 }
 
+/** A dialect's adapter that can run a query without Kysely's way through promises, which costs twice what the query does. */
+export interface DirectAdapter {
+  /** Undefined when it cannot be run just now: then the ordinary way, which is patient, is to be gone. */
+  runDirectly?<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined
+}
+
 /** In the place of a value of type `T`: the value called `name` of each run. */
 type Placeholder = <T extends Value>(name: string) => T
 
@@ -34,9 +40,10 @@ export function hot<O>(build: (db: Handle, value: Placeholder) => Compilable<O>)
     return made
   }
 
-  return (db: Handle, values: Readonly<Record<string, Value>>): Promise<QueryResult<O>> => {
+  return async (db: Handle, values: Readonly<Record<string, Value>>): Promise<QueryResult<O>> => {
     const made = query(db)
     const parameters = made.parameters.map((value) => (value instanceof Parameter ? values[value.name] : value))
-    return db.executeQuery<O>({ ...made, parameters })
+    const adapter = db.getExecutor().adapter as DirectAdapter
+    return adapter.runDirectly?.<O>(made.sql, parameters) ?? db.executeQuery<O>({ ...made, parameters })
   }
 }

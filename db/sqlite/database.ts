@@ -48,7 +48,7 @@ function useWriteAheadLog(file: string): void {
 
 async function connect(file: string, options?: { readonly: boolean }): Promise<Kysely<Tables>> {
   const sqlite = await patiently(() => openSqlite(file, options))
-  return new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite) })
+  return new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, file !== ':memory:') })
 }
 
 function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {

@@ -1,6 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
-import { CompiledQuery, type DatabaseConnection, type Driver, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteDriver,
+  type SqliteStatement,
+} from 'kysely'
+import type { DirectAdapter } from '../hot.ts'
 import { isBusy, translate } from './errors.ts'
 
 /** How long SQLite itself may wait for a lock, on the event loop. */
@@ -12,18 +22,23 @@ const BUSY_RETRY_MS = 10
 /** Kysely's SQLite dialect, with write transactions that lock at once, prepared statements that are kept, and patience. */
 export class PatientSqliteDialect extends SqliteDialect {
   readonly #database: SQLite.Database
+  readonly #statements: Statements
+  readonly #isDirect: boolean
 
-  constructor(database: SQLite.Database) {
+  /** @param isDirect whether hot queries need not wait for the transactions of this connection */
+  constructor(database: SQLite.Database, isDirect: boolean) {
     super({ database })
     this.#database = database
+    this.#statements = keepStatements(database)
+    this.#isDirect = isDirect
   }
 
   override createDriver(): Driver {
-    return new PatientSqliteDriver(this.#database)
+    return new PatientSqliteDriver(this.#database, this.#statements)
   }
 
   override createAdapter(): SqliteAdapter {
-    return new TransactionalAdapter()
+    return this.#isDirect ? new DirectSqliteAdapter(this.#statements) : new TransactionalAdapter()
   }
 }
 
@@ -34,6 +49,28 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
+/** Runs hot queries at once, on a connection where nothing but what is meant to see them is under way. */
+class DirectSqliteAdapter extends TransactionalAdapter implements DirectAdapter {
+  readonly #statements: Statements
+
+  constructor(statements: Statements) {
+    super()
+    this.#statements = statements
+  }
+
+  runDirectly<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined {
+    try {
+      const statement = this.#statements.prepare(sql)
+      if (statement.reader) return { rows: statement.all(parameters) as O[] }
+      statement.run(parameters)
+      return { rows: [] }
+    } catch (error) {
+      if (isBusy(error)) return undefined
+      throw translate(error)
+    }
+  }
+}
+
 /**
  * Opens a SQLite file so that an answered write survives a power cut.
  *
@@ -41,17 +78,24 @@ class TransactionalAdapter extends SqliteAdapter {
  */
 export function openSqlite(file: string, options: { readonly readonly?: boolean } = {}): SQLite.Database {
   const database = new SQLite(file, { timeout: BUSY_TIMEOUT_MS, ...options })
-  database.pragma('foreign_keys = ON')
-  database.pragma('synchronous = FULL')
-  return database
+  try {
+    database.pragma('foreign_keys = ON')
+    database.pragma('synchronous = FULL')
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
 }
+
+type Statements = ReturnType<typeof keepStatements>
 
 class PatientSqliteDriver extends SqliteDriver {
   readonly #database: SQLite.Database
   #connection: DatabaseConnection | undefined
 
-  constructor(database: SQLite.Database) {
-    super({ database: keepStatements(database) })
+  constructor(database: SQLite.Database, statements: Statements) {
+    super({ database: statements })
     this.#database = database
   }
 
@@ -98,15 +142,15 @@ export async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
 
 /** What Kysely needs of the database, preparing each text of SQL once. The texts are those of our own queries: few. */
 function keepStatements(database: SQLite.Database) {
-  const statements = new Map<string, SQLite.Statement>()
+  const statements = new Map<string, SqliteStatement & SQLite.Statement>()
   return {
     prepare(sql: string) {
       let statement = statements.get(sql)
       if (statement === undefined) {
-        statement = database.prepare(sql)
+        statement = database.prepare(sql) as SqliteStatement & SQLite.Statement
         statements.set(sql, statement)
       }
-      return statement as never
+      return statement
     },
     close: () => void database.close(),
   }

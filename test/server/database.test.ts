@@ -1,0 +1,170 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { build, logIn, PASSWORD, post, register, seen, type TestApp } from '../helper.ts'
+import { folder } from './process.ts'
+
+const unavailable = {
+  status: 503,
+  body: {
+    title: 'Service Unavailable',
+    status: 503,
+    detail: 'The database does not answer. Try again later.',
+    code: 'database_unavailable',
+  },
+}
+
+interface Stored {
+  readonly app: TestApp
+  readonly file: string
+  /** The connection that the app writes with. */
+  readonly writer: SQLite.Database
+}
+
+/** An app on a file, and the connection it writes with: what a failing disk does is done to that. */
+async function onFile(t: Test): Promise<Stored> {
+  const file = `${folder(t)}/latchkey.db`
+  const opened = t.capture(SQLite.prototype, 'pragma', SQLite.prototype.pragma)
+  const app = await build(t, { DATABASE_URL: `file:${file}` })
+  const connections = opened().map(({ receiver }) => receiver as SQLite.Database)
+  const writer = connections.find(({ open, readonly }) => open && !readonly) as SQLite.Database
+  return { app, file, writer }
+}
+
+const credentials = (username: string) => ({ username, password: PASSWORD })
+const created = { status: 201, body: { message: 'User created successfully' } }
+
+async function userCount({ app }: Stored): Promise<number> {
+  return (await app.db.read.selectFrom('users').select('id').execute()).length
+}
+
+/** Rotates a session and gives the token that the answer brought; the one that was sent when it was refused. */
+async function refreshOnce(app: TestApp, token: string): Promise<{ status: number; token: string }> {
+  const answer = await post(app, '/api/token/refresh/', { refresh: token })
+  return { status: answer.statusCode, token: answer.statusCode === 200 ? answer.json().refresh : token }
+}
+
+t.test('a locked database refuses writes after five seconds, holds up nothing else, and recovers by itself', async (t) => {
+  const { app, file } = await onFile(t)
+  await register(app)
+  const { access, refresh } = await logIn(app)
+  const other = new SQLite(file)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+
+  const asked = performance.now()
+  let isOver = false
+  const writes = Promise.all([
+    post(app, '/api/users/', credentials('bob-the-builder')),
+    post(app, '/api/token/', credentials('alice')),
+    post(app, '/api/token/refresh/', { refresh }),
+  ]).finally(() => {
+    isOver = true
+  })
+  const delay = monitorEventLoopDelay({ resolution: 2 })
+  delay.enable()
+  const times: number[] = []
+  while (!isOver && performance.now() - asked < 8000) {
+    const began = performance.now()
+    const reads = [
+      await post(app, '/api/token/verify/', { token: access }),
+      await app.inject('/health/live'),
+      await app.inject('/health/ready'),
+    ]
+    if (reads.some(({ statusCode }) => statusCode !== 200)) t.fail('a read is refused', { answers: reads.map(seen) })
+    times.push(performance.now() - began)
+    await sleep(10)
+  }
+  delay.disable()
+  t.ok(isOver, 'all are refused within eight seconds')
+  t.ok(performance.now() - asked > 4500, 'and not at once')
+  times.sort((a, b) => a - b)
+  const median = times[Math.floor(times.length / 2)] as number
+  t.ok(median < 50, `three reads take ${median} ms`)
+  t.ok(delay.percentile(99) < 50e6, `the event loop is held for ${delay.percentile(99) / 1e6} ms`)
+
+  other.exec('rollback')
+  for (const answer of await writes) {
+    t.same(seen(answer), unavailable)
+    t.match(answer.headers['retry-after'], /^[1-9]\d*$/)
+  }
+  t.same(seen(await post(app, '/api/users/', credentials('bob-the-builder'))), created)
+  t.equal((await refreshOnce(app, refresh)).status, 200, 'the refused refresh has not used its token up')
+})
+
+t.test('a full disk refuses writes, keeps what it has, goes on reading, and recovers by itself', async (t) => {
+  const stored = await onFile(t)
+  const { app, writer } = stored
+  await register(app)
+  let { access, refresh } = await logIn(app)
+  const [{ max_page_count: limit }] = writer.pragma('max_page_count') as [{ max_page_count: number }]
+  writer.pragma(`max_page_count = ${writer.pragma('page_count', { simple: true })}`)
+
+  let registered = 1
+  const names = Array.from({ length: 100 }, (_, i) => `user-${i}-${'x'.repeat(150)}`)
+  let refused: string | undefined
+  for (const name of names) {
+    const answer = seen(await post(app, '/api/users/', credentials(name)))
+    if (answer.status === 503) {
+      t.same(answer, unavailable)
+      refused = name
+      break
+    }
+    t.same(answer, created)
+    registered++
+  }
+  t.ok(refused, 'the disk is full at last')
+  const answers = await Promise.all(names.slice(-10).map((name) => post(app, '/api/users/', credentials(name))))
+  for (const answer of answers) t.same(seen(answer), unavailable)
+  t.equal(answers[0]?.headers['retry-after'], '1')
+  t.equal(await userCount(stored), registered, 'nothing half written')
+  t.same(seen(await post(app, '/api/token/verify/', { token: access })), { status: 200, body: {} })
+
+  writer.pragma(`max_page_count = ${limit}`)
+  t.same(seen(await post(app, '/api/users/', credentials(refused as string))), created)
+  const after = await refreshOnce(app, refresh)
+  t.equal(after.status, 200)
+  refresh = after.token
+  access = (await logIn(app)).access
+  t.same(seen(await post(app, '/api/token/verify/', { token: access })), { status: 200, body: {} })
+  t.equal(writer.pragma('integrity_check', { simple: true }), 'ok')
+})
+
+t.test('a database that turns read-only refuses writes, goes on reading, and recovers by itself', async (t) => {
+  const stored = await onFile(t)
+  const { app, writer } = stored
+  await register(app)
+  const { access, refresh } = await logIn(app)
+  writer.pragma('query_only = on')
+  for (const [url, body] of [
+    ['/api/users/', credentials('bob-the-builder')],
+    ['/api/token/', credentials('alice')],
+    ['/api/users/authentication/', credentials('alice')],
+    ['/api/token/refresh/', { refresh }],
+  ] as const) {
+    const answer = await post(app, url, body)
+    t.match(seen(answer), unavailable, url)
+    t.equal(answer.headers['retry-after'], '1')
+  }
+  t.equal(await userCount(stored), 1)
+  t.same(seen(await post(app, '/api/token/verify/', { token: access })), { status: 200, body: {} })
+  writer.pragma('query_only = off')
+  t.same(seen(await post(app, '/api/users/', credentials('bob-the-builder'))), created)
+  t.equal((await refreshOnce(app, refresh)).status, 200)
+})
+
+t.test('a database that cannot be read is told by readiness, not by liveness', async (t) => {
+  const { app } = await onFile(t)
+  await register(app)
+  const { access } = await logIn(app)
+  t.intercept(SQLite.prototype, 'prepare', {
+    value() {
+      throw new SQLite.SqliteError('disk I/O error', 'SQLITE_IOERR_READ')
+    },
+  })
+  t.same(seen(await post(app, '/api/token/', credentials('nobody'))).status, 401, 'prepared before')
+  t.same(seen(await app.inject('/health/live')), { status: 200, body: { status: 'ok' } })
+  t.same(seen(await app.inject('/health/ready')), unavailable, 'first asked now')
+  t.same(seen(await post(app, '/api/token/verify/', { token: access })), unavailable, 'first asked now')
+})

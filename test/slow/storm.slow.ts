@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { PASSWORD } from '../helper.ts'
+import { folder, postTo, type Service, start } from '../server/process.ts'
+
+const LOGINS = 200
+/** The service's own defaults. */
+const FULL_COST = { ARGON2_MEMORY_KIB: '19456', ARGON2_ITERATIONS: '2' }
+
+const credentials = { username: 'alice', password: PASSWORD }
+
+async function serve(t: Test, env: Record<string, string> = {}): Promise<Service> {
+  const service = await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...FULL_COST, ...env })
+  await postTo(`${service.url}/api/users/`, credentials)
+  return service
+}
+
+/** How long verify takes, in milliseconds, ascending, asked one after the other until something is over. */
+async function verifyTimes(t: Test, { url }: Service, token: string, over: Promise<unknown>): Promise<number[]> {
+  const times: number[] = []
+  let isOver = false
+  void over.finally(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    const began = performance.now()
+    const { status } = await postTo(`${url}/api/token/verify/`, { token })
+    if (status !== 200) t.fail('verify is refused', { status })
+    times.push(performance.now() - began)
+    await sleep(2)
+  }
+  return times.sort((a, b) => a - b)
+}
+
+const at = (times: number[], part: number) => times[Math.floor(times.length * part)] as number
+
+t.test(`${LOGINS} logins at once are all answered, and verify goes on meanwhile`, async (t) => {
+  const service = await serve(t)
+  const { access } = (await postTo(`${service.url}/api/token/`, credentials)).body as { access: string }
+  const logins = Promise.all(
+    Array.from({ length: LOGINS }, (_, i) =>
+      postTo(`${service.url}/api/token/`, i % 4 ? credentials : { username: `nobody-${i}`, password: PASSWORD }),
+    ),
+  )
+  const times = await verifyTimes(t, service, access, logins)
+  const statuses = (await logins).map(({ status }) => status)
+  t.equal(statuses.filter((status) => status === 200).length, (LOGINS * 3) / 4)
+  t.equal(statuses.filter((status) => status === 401).length, LOGINS / 4)
+  t.ok(times.length > 50, `${times.length} verifies meanwhile`)
+  t.ok(at(times, 0.5) < 50, `half of them within ${at(times, 0.5)} ms`)
+  t.ok(at(times, 0.99) < 500, `nearly all of them within ${at(times, 0.99)} ms`)
+  t.match(await service.stop(), { code: 0, signal: null })
+})
+
+t.test('more logins than may wait are told to come again, and none is lost', async (t) => {
+  const service = await serve(t, { ARGON2_MEMORY_KIB: '8192', HASHING_CONCURRENCY: '1' })
+  const answers = await Promise.all(Array.from({ length: 1300 }, () => postTo(`${service.url}/api/token/`, credentials)))
+  const overloaded = answers.filter(({ status }) => status === 503)
+  t.ok(overloaded.length > 0)
+  for (const { body } of overloaded.slice(0, 3)) {
+    t.same(body, {
+      title: 'Service Unavailable',
+      status: 503,
+      detail: 'Too many passwords are being checked. Try again later.',
+      code: 'overloaded',
+    })
+  }
+  t.equal(answers.filter(({ status }) => status === 200).length, answers.length - overloaded.length)
+  t.equal((await postTo(`${service.url}/api/token/`, credentials)).status, 200)
+})
+
+t.test(
+  'a stop in a storm of logins ends within ten seconds, with what was begun answered or cut off, and the database closed',
+  async (t) => {
+    const service = await serve(t)
+    const logins = Array.from({ length: 1000 }, () => postTo(`${service.url}/api/token/`, credentials).catch(() => ({ status: 0 })))
+    await sleep(300)
+    const end = await service.stop()
+    t.match(end, { code: 0, signal: null })
+    t.ok(end.ms < 10_000, `${end.ms} ms`)
+    for (const { status } of await Promise.all(logins)) if (![0, 200, 503].includes(status)) t.fail('neither', { status })
+  },
+)
