@@ -1,16 +1,17 @@
-import { STATUS_CODES } from 'node:http'
+import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   type ConnectionError,
+  type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  type FastifyServerOptions,
   LogController,
 } from 'fastify'
 import type { Config } from './config.ts'
 import { frameworkProblems, problemDocument, sendError } from './plugins/errors.ts'
 import { requestId, securityHeaders } from './plugins/headers.ts'
+import { requestLine } from './plugins/request-log.ts'
 import { ajvOptions } from './plugins/validation.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
@@ -19,14 +20,16 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
 
 /** How Fastify itself is set up: limits, ids, the log, and what is answered where no handler of ours is reached. */
-export function serverOptions(config: Config): FastifyServerOptions {
+export function serverOptions(config: Config): FastifyHttpOptions<Server> {
   return {
-    ajv: ajvOptions as NonNullable<FastifyServerOptions['ajv']>,
+    ajv: ajvOptions as NonNullable<FastifyHttpOptions<Server>['ajv']>,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    // plugins/host.ts answers in its place, with a problem document.
+    http: { requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     genReqId: requestId,
@@ -35,9 +38,14 @@ export function serverOptions(config: Config): FastifyServerOptions {
       level: config.logLevel,
       redact: ['password', 'refresh', 'access', 'token', 'headers.authorization', 'req.headers.authorization', '*.password', '*.token'],
     },
-    frameworkErrors: (error, request, reply) => sendError(error, request, withHeaders(reply, request, config)),
+    // No hook runs there: headers and the line of the log are ours to add.
+    frameworkErrors: (error, request, reply) => {
+      reply.raw.once('finish', () => request.log.info(requestLine(request, reply)))
+      return sendError(error, request, withHeaders(reply, request, config))
+    },
     clientErrorHandler: function clientErrorHandler(this: FastifyInstance, error, socket) {
-      this.log.debug({ err: error }, 'client error')
+      // Not the error itself: it carries the bytes that were received, and in them whatever secret was sent.
+      this.log.debug({ code: error.code, ip: socket.remoteAddress }, 'a request could not be understood')
       answerClientError(error, socket, config)
     },
   }
@@ -54,9 +62,18 @@ const clientErrorStatuses: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 }
 
+/**
+ * Whether an answer to an earlier request is under way: whoever reads answers in their order would take ours for it.
+ * Node has no public name for it, and asks the same way in its own handler.
+ */
+function isAnswering(socket: Socket): boolean {
+  return Boolean((socket as Socket & { _httpMessage?: unknown })._httpMessage)
+}
+
 /** The answer to what is no request: written by hand, for there is no reply to send it with. */
 function answerClientError(error: ConnectionError, socket: Socket, config: Config): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy()
+  const isGone = error.code === 'ECONNRESET' || !socket.writable || socket.destroyed
+  if (isGone || isAnswering(socket)) return void socket.destroy()
   const status = clientErrorStatuses[error.code ?? ''] ?? 400
   const body = JSON.stringify(problemDocument((frameworkProblems[status] as () => Parameters<typeof problemDocument>[0])()))
   const headers = {

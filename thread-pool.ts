@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 
-/** Threads of Node's pool beyond those that may hash, for everything else that uses it. */
-export const POOL_RESERVE = 4
+/** Threads of Node's pool beyond those that may hash, for everything else that uses it: little, so one. */
+export const POOL_RESERVE = 1
 
 const LOWEST_PRIORITY = 19
 const THREADS = '/proc/self/task'

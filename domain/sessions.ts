@@ -77,14 +77,24 @@ export function signPair({ tokens, config, clock }: SessionContext, granted: Gra
  */
 export async function refreshSession(context: SessionContext, token: string): Promise<RefreshedTokens> {
   const claims = context.tokens.verify(token, 'refresh')
-  const granted = await context.db.write((handle) => rotateOrEnd(handle, context, claims))
-  if (granted === undefined) throw new TokenProblem('ended')
+  const granted = await context.db.write((handle) => problemAsResult(rotateOrEnd(handle, context, claims)))
+  if (granted instanceof Problem) throw granted
   const { access, refresh } = signPair(context, granted)
   return context.config.refreshRotation === 'on' ? { access, refresh } : { access }
 }
 
-/** What is granted for a refresh token, or undefined when its reuse ended the session just now. */
-async function rotateOrEnd(handle: Handle, context: SessionContext, claims: Claims): Promise<Granted | undefined> {
+/** A refusal is a result of the transaction. Thrown, it would undo it, and the work of all that share it. */
+async function problemAsResult<T>(job: Promise<T>): Promise<T | Problem> {
+  try {
+    return await job
+  } catch (error) {
+    if (error instanceof Problem) return error
+    throw error
+  }
+}
+
+/** What is granted for a refresh token. @throws {Problem} when nothing is; a reuse has then ended the session */
+async function rotateOrEnd(handle: Handle, context: SessionContext, claims: Claims): Promise<Granted> {
   const { session } = await findLiveSession(handle, claims, context.clock())
   const now = context.clock()
   switch (standing(session, claims.jti, now, graceMs(context))) {
@@ -94,7 +104,7 @@ async function rotateOrEnd(handle: Handle, context: SessionContext, claims: Clai
       return grant(session)
     case 'reused':
       await endSession(handle, session.id, now, 'reuse_detected')
-      return undefined
+      throw new TokenProblem('ended')
   }
 }
 

@@ -20,23 +20,17 @@ const LAST_OF_THREE = /[AEIMQUYcgkosw048]$/
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The header of a token, without looking at its payload: what tells which key and kind it claims.
+ * Header and payload of a token.
  *
- * @returns undefined for anything that is not three segments of strict base64url (RFC 7515 §2, RFC 4648 §3.5) with
- *   a header of exactly `alg`, `kid` and `typ`
+ * @returns undefined for anything that is not three segments of strict base64url (RFC 7515 §2, RFC 4648 §3.5), of which
+ *   two are JSON objects in UTF-8 and the header has exactly `alg`, `kid` and `typ`
  */
-export function parseHeader(token: string): TokenHeader | undefined {
-  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return undefined
-  const header = parseObject(token.slice(0, token.indexOf('.')))
-  return header !== undefined && isTokenHeader(header) ? header : undefined
-}
-
-/** Header and payload of a token, or undefined when either or the signature segment is not strictly formed. */
 export function parseToken(token: string): ParsedToken | undefined {
-  const header = parseHeader(token)
-  if (header === undefined) return undefined
-  const [, payloadSegment = '', signature = ''] = token.split('.')
-  const payload = isCanonical(signature) ? parseObject(payloadSegment) : undefined
+  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return undefined
+  const [headerSegment, payloadSegment, signature] = token.split('.') as [string, string, string]
+  const header = parseObject(headerSegment)
+  if (header === undefined || !isTokenHeader(header) || !isCanonical(signature)) return undefined
+  const payload = parseObject(payloadSegment)
   return payload && { header, payload }
 }
 

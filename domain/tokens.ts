@@ -4,7 +4,7 @@ import { type ClaimRules, type Claims, checkClaims, isLive, type TokenType } fro
 import { type Clock, toSeconds } from './clock.ts'
 import { TokenProblem } from './errors.ts'
 import type { KeyRing, SigningKey } from './signing-keys.ts'
-import { parseHeader, parseToken } from './token-format.ts'
+import { parseToken } from './token-format.ts'
 
 /** The refresh token that a session remembers: enough to sign it again. Times are seconds. */
 export interface TokenIdentity {
@@ -75,16 +75,16 @@ export class Tokens {
    * @throws {TokenProblem} for everything else, whatever it is
    */
   verify(token: string, expected?: TokenType): Claims {
-    const header = parseHeader(token)
-    const key = header && this.#keys.find(header.kid)
-    if (key === undefined || header?.alg !== key.algorithm) throw new TokenProblem('invalid')
+    // The whole token is the key of the cache: what is found there was told apart by the same header, letter by letter.
     const known = this.#known.get(token)
-    return known?.key === key ? this.#stillGood(known.claims, expected) : this.#verifyUnknown(token, key, expected)
+    const isKnown = known !== undefined && this.#keys.find(known.key.kid) === known.key
+    return isKnown ? this.#stillGood(known.claims, expected) : this.#verifyUnknown(token, expected)
   }
 
-  #verifyUnknown(token: string, key: SigningKey, expected: TokenType | undefined): Claims {
+  #verifyUnknown(token: string, expected: TokenType | undefined): Claims {
     const parsed = parseToken(token)
-    if (parsed === undefined || !key.verifies(token)) throw new TokenProblem('invalid')
+    const key = parsed && this.#keys.find(parsed.header.kid)
+    if (key === undefined || parsed?.header.alg !== key.algorithm || !key.verifies(token)) throw new TokenProblem('invalid')
     const claims = checkClaims(parsed.payload, parsed.header.typ, this.#rules, toSeconds(this.#clock()), expected)
     this.#known.set(token, { key, claims })
     return claims

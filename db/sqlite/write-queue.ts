@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Handle, WriteJob } from '../database.ts'
+import { DatabaseUnavailable } from '../errors.ts'
 import type { Tables } from '../schema.ts'
 
 interface Waiting {
@@ -10,7 +11,7 @@ interface Waiting {
 
 /**
  * Group commit: the jobs that wait share one transaction, and so one fsync. If one of them throws, all are rolled
- * back and run again, each in a transaction of its own.
+ * back and run again, each in a transaction of its own. If the database itself fails, all that wait are refused.
  */
 export class WriteQueue {
   readonly #writer: Kysely<Tables>
@@ -62,9 +63,17 @@ export class WriteQueue {
         resolve(results[index])
       })
     } catch (error) {
+      if (error instanceof DatabaseUnavailable) return this.#refuse(batch, error)
       if (batch.length === 1) return batch[0]?.reject(error)
       for (const waiting of batch) await this.#commit([waiting])
     }
+  }
+
+  /** The database had its time: those that came meanwhile do not each wait as long again. */
+  #refuse(batch: readonly Waiting[], error: DatabaseUnavailable): void {
+    const refused = [...batch, ...this.#waiting]
+    this.#waiting = []
+    for (const { reject } of refused) reject(error)
   }
 
   #transaction<T>(job: (handle: Handle) => Promise<T>): Promise<T> {

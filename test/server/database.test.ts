@@ -168,3 +168,25 @@ t.test('a database that cannot be read is told by readiness, not by liveness', a
   t.same(seen(await app.inject('/health/ready')), unavailable, 'first asked now')
   t.same(seen(await post(app, '/api/token/verify/', { token: access })), unavailable, 'first asked now')
 })
+
+t.test('a refresh token that is refused does not undo the transaction it shares with others', async (t) => {
+  const { app } = await onFile(t)
+  await register(app)
+  const [ended, good] = [await logIn(app), await logIn(app)]
+  await refreshOnce(app, ended.refresh)
+  app.clock.advance(31)
+  t.equal((await refreshOnce(app, ended.refresh)).status, 401, 'reuse has ended the session')
+  let runs = 0
+  const write = app.db.write
+  app.db.write = (job) =>
+    write((handle) => {
+      runs++
+      return job(handle)
+    })
+  const answers = await Promise.all([refreshOnce(app, good.refresh), refreshOnce(app, ended.refresh)])
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 401],
+  )
+  t.equal(runs, 2, 'each job is run once: anybody may send such a token, as often as they like')
+})

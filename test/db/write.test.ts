@@ -1,0 +1,200 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import type { Database, Handle } from '../../db/database.ts'
+import { DatabaseOverloaded, DatabaseUnavailable, DuplicateRow } from '../../db/errors.ts'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { findUserByName, insertUser } from '../../db/users.ts'
+import { folder } from '../server/process.ts'
+
+async function openIn(t: Test): Promise<{ db: Database; file: string }> {
+  const file = `${folder(t)}/latchkey.db`
+  const db = await openSqliteDatabase(file)
+  t.teardown(() => db.close())
+  return { db, file }
+}
+
+const insert = (handle: Handle, username: string) => insertUser(handle, { username, username_key: username, password: '-', created_at: 1 })
+
+/** `done`, or what it was refused with: the class of ours, else the message. */
+function outcome(result: PromiseSettledResult<unknown>): string {
+  if (result.status === 'fulfilled') return 'done'
+  const isOurs = [DatabaseOverloaded, DatabaseUnavailable, DuplicateRow].some((known) => result.reason instanceof known)
+  return isOurs ? result.reason.constructor.name : result.reason.message
+}
+
+async function names(db: Database): Promise<string[]> {
+  return (await db.read.selectFrom('users').select('username').orderBy('id').execute()).map(({ username }) => username)
+}
+
+t.test('jobs that wait share one transaction, and each gets its own result', async (t) => {
+  const { db } = await openIn(t)
+  const results = await Promise.all(
+    ['a', 'b', 'c'].map((name) =>
+      db.write(async (handle) => {
+        await insert(handle, name)
+        return (await names({ ...db, read: handle })).length
+      }),
+    ),
+  )
+  t.same(results, [1, 2, 3])
+  t.same(await names(db), ['a', 'b', 'c'])
+})
+
+t.test('a result comes after its commit: what reads then sees it', async (t) => {
+  const { db, file } = await openIn(t)
+  const other = new SQLite(file, { readonly: true })
+  t.teardown(() => other.close())
+  const count = other.prepare('select count(*) from users').pluck()
+  for (let i = 0; i < 20; i++) {
+    let insideSees: unknown
+    await db.write(async (handle) => {
+      await insert(handle, `user-${i}`)
+      insideSees = count.get()
+    })
+    t.equal(insideSees, i, 'not before')
+    t.equal(count.get(), i + 1, 'but after')
+  }
+})
+
+t.test('a job that throws leaves nothing behind, and harms none of those that share its transaction', async (t) => {
+  const { db } = await openIn(t)
+  const results = await Promise.allSettled([
+    db.write((handle) => insert(handle, 'before')),
+    db.write(async (handle) => {
+      await insert(handle, 'half')
+      throw new Error('of its own')
+    }),
+    db.write((handle) => insert(handle, 'before')),
+    db.write((handle) => insert(handle, 'after')),
+  ])
+  t.same(results.map(outcome), ['done', 'of its own', 'DuplicateRow', 'done'])
+  t.same(await names(db), ['before', 'after'])
+})
+
+t.test('a job that throws what is no error harms nobody', async (t) => {
+  const { db } = await openIn(t)
+  for (const thrown of [undefined, null, 'text']) {
+    const [one, two] = await Promise.allSettled([db.write(() => Promise.reject(thrown)), db.write((handle) => insert(handle, `${thrown}`))])
+    t.same(one, { status: 'rejected', reason: thrown })
+    t.match(two, { status: 'fulfilled' })
+  }
+  t.same(await names(db), ['undefined', 'null', 'text'])
+})
+
+t.test('a job that throws before it awaits anything is refused like any other', async (t) => {
+  const { db } = await openIn(t)
+  await t.rejects(
+    db.write(() => {
+      throw new Error('at once')
+    }),
+    { message: 'at once' },
+  )
+  await db.write((handle) => insert(handle, 'next'))
+  t.same(await names(db), ['next'])
+})
+
+t.test('reads go on, on what is committed, while a job runs', async (t) => {
+  const { db } = await openIn(t)
+  let finish = () => {}
+  const job = db.write(async (handle) => {
+    await insert(handle, 'later')
+    await new Promise<void>((resolve) => {
+      finish = resolve
+    })
+  })
+  await sleep(20)
+  t.same(await findUserByName(db.read, 'later'), undefined)
+  finish()
+  await job
+  t.match(await findUserByName(db.read, 'later'), { username: 'later' })
+})
+
+t.test('in memory, a read never sees what is not committed', async (t) => {
+  const db = await openSqliteDatabase(':memory:')
+  t.teardown(() => db.close())
+  const job = db.write(async (handle) => {
+    await insert(handle, 'never')
+    await sleep(20)
+    throw new Error('rolled back')
+  })
+  await sleep(5)
+  t.same(await findUserByName(db.read, 'never'), undefined)
+  await t.rejects(job, { message: 'rolled back' })
+})
+
+t.test('more jobs than may wait are refused, and those that wait are done', async (t) => {
+  const { db } = await openIn(t)
+  const results = await Promise.allSettled(Array.from({ length: 2100 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`))))
+  const refused = results.filter(({ status }) => status === 'rejected')
+  t.equal(refused.length, 100)
+  t.ok(refused.every((result) => (result as PromiseRejectedResult).reason instanceof DatabaseOverloaded))
+  t.equal((await names(db)).length, 2000)
+})
+
+t.test('what waits when the database is closed is done first', async (t) => {
+  const file = `${folder(t)}/latchkey.db`
+  const db = await openSqliteDatabase(file)
+  const jobs = Array.from({ length: 10 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`)))
+  await db.close()
+  await Promise.all(jobs)
+  const sqlite = new SQLite(file, { readonly: true })
+  t.teardown(() => sqlite.close())
+  t.equal(sqlite.prepare('select count(*) from users').pluck().get(), 10)
+})
+
+t.test('ten databases that are opened together on one new file bring it up to date once', async (t) => {
+  const file = `${folder(t)}/latchkey.db`
+  const opened = await Promise.all(Array.from({ length: 10 }, () => openSqliteDatabase(file)))
+  await Promise.all(opened.map((db, i) => db.write((handle) => insert(handle, `user-${i}`))))
+  t.equal((await names(opened[0] as Database)).length, 10)
+  for (const db of opened) await db.close()
+  const sqlite = new SQLite(file, { readonly: true })
+  t.teardown(() => sqlite.close())
+  t.same(sqlite.prepare('select name from kysely_migration').pluck().all(), ['001-users-sessions-keys'])
+  t.equal(sqlite.pragma('journal_mode', { simple: true }), 'wal')
+  t.equal(sqlite.pragma('integrity_check', { simple: true }), 'ok')
+})
+
+t.test('an answered write is synced, and foreign keys hold', async (t) => {
+  const { db } = await openIn(t)
+  const pragma = (name: string) => db.write(async (handle) => (await handle.executeQuery(rawQuery(`pragma ${name}`))).rows[0])
+  t.same(await pragma('synchronous'), { synchronous: 2 })
+  t.same(await pragma('foreign_keys'), { foreign_keys: 1 })
+})
+
+const rawQuery = (sql: string) => ({ sql, parameters: [], query: { kind: 'RawNode' }, queryId: { queryId: sql } }) as never
+
+t.test('a lock that another process gives up in time is waited for, whoever holds it', async (t) => {
+  const { db, file } = await openIn(t)
+  const other = new SQLite(file)
+  t.teardown(() => other.close())
+  other.exec("begin immediate; insert into users (username, username_key, password, created_at) values ('theirs', 'theirs', '-', 1)")
+  const ours = db.write((handle) => insert(handle, 'ours'))
+  await sleep(300)
+  t.same(await names(db), [])
+  other.exec('commit')
+  await ours
+  t.same(await names(db), ['theirs', 'ours'])
+})
+
+t.test('a lock that is kept for five seconds refuses all that wait for it together, and what comes later is done', async (t) => {
+  const { db, file } = await openIn(t)
+  const other = new SQLite(file)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const asked = performance.now()
+  const jobs = Array.from({ length: 5 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`)))
+  const settled = Promise.allSettled(jobs)
+  const inTime = await Promise.race([settled, sleep(8000, undefined, { ref: false })])
+  t.ok(inTime, 'five seconds in all, not each')
+  t.ok(performance.now() - asked > 4500, 'and not at once')
+  t.same(
+    inTime?.map(outcome),
+    jobs.map(() => 'DatabaseUnavailable'),
+  )
+  other.exec('rollback')
+  await settled
+  await db.write((handle) => insert(handle, 'later'))
+  t.ok((await names(db)).includes('later'))
+})
