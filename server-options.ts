@@ -62,12 +62,16 @@ const clientErrorStatuses: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 }
 
-/**
- * Whether an answer to an earlier request is under way: whoever reads answers in their order would take ours for it.
- * Node has no public name for it, and asks the same way in its own handler.
- */
+/** What Node keeps of the answer that is next on a connection. It has no public name; Node's own handler asks it, too. */
+interface NextAnswer {
+  readonly headersSent: boolean
+  readonly req: { readonly complete: boolean }
+}
+
+/** Whether an answer to an earlier, whole request is under way: whoever reads answers in their order would take ours for it. */
 function isAnswering(socket: Socket): boolean {
-  return Boolean((socket as Socket & { _httpMessage?: unknown })._httpMessage)
+  const answer = (socket as Socket & { _httpMessage?: NextAnswer | null })._httpMessage
+  return answer != null && (answer.headersSent || answer.req.complete)
 }
 
 /** The answer to what is no request: written by hand, for there is no reply to send it with. */

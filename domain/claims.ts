@@ -70,7 +70,8 @@ function isTime(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LAST_TIME
 }
 
-function isAhead(time: unknown, nowSeconds: number): boolean {
+/** Issued later than now, by more than two hosts' clocks may differ. */
+export function isAhead(time: unknown, nowSeconds: number): boolean {
   return (time as number) > nowSeconds + CLOCK_SKEW_SECONDS
 }
 

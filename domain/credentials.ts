@@ -2,15 +2,13 @@ import type { Handle } from '../db/database.ts'
 import type { User } from '../db/schema.ts'
 import { findUserByName, replacePasswordHash } from '../db/users.ts'
 import type { Hashing } from './hashing.ts'
+import { PASSWORD_MAX_LENGTH } from './password-policy.ts'
 import { type Granted, type SessionContext, signPair, startSession, type TokenPair } from './sessions.ts'
 import { codePoints, isStorable, strip } from './text.ts'
 
 export interface LoginContext extends SessionContext {
   readonly hashing: Hashing
 }
-
-/** In code points. A longer one is no user's, and is not hashed. */
-export const PASSWORD_MAX_LENGTH = 1024
 
 /**
  * The active user with this name and password. Unknown and disabled users cost the same work as a wrong password.

@@ -2,6 +2,8 @@ import { codePoints, fold } from './text.ts'
 
 /** In code points, as all lengths here. */
 export const PASSWORD_MIN_LENGTH = 8
+/** A longer one is no user's, and is not hashed; nor is it folded, which takes a time that grows with the square of it. */
+export const PASSWORD_MAX_LENGTH = 1024
 /** Shorter names are part of too many words. */
 const SIMILAR_NAME_MIN_LENGTH = 4
 
@@ -15,9 +17,10 @@ export async function passwordFaults(password: string, username: string | undefi
   if (codePoints(password) < PASSWORD_MIN_LENGTH) {
     faults.push(`This password is too short. It must contain at least ${PASSWORD_MIN_LENGTH} characters.`)
   }
-  if ((await commonPasswords()).has(fold(password))) faults.push('This password is too common.')
+  const isTooLong = codePoints(password) > PASSWORD_MAX_LENGTH
+  if (!isTooLong && (await commonPasswords()).has(fold(password))) faults.push('This password is too common.')
   if (/^\p{Nd}+$/u.test(password)) faults.push('This password is entirely numeric.')
-  if (username !== undefined && isSimilar(password, username)) faults.push('The password is too similar to the username.')
+  if (!isTooLong && username !== undefined && isSimilar(password, username)) faults.push('The password is too similar to the username.')
   return faults
 }
 

@@ -36,10 +36,10 @@ export async function register(context: RegistrationContext, candidate: Candidat
 }
 
 async function allErrors({ db }: RegistrationContext, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
-  const name = typeof username === 'string' && username !== '' ? username : undefined
+  const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
   const faults = typeof password === 'string' && password !== '' ? await passwordFaults(password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
-  const isTaken = name !== undefined && !shapeErrors.username && (await isNameTaken(db.read, fold(name)))
+  const isTaken = name !== undefined && (await isNameTaken(db.read, fold(name)))
   const usernameErrors = isTaken ? nameTaken : (shapeErrors.username ?? [])
   return {
     ...(passwordErrors.length > 0 && { password: passwordErrors }),

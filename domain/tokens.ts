@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { type ClaimRules, type Claims, checkClaims, isLive, type TokenType } from './claims.ts'
+import { type ClaimRules, type Claims, checkClaims, isAhead, isLive, type TokenType } from './claims.ts'
 import { type Clock, toSeconds } from './clock.ts'
 import { TokenProblem } from './errors.ts'
 import type { KeyRing, SigningKey } from './signing-keys.ts'
@@ -92,7 +92,8 @@ export class Tokens {
 
   /** Of what was checked once, only the time and what is asked for can have changed. */
   #stillGood(claims: Claims, expected: TokenType | undefined): Claims {
-    if (!isLive(claims.exp, toSeconds(this.#clock()))) throw new TokenProblem('invalid')
+    const now = toSeconds(this.#clock())
+    if (!isLive(claims.exp, now) || isAhead(claims.iat, now)) throw new TokenProblem('invalid')
     if (expected !== undefined && claims.token_type !== expected) throw new TokenProblem('wrong_type')
     return claims
   }
