@@ -218,8 +218,9 @@ t.test('requests sent at once over one connection are answered in their order', 
   const { port } = await listen(t)
   const body = JSON.stringify({ username: 'alice', password: PASSWORD })
   const register = `POST /api/users/ HTTP/1.1\r\nHost: x\r\n${json}Content-Length: ${body.length}\r\n\r\n${body}`
+  const refused = `POST /api/users/ HTTP/1.1\r\nHost: x\r\n${json}Content-Length: 2\r\n\r\n{}`
   const { answers } = await talk(port, [
-    `${register}GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n${register}GET /health/ready HTTP/1.1\r\n${close}\r\n`,
+    `${register}GET /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n${refused}GET /health/ready HTTP/1.1\r\n${close}\r\n`,
   ])
   t.same(
     answers.map(({ status }) => status),
