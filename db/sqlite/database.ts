@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
@@ -22,7 +22,7 @@ const WRITES_WAITING_LIMIT = 2000
 export async function openSqliteDatabase(file: string): Promise<Database> {
   const inMemory = file === ':memory:'
   if (!inMemory) {
-    mkdirSync(dirname(file), { recursive: true })
+    makeFolder(dirname(file))
     await patiently(() => useWriteAheadLog(file))
   }
   const writer = await connect(file)
@@ -33,6 +33,18 @@ export async function openSqliteDatabase(file: string): Promise<Database> {
   } catch (error) {
     await writer.destroy()
     throw error
+  }
+}
+
+/** Folder by folder: Node's own recursion never ends where a file system refuses a folder as if its parent were missing. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another process that starts with us was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

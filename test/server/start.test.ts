@@ -119,6 +119,11 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
     line: /^latchkey cannot start: DATABASE_URL\b/,
   },
   {
+    name: 'a folder in a file system that makes none',
+    env: () => ({ DATABASE_URL: 'file:/proc/latchkey/latchkey.db' }),
+    line: /^latchkey cannot start: DATABASE_URL\b/,
+  },
+  {
     name: 'a file that is no database',
     env(dir) {
       writeFileSync(join(dir, 'latchkey.db'), 'hunter2 '.repeat(1000))
