@@ -42,10 +42,13 @@ function toProblem(error: FastifyError | Error, request: FastifyRequest): Proble
   )
 }
 
-/** What Fastify and Node refuse before a handler of ours is asked, by status. */
 const framework = (code: ProblemCode, detail: string) => () => new Problem(code, detail)
+/** A request that cannot be understood, whoever finds out. */
+export const badRequest = framework('bad_request', 'The request cannot be understood.')
+
+/** What Fastify and Node refuse before a handler of ours is asked, by status. */
 export const frameworkProblems: Readonly<Record<number, () => Problem>> = {
-  400: framework('bad_request', 'The request cannot be understood.'),
+  400: badRequest,
   404: framework('not_found', 'Not found.'),
   408: framework('request_timeout', 'The request did not arrive in time.'),
   413: framework('payload_too_large', 'The body is larger than 16 KiB.'),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
-import { Problem } from '../domain/errors.ts'
+import { badRequest } from './errors.ts'
 
 /** RFC 9112 §3.2: an HTTP/1.1 request has exactly one `Host`. Node would say so too, but not as a problem document. */
 export default fp(
@@ -8,10 +8,10 @@ export default fp(
     app.addHook('onRequest', ({ raw }, reply, done) => {
       if (raw.httpVersion !== '1.1' || hosts(raw) === 1) return done()
       reply.header('connection', 'close')
-      done(new Problem('bad_request', 'The request cannot be understood.'))
+      done(badRequest())
     })
   },
-  { name: 'host', dependencies: ['headers'] },
+  { name: 'host', dependencies: ['headers', 'errors'] },
 )
 
 function hosts({ rawHeaders }: IncomingMessage): number {

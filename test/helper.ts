@@ -77,3 +77,14 @@ export function headerOf(token: string): Record<string, unknown> {
 export function seen(answer: LightMyRequestResponse): { status: number; body: unknown } {
   return { status: answer.statusCode, body: answer.body === '' ? '' : answer.json() }
 }
+
+/** Status and whole body of an answer while the database does not answer. */
+export const unavailable = {
+  status: 503,
+  body: {
+    title: 'Service Unavailable',
+    status: 503,
+    detail: 'The database does not answer. Try again later.',
+    code: 'database_unavailable',
+  },
+}

@@ -2,18 +2,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { build, logIn, PASSWORD, post, register, seen, type TestApp } from '../helper.ts'
+import { build, logIn, PASSWORD, post, register, seen, type TestApp, unavailable } from '../helper.ts'
 import { folder } from './process.ts'
-
-const unavailable = {
-  status: 503,
-  body: {
-    title: 'Service Unavailable',
-    status: 503,
-    detail: 'The database does not answer. Try again later.',
-    code: 'database_unavailable',
-  },
-}
 
 interface Stored {
   readonly app: TestApp

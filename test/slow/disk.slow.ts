@@ -2,19 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { PASSWORD } from '../helper.ts'
+import { PASSWORD, unavailable } from '../helper.ts'
 import { folder, postTo, start, startInVain } from '../server/process.ts'
 
 const SIZE = '2m'
-const unavailable = {
-  status: 503,
-  body: {
-    title: 'Service Unavailable',
-    status: 503,
-    detail: 'The database does not answer. Try again later.',
-    code: 'database_unavailable',
-  },
-}
 const created = { status: 201, body: { message: 'User created successfully' } }
 
 /** Whether a small file system can be mounted here: as root, in a machine that allows it. */
