@@ -1,12 +1,10 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { createSigner, createVerifier } from 'fast-jwt'
 import type { Database, Handle } from '../db/database.ts'
 import type { SigningKeyRow } from '../db/schema.ts'
 import { insertSigningKey, listSigningKeys } from '../db/signing-keys.ts'
-import { type Claims, headerTypes, type TokenType } from './claims.ts'
-
-export type Algorithm = 'ES256' | 'EdDSA' | 'RS256' | 'HS256'
+import type { Claims } from './claims.ts'
+import { type Algorithm, claimsSigner, signatureVerifier } from './signatures.ts'
 
 /** A key of our table, ready to use. Signers and verifiers are made once: making one costs more than using it. */
 export interface SigningKey {
@@ -118,23 +116,12 @@ function loadKey(row: SigningKeyRow, secret: string | undefined): SigningKey {
 }
 
 function makeKey(kid: string, algorithm: Algorithm, signWith: string, verifyWith: string, publicJwk: PublicJwk | undefined): SigningKey {
-  const signer = (type: TokenType) => createSigner({ key: signWith, algorithm, kid, header: { alg: algorithm, typ: headerTypes[type] } })
-  const signers = { access: signer('access'), refresh: signer('refresh') }
-  // Times are ours to check, on our clock: the engine would take the time of day.
-  const verify = createVerifier({ key: verifyWith, algorithms: [algorithm], cache: false, ignoreExpiration: true, ignoreNotBefore: true })
   return {
     kid,
     algorithm,
     publicJwk,
-    sign: (claims) => signers[claims.token_type]({ ...claims }),
-    verifies(token) {
-      try {
-        verify(token)
-        return true
-      } catch {
-        return false
-      }
-    },
+    sign: claimsSigner(algorithm, kid, signWith),
+    verifies: signatureVerifier(algorithm, verifyWith),
   }
 }
 
