@@ -2,10 +2,13 @@ import type { Kysely } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { DatabaseUnavailable, NotOurDatabase } from './errors.ts'
 import * as usersSessionsKeys from './migrations/001-users-sessions-keys.ts'
+import * as sessionEndsAndEvents from './migrations/002-session-ends-and-events.ts'
 import type { Tables } from './schema.ts'
 
-const migrations: Record<string, Migration> = {
+/** By name, in their order. */
+export const migrations: Readonly<Record<string, Migration>> = {
   '001-users-sessions-keys': usersSessionsKeys,
+  '002-session-ends-and-events': sessionEndsAndEvents,
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Generated, Insertable, Selectable } from 'kysely'
 export interface Tables {
   users: UsersTable
   sessions: SessionsTable
+  auth_events: AuthEventsTable
   signing_keys: SigningKeysTable
 }
 
@@ -34,11 +35,64 @@ interface SessionsTable {
   refresh_exp: number
   /** JSON array of `{ jti, at }`: the newest replaced refresh tokens, oldest first, `at` in milliseconds. */
   replaced: string
+  /** The refresh token whose successor has not been seen yet, with `REFRESH_ROTATION=confirmed`. */
+  pending_jti: string | null
+  /** Where the last login or rotation came from: address and `User-Agent`. */
+  address: Generated<string>
+  client: Generated<string>
   ended_at: number | null
   end_reason: EndReason | null
 }
 
-export type EndReason = 'reuse_detected'
+/** Why a session ended. */
+export type EndReason =
+  | 'logout'
+  | 'logout_all'
+  | 'revoked'
+  | 'reuse_detected'
+  | 'superseded'
+  | 'expired'
+  | 'password_changed'
+  | 'user_disabled'
+  | 'user_deleted'
+  | 'admin'
+
+/** Append-only, but for the count of a failure that is repeated. An event outlives its user and its session. */
+interface AuthEventsTable {
+  id: Generated<number>
+  at: number
+  /** The last of `count` times. */
+  last_at: number
+  count: Generated<number>
+  kind: EventKind
+  reason: string | null
+  user_id: number | null
+  /** As it was told: of a failed login there may be no such user. */
+  username: string | null
+  session_id: number | null
+  /** The `kid` of a key or the id of a client. */
+  subject: string | null
+  address: string | null
+  /** The `User-Agent`. */
+  client: string | null
+  request_id: string | null
+}
+
+export type EventKind =
+  | 'login'
+  | 'login_failed'
+  | 'login_throttled'
+  | 'refresh_refused'
+  | 'session_ended'
+  | 'password_changed'
+  | 'user_registered'
+  | 'user_disabled'
+  | 'user_enabled'
+  | 'user_deleted'
+  | 'key_created'
+  | 'key_retired'
+  | 'client_created'
+  | 'client_revoked'
 
 interface SigningKeysTable {
   kid: string
@@ -52,4 +106,6 @@ export type User = Selectable<UsersTable>
 export type NewUser = Insertable<UsersTable>
 export type Session = Selectable<SessionsTable>
 export type NewSession = Insertable<SessionsTable>
+export type AuthEvent = Selectable<AuthEventsTable>
+export type NewAuthEvent = Insertable<AuthEventsTable>
 export type SigningKeyRow = Selectable<SigningKeysTable>

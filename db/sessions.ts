@@ -1,6 +1,6 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
-import type { EndReason, NewSession, Session, User } from './schema.ts'
+import type { EndReason, Session, User } from './schema.ts'
 
 /** The user of a token and its session; no session when the row is gone or another user's. */
 export interface UserAndSession {
@@ -42,12 +42,16 @@ const insert = hot((db, value) =>
       refresh_iat: value('refresh_iat'),
       refresh_exp: value('refresh_exp'),
       replaced: value('replaced'),
+      address: value<string>('address'),
+      client: value<string>('client'),
     })
     .returning('id'),
 )
 
+type NewSessionRow = Omit<Session, 'id' | 'pending_jti' | 'ended_at' | 'end_reason'>
+
 /** A new session; resolves to its id. */
-export async function insertSession(db: Handle, session: Omit<NewSession, 'id' | 'ended_at' | 'end_reason'>): Promise<number> {
+export async function insertSession(db: Handle, session: NewSessionRow): Promise<number> {
   const { rows } = await insert(db, session)
   return (rows[0] as { id: number }).id
 }

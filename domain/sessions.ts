@@ -56,6 +56,8 @@ export async function startSession(handle: Handle, { config, clock }: SessionCon
     refresh_iat: refresh.iat,
     refresh_exp: refresh.exp,
     replaced: nothingReplaced,
+    address: '',
+    client: '',
   })
   return { userId, sessionId, sessionExpiresAt: expiresAt, refresh }
 }

@@ -3,6 +3,7 @@ import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { Database, Handle } from '../../db/database.ts'
 import { DatabaseOverloaded, DatabaseUnavailable, DuplicateRow } from '../../db/errors.ts'
+import { migrations } from '../../db/migrate.ts'
 import { openSqliteDatabase } from '../../db/sqlite/database.ts'
 import { findUserByName, insertUser } from '../../db/users.ts'
 import { folder } from '../server/process.ts'
@@ -151,7 +152,7 @@ t.test('ten databases that are opened together on one new file bring it up to da
   for (const db of opened) await db.close()
   const sqlite = new SQLite(file, { readonly: true })
   t.teardown(() => sqlite.close())
-  t.same(sqlite.prepare('select name from kysely_migration').pluck().all(), ['001-users-sessions-keys'])
+  t.same(sqlite.prepare('select name from kysely_migration').pluck().all(), Object.keys(migrations))
   t.equal(sqlite.pragma('journal_mode', { simple: true }), 'wal')
   t.equal(sqlite.pragma('integrity_check', { simple: true }), 'ok')
 })

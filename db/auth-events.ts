@@ -1,0 +1,71 @@
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { AuthEvent, EventKind, NewAuthEvent } from './schema.ts'
+
+/** An event that has just happened. */
+export type FreshEvent = Omit<NewAuthEvent, 'id' | 'last_at' | 'count'>
+
+const insert = hot((db, value) =>
+  db.insertInto('auth_events').values({
+    at: value('at'),
+    last_at: value('at'),
+    kind: value<EventKind>('kind'),
+    reason: value('reason'),
+    user_id: value('user_id'),
+    username: value('username'),
+    session_id: value('session_id'),
+    subject: value('subject'),
+    address: value('address'),
+    client: value('client'),
+    request_id: value('request_id'),
+  }),
+)
+
+export async function insertEvent(db: Handle, event: Required<FreshEvent>): Promise<void> {
+  await insert(db, event)
+}
+
+/** Some repetitions of an event, the first and the last of them in milliseconds since the epoch. */
+export interface Repeated {
+  readonly event: Required<FreshEvent>
+  readonly lastAt: number
+  readonly count: number
+}
+
+/** Adds to the count of the same event since `since`, or inserts it when there is none: the kind, reason, name and address tell. */
+export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, since: number): Promise<void> {
+  const { kind, reason, username, address } = event
+  const same = await db
+    .selectFrom('auth_events')
+    .select('id')
+    .where('username', username === null ? 'is' : '=', username)
+    .where('at', '>', since)
+    .where('kind', '=', kind)
+    .where('reason', reason === null ? 'is' : '=', reason)
+    .where('address', address === null ? 'is' : '=', address)
+    .limit(1)
+    .executeTakeFirst()
+  if (same === undefined)
+    return void (await db
+      .insertInto('auth_events')
+      .values({ ...event, last_at: lastAt, count })
+      .execute())
+  await db
+    .updateTable('auth_events')
+    .set((eb) => ({ count: eb('count', '+', count), last_at: lastAt }))
+    .where('id', '=', same.id)
+    .execute()
+}
+
+/** The newest events, newest first; those of one name when it is given. */
+export async function listEvents(db: Handle, { username, limit }: { username?: string; limit: number }): Promise<AuthEvent[]> {
+  const all = db.selectFrom('auth_events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit)
+  return (username === undefined ? all : all.where('username', '=', username)).execute()
+}
+
+/** Deletes at most `limit` events from before `before`; resolves to how many. */
+export async function deleteEventsBefore(db: Handle, before: number, limit: number): Promise<number> {
+  const old = db.selectFrom('auth_events').select('id').where('at', '<', before).orderBy('at').limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('auth_events').where('id', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
+}
