@@ -58,9 +58,19 @@ export const settings = {
   ACCESS_TOKEN_TTL: seconds({ minimum: 1, default: 300, description: 'Life of an access token.' }),
   REFRESH_TOKEN_TTL: seconds({ minimum: 1, default: 86_400, description: 'Life of a refresh token: how long a session may be idle.' }),
   SESSION_MAX_AGE: seconds({ minimum: 1, default: 2_592_000, description: 'Life of a session, however much it is used.' }),
-  REFRESH_ROTATION: oneOf(['on', 'off'], {
+  SESSIONS_PER_USER: Type.Integer({
+    minimum: 1,
+    maximum: 10_000,
+    default: 100,
+    description: 'Live sessions of one user; the one refreshed longest ago ends for a new one.',
+  }),
+  SESSION_HISTORY: seconds({ minimum: 0, default: 2_678_400, description: 'How long ended sessions are kept.' }),
+  EVENTS_HISTORY: seconds({ minimum: 0, default: 7_776_000, description: 'How long auth events are kept.' }),
+  REFRESH_ROTATION: oneOf(['on', 'off', 'confirmed'], {
     default: 'on',
-    description: '`on`: each refresh answers a new refresh token; `off`: the same one goes on working.',
+    description:
+      '`on`: each refresh answers a new refresh token; `confirmed`: which replaces the old one once it has been seen; ' +
+      '`off`: the same one goes on working.',
   }),
   REFRESH_REUSE_GRACE: seconds({
     minimum: 0,
@@ -123,6 +133,9 @@ export function loadConfig(env: Environment) {
     accessTokenTtlSeconds: value.ACCESS_TOKEN_TTL,
     refreshTokenTtlSeconds: value.REFRESH_TOKEN_TTL,
     sessionMaxAgeSeconds: value.SESSION_MAX_AGE,
+    sessionsPerUser: value.SESSIONS_PER_USER,
+    sessionHistorySeconds: value.SESSION_HISTORY,
+    eventsHistorySeconds: value.EVENTS_HISTORY,
     refreshRotation: value.REFRESH_ROTATION,
     refreshReuseGraceSeconds: value.REFRESH_REUSE_GRACE,
     registration: value.REGISTRATION,

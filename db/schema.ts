@@ -48,7 +48,6 @@ interface SessionsTable {
 export type EndReason =
   | 'logout'
   | 'logout_all'
-  | 'revoked'
   | 'reuse_detected'
   | 'superseded'
   | 'expired'
@@ -105,7 +104,6 @@ interface SigningKeysTable {
 export type User = Selectable<UsersTable>
 export type NewUser = Insertable<UsersTable>
 export type Session = Selectable<SessionsTable>
-export type NewSession = Insertable<SessionsTable>
 export type AuthEvent = Selectable<AuthEventsTable>
 export type NewAuthEvent = Insertable<AuthEventsTable>
 export type SigningKeyRow = Selectable<SigningKeysTable>

@@ -1,6 +1,6 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
-import type { EndReason, Session, User } from './schema.ts'
+import type { Session, User } from './schema.ts'
 
 /** The user of a token and its session; no session when the row is gone or another user's. */
 export interface UserAndSession {
@@ -48,10 +48,8 @@ const insert = hot((db, value) =>
     .returning('id'),
 )
 
-type NewSessionRow = Omit<Session, 'id' | 'pending_jti' | 'ended_at' | 'end_reason'>
-
 /** A new session; resolves to its id. */
-export async function insertSession(db: Handle, session: NewSessionRow): Promise<number> {
+export async function insertSession(db: Handle, session: Omit<Session, 'id' | 'pending_jti' | 'ended_at' | 'end_reason'>): Promise<number> {
   const { rows } = await insert(db, session)
   return (rows[0] as { id: number }).id
 }
@@ -64,24 +62,61 @@ const rotate = hot((db, value) =>
       refresh_jti: value('refresh_jti'),
       refresh_iat: value('refresh_iat'),
       refresh_exp: value('refresh_exp'),
+      pending_jti: value('pending_jti'),
       replaced: value('replaced'),
+      address: value<string>('address'),
+      client: value<string>('client'),
     })
     .where('id', '=', value<number>('id')),
 )
 
-export type Rotation = Pick<Session, 'id' | 'refreshed_at' | 'refresh_jti' | 'refresh_iat' | 'refresh_exp' | 'replaced'>
+export type Rotation = Omit<Session, 'user_id' | 'created_at' | 'expires_at' | 'ended_at' | 'end_reason'>
 
 /** Makes another refresh token the session's current one. */
 export async function rotateSession(db: Handle, rotation: Rotation): Promise<void> {
   await rotate(db, rotation)
 }
 
-/** Ends a session, unless it has ended before. */
-export async function endSession(db: Handle, id: number, endedAt: number, reason: EndReason): Promise<void> {
+const touch = hot((db, value) =>
+  db
+    .updateTable('sessions')
+    .set({ refreshed_at: value('refreshed_at'), address: value<string>('address'), client: value<string>('client') })
+    .where('id', '=', value<number>('id')),
+)
+
+/** The session was refreshed without a rotation. */
+export async function touchSession(db: Handle, use: Pick<Session, 'id' | 'refreshed_at' | 'address' | 'client'>): Promise<void> {
+  await touch(db, use)
+}
+
+/** Settles the chain of a session, unless it has moved on since it was read. */
+export async function settleSession(
+  db: Handle,
+  { id, refresh_jti, replaced }: Pick<Session, 'id' | 'refresh_jti' | 'replaced'>,
+): Promise<void> {
   await db
     .updateTable('sessions')
-    .set({ ended_at: endedAt, end_reason: reason })
+    .set({ pending_jti: null, replaced })
     .where('id', '=', id)
+    .where('refresh_jti', '=', refresh_jti)
+    .where('pending_jti', 'is not', null)
+    .execute()
+}
+
+/**
+ * The live sessions of a user, the one used last first.
+ *
+ * @param now milliseconds since the epoch
+ */
+export async function listLiveSessions(db: Handle, userId: number, now: number): Promise<Session[]> {
+  return db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
+    .where('expires_at', '>', now)
+    .where('refresh_exp', '>', Math.floor(now / 1000))
+    .orderBy('refreshed_at', 'desc')
+    .orderBy('id', 'desc')
     .execute()
 }

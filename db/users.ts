@@ -9,6 +9,12 @@ export async function findUserByName(db: Handle, username: string): Promise<User
   return (await byName(db, { username })).rows[0]
 }
 
+const byId = hot((db, value) => db.selectFrom('users').selectAll().where('id', '=', value<number>('id')))
+
+export async function findUserById(db: Handle, id: number): Promise<User | undefined> {
+  return (await byId(db, { id })).rows[0]
+}
+
 const byKey = hot((db, value) => db.selectFrom('users').select('id').where('username_key', '=', value<string>('key')).limit(1))
 
 /** Whether a name is taken, also in another case or compatibility form. */
@@ -17,17 +23,37 @@ export async function isNameTaken(db: Handle, usernameKey: string): Promise<bool
 }
 
 const insert = hot((db, value) =>
-  db.insertInto('users').values({
-    username: value('username'),
-    username_key: value('username_key'),
-    password: value('password'),
-    created_at: value('created_at'),
-  }),
+  db
+    .insertInto('users')
+    .values({
+      username: value('username'),
+      username_key: value('username_key'),
+      password: value('password'),
+      created_at: value('created_at'),
+    })
+    .returning('id'),
 )
 
-/** @throws {DuplicateRow} when exactly this name is taken */
-export async function insertUser(db: Handle, user: Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>): Promise<void> {
-  await insert(db, user)
+/** A new user; resolves to its id. @throws {DuplicateRow} when exactly this name is taken */
+export async function insertUser(
+  db: Handle,
+  user: Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>,
+): Promise<number> {
+  const { rows } = await insert(db, user)
+  return (rows[0] as { id: number }).id
+}
+
+export async function setUserActive(db: Handle, userId: number, isActive: boolean): Promise<void> {
+  await db
+    .updateTable('users')
+    .set({ is_active: isActive ? 1 : 0 })
+    .where('id', '=', userId)
+    .execute()
+}
+
+/** Deletes a user, and with it the sessions. */
+export async function deleteUser(db: Handle, userId: number): Promise<void> {
+  await db.deleteFrom('users').where('id', '=', userId).execute()
 }
 
 /** Puts another hash in the place of one, unless the password was changed in between. */

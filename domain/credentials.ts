@@ -1,6 +1,7 @@
 import type { Handle } from '../db/database.ts'
 import type { User } from '../db/schema.ts'
 import { findUserByName, replacePasswordHash } from '../db/users.ts'
+import type { Origin } from './events.ts'
 import type { Hashing } from './hashing.ts'
 import { PASSWORD_MAX_LENGTH } from './password-policy.ts'
 import { type Granted, type SessionContext, signPair, startSession, type TokenPair } from './sessions.ts'
@@ -16,13 +17,27 @@ export interface LoginContext extends SessionContext {
  * @param username is trimmed as it was at registration; the password is compared as it is
  * @throws {Problem} `overloaded`
  */
-export async function checkCredentials({ db, hashing }: LoginContext, username: string, password: string): Promise<User | undefined> {
-  if (codePoints(password) > PASSWORD_MAX_LENGTH) return undefined
+export async function checkCredentials(
+  context: LoginContext,
+  origin: Origin,
+  username: string,
+  password: string,
+): Promise<User | undefined> {
   const name = strip(username)
-  const user = isStorable(name) ? await findUserByName(db.read, name) : undefined
+  const user = isStorable(name) ? await findUserByName(context.db.read, name) : undefined
+  const matches = await passwordMatches(context.hashing, user, password)
+  if (user?.is_active && matches) return user
+  const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
+  context.refusals.note(origin, { kind: 'login_failed', reason, username: name, ...(user && { userId: user.id }) })
+  return undefined
+}
+
+/** Whether a password is a user's. Nobody's password costs the same work. */
+export async function passwordMatches(hashing: Hashing, user: Pick<User, 'password'> | undefined, password: string): Promise<boolean> {
+  if (codePoints(password) > PASSWORD_MAX_LENGTH) return false
   const matches = await hashing.matches(user?.password ?? hashing.decoy, password)
   // A lone surrogate is hashed as the replacement character, and that is another password.
-  return matches && password.isWellFormed() && user?.is_active ? user : undefined
+  return matches && password.isWellFormed() && user !== undefined
 }
 
 /**
@@ -31,20 +46,21 @@ export async function checkCredentials({ db, hashing }: LoginContext, username: 
  * @returns its tokens, or undefined for wrong credentials
  * @throws {Problem} `overloaded`
  */
-export async function logIn(context: LoginContext, username: string, password: string): Promise<TokenPair | undefined> {
-  const user = await checkCredentials(context, username, password)
+export async function logIn(context: LoginContext, origin: Origin, username: string, password: string): Promise<TokenPair | undefined> {
+  const user = await checkCredentials(context, origin, username, password)
   if (user === undefined) return undefined
   const { hashing } = context
   const betterHash = hashing.isWeaker(user.password) ? await hashing.hash(password) : undefined
-  const granted = await context.db.write((handle) => startUnlessChanged(handle, context, user, betterHash))
+  const granted = await context.db.write((handle) => startUnlessChanged(handle, context, origin, user, betterHash))
   // The hash was replaced since it was compared: what is stored now decides.
-  return granted === 'changed' ? logIn(context, username, password) : granted && signPair(context, granted)
+  return granted === 'changed' ? logIn(context, origin, username, password) : granted && signPair(context, granted)
 }
 
 /** While the password was hashed, the user may have been disabled or deleted, or the password changed. */
 async function startUnlessChanged(
   handle: Handle,
   context: LoginContext,
+  origin: Origin,
   user: User,
   betterHash: string | undefined,
 ): Promise<Granted | 'changed' | undefined> {
@@ -52,5 +68,5 @@ async function startUnlessChanged(
   if (!current?.is_active || current.id !== user.id) return undefined
   if (current.password !== user.password) return 'changed'
   if (betterHash !== undefined) await replacePasswordHash(handle, user.id, user.password, betterHash)
-  return startSession(handle, context, user.id)
+  return startSession(handle, context, origin, user)
 }

@@ -95,7 +95,28 @@ export type TokenFault = keyof typeof tokenFaults
 
 /** A token that is refused. Rendered as Simple JWT renders it; the routes that answer in other words reword it. */
 export class TokenProblem extends Problem {
+  readonly fault: TokenFault
+
   constructor(fault: TokenFault) {
     super('token_not_valid', tokenFaults[fault], { headers: challenge })
+    this.fault = fault
   }
+}
+
+/** A refused access token of an `Authorization` header, as Simple JWT's authentication class tells it. */
+export function bearerProblem({ message }: TokenProblem): Problem {
+  return new Problem('token_not_valid', 'Given token not valid for any token type', {
+    headers: challenge,
+    members: { messages: [{ token_class: 'AccessToken', token_type: 'access', message }] },
+  })
+}
+
+/** The user of an access token is deleted. */
+export function userNotFound(): Problem {
+  return new Problem('user_not_found', 'User not found', { headers: challenge })
+}
+
+/** The user of an access token is disabled. */
+export function userInactive(): Problem {
+  return new Problem('user_inactive', 'User is inactive', { headers: challenge })
 }

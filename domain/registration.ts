@@ -2,6 +2,7 @@ import type { Database } from '../db/database.ts'
 import { insertUser, isNameTaken } from '../db/users.ts'
 import type { Clock } from './clock.ts'
 import { type FieldErrors, invalidFields, Problem } from './errors.ts'
+import { type Origin, recordEvent } from './events.ts'
 import type { Hashing } from './hashing.ts'
 import { passwordFaults } from './password-policy.ts'
 import { fold } from './text.ts'
@@ -27,12 +28,17 @@ const nameTaken = ['user login with this username already exists.']
  * @param shapeErrors what the schema found wrong with the fields, if anything
  * @throws {Problem} `invalid` with the errors by field, `registration_closed`, or `overloaded`
  */
-export async function register(context: RegistrationContext, candidate: Candidate, shapeErrors: FieldErrors): Promise<void> {
+export async function register(
+  context: RegistrationContext,
+  origin: Origin,
+  candidate: Candidate,
+  shapeErrors: FieldErrors,
+): Promise<void> {
   if (context.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
   if (shapeErrors.non_field_errors) throw invalidFields(shapeErrors)
   const errors = await allErrors(context, candidate, shapeErrors)
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-  await insert(context, candidate as { username: string; password: string })
+  await insert(context, origin, candidate as { username: string; password: string })
 }
 
 async function allErrors({ db }: RegistrationContext, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
@@ -48,12 +54,18 @@ async function allErrors({ db }: RegistrationContext, { username, password }: Ca
 }
 
 /** The name may be taken while the password is hashed, here or by another process: exactly one gets it. */
-async function insert({ db, hashing, clock }: RegistrationContext, user: { username: string; password: string }): Promise<void> {
+async function insert(
+  { db, hashing, clock }: RegistrationContext,
+  origin: Origin,
+  user: { username: string; password: string },
+): Promise<void> {
   const username_key = fold(user.username)
   const password = await hashing.hash(user.password)
   const isInserted = await db.write(async (handle) => {
     if (await isNameTaken(handle, username_key)) return false
-    await insertUser(handle, { username: user.username, username_key, password, created_at: clock() })
+    const now = clock()
+    const userId = await insertUser(handle, { username: user.username, username_key, password, created_at: now })
+    await recordEvent(handle, now, origin, { kind: 'user_registered', userId, username: user.username })
     return true
   })
   if (!isInserted) throw invalidFields({ username: nameTaken })

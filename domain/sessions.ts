@@ -1,24 +1,29 @@
 import type { Database, Handle } from '../db/database.ts'
-import type { Session, User } from '../db/schema.ts'
-import { endSession, findUserAndSession, insertSession, rotateSession, type UserAndSession } from '../db/sessions.ts'
+import type { Session } from '../db/schema.ts'
+import { findUserAndSession, insertSession, listLiveSessions, rotateSession, touchSession } from '../db/sessions.ts'
 import type { Claims } from './claims.ts'
 import { type Clock, toSeconds } from './clock.ts'
 import { challenge, Problem, TokenProblem } from './errors.ts'
-import { nothingReplaced, remember, standing } from './rotation.ts'
-import { newIdentity, type TokenIdentity, type Tokens } from './tokens.ts'
+import { type Happening, type Origin, type Refusals, recordEvent } from './events.ts'
+import { advance, nothingReplaced, standing } from './rotation.ts'
+import { type Ending, endSessions, type Owner } from './session-ends.ts'
+import { accompany, newIdentity, type TokenIdentity } from './token-identity.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface SessionSettings {
   readonly accessTokenTtlSeconds: number
   readonly refreshTokenTtlSeconds: number
   readonly sessionMaxAgeSeconds: number
+  readonly sessionsPerUser: number
   readonly refreshReuseGraceSeconds: number
-  readonly refreshRotation: 'on' | 'off'
+  readonly refreshRotation: 'on' | 'off' | 'confirmed'
 }
 
 /** What the rules of sessions work with. */
 export interface SessionContext {
   readonly db: Database
   readonly tokens: Tokens
+  readonly refusals: Refusals
   readonly config: SessionSettings
   readonly clock: Clock
 }
@@ -42,31 +47,32 @@ export interface Granted {
   readonly refresh: TokenIdentity
 }
 
-/** Starts a session in a transaction. */
-export async function startSession(handle: Handle, { config, clock }: SessionContext, userId: number): Promise<Granted> {
-  const now = clock()
+/** Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends. */
+export async function startSession(handle: Handle, context: SessionContext, origin: Origin, user: Owner): Promise<Granted> {
+  const { config } = context
+  const now = context.clock()
+  const surplus = (await listLiveSessions(handle, user.id, now)).slice(config.sessionsPerUser - 1)
+  for (const { id } of surplus) await endSessions(handle, user, { only: id }, endingNow(context, origin, 'superseded'))
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
   const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
   const sessionId = await insertSession(handle, {
-    user_id: userId,
+    user_id: user.id,
     created_at: now,
-    refreshed_at: now,
     expires_at: expiresAt,
-    refresh_jti: refresh.jti,
-    refresh_iat: refresh.iat,
-    refresh_exp: refresh.exp,
     replaced: nothingReplaced,
-    address: '',
-    client: '',
+    ...used(origin, now),
+    ...current(refresh),
   })
-  return { userId, sessionId, sessionExpiresAt: expiresAt, refresh }
+  await recordEvent(handle, now, origin, { kind: 'login', userId: user.id, username: user.username, sessionId })
+  return { userId: user.id, sessionId, sessionExpiresAt: expiresAt, refresh }
 }
 
 /** Signs the refresh token that a session has now and a new access token. */
 export function signPair({ tokens, config, clock }: SessionContext, granted: Granted): TokenPair {
+  const access = newIdentity(clock(), config.accessTokenTtlSeconds, toSeconds(granted.sessionExpiresAt))
   return {
     refresh: tokens.issue('refresh', granted, granted.refresh),
-    access: tokens.issue('access', granted, newIdentity(clock(), config.accessTokenTtlSeconds, toSeconds(granted.sessionExpiresAt))),
+    access: tokens.issue('access', granted, accompany(granted.refresh.jti, access)),
   }
 }
 
@@ -77,51 +83,101 @@ export function signPair({ tokens, config, clock }: SessionContext, granted: Gra
  *   longer ago than the grace, which ends the session
  * @throws {Problem} `no_active_account` when its user is disabled or deleted
  */
-export async function refreshSession(context: SessionContext, token: string): Promise<RefreshedTokens> {
-  const claims = context.tokens.verify(token, 'refresh')
-  const granted = await context.db.write((handle) => problemAsResult(rotateOrEnd(handle, context, claims)))
-  if (granted instanceof Problem) throw granted
-  const { access, refresh } = signPair(context, granted)
-  return context.config.refreshRotation === 'on' ? { access, refresh } : { access }
+export async function refreshSession(context: SessionContext, origin: Origin, token: string): Promise<RefreshedTokens> {
+  const claims = await verifyRefreshToken(context, origin, token)
+  const result = await context.db.write((handle) => refreshOrRefuse(handle, context, origin, claims))
+  if ('problem' in result) {
+    context.refusals.note(origin, { kind: 'refresh_refused', ...result.happening })
+    throw result.problem
+  }
+  const { access, refresh } = signPair(context, result)
+  return context.config.refreshRotation === 'off' ? { access } : { access, refresh }
 }
 
-/** A refusal is a result of the transaction. Thrown, it would undo it, and the work of all that share it. */
-async function problemAsResult<T>(job: Promise<T>): Promise<T | Problem> {
+/**
+ * The claims of a live refresh token of ours.
+ *
+ * @throws {TokenProblem} which is noted
+ */
+export async function verifyRefreshToken({ tokens, refusals }: SessionContext, origin: Origin, token: string): Promise<Claims> {
   try {
-    return await job
+    return await tokens.verify(token, 'refresh')
   } catch (error) {
-    if (error instanceof Problem) return error
+    if (error instanceof TokenProblem) refusals.note(origin, { kind: 'refresh_refused', reason: `token_${error.fault}` })
     throw error
   }
 }
 
-/** What is granted for a refresh token. @throws {Problem} when nothing is; a reuse has then ended the session */
-async function rotateOrEnd(handle: Handle, context: SessionContext, claims: Claims): Promise<Granted> {
-  const { session } = await findLiveSession(handle, claims, context.clock())
+/** A refusal is a result of the transaction. Thrown, it would undo it, and the work of all that share it. */
+interface Refused {
+  readonly problem: Problem
+  readonly happening: Omit<Happening, 'kind'>
+}
+
+/** What is granted for a refresh token; a reuse ends the session. A disabled or deleted user is told first. */
+async function refreshOrRefuse(handle: Handle, context: SessionContext, origin: Origin, claims: Claims): Promise<Granted | Refused> {
   const now = context.clock()
+  const who = { userId: claims.user_id, sessionId: Number(claims.sid) }
+  const found = await findUserAndSession(handle, who.userId, who.sessionId)
+  if (found === undefined) return { problem: noActiveAccount(), happening: { reason: 'user_deleted', ...who } }
+  const { user, session } = found
+  const refused = (problem: Problem, reason: string) => ({ problem, happening: { reason, username: user.username, ...who } })
+  if (!user.is_active) return refused(noActiveAccount(), 'user_disabled')
+  const endReason = session?.end_reason ?? 'expired'
+  if (!isLive(session, now)) return refused(new TokenProblem('ended'), `session_ended: ${endReason}`)
   switch (standing(session, claims.jti, now, graceMs(context))) {
     case 'current':
-      return context.config.refreshRotation === 'on' ? rotate(handle, context, session, now) : grant(session)
+      return rotate(handle, context, origin, session)
+    case 'pending':
     case 'replaced':
       return grant(session)
     case 'reused':
-      await endSession(handle, session.id, now, 'reuse_detected')
-      throw new TokenProblem('ended')
+      await endSessions(handle, user, { only: session.id }, endingNow(context, origin, 'reuse_detected'))
+      return refused(new TokenProblem('ended'), 'reuse_detected')
   }
 }
 
-async function rotate(handle: Handle, context: SessionContext, session: Session, now: number): Promise<Granted> {
-  const refresh = newIdentity(now, context.config.refreshTokenTtlSeconds, toSeconds(session.expires_at))
-  const rotation = {
-    id: session.id,
-    refreshed_at: now,
-    refresh_jti: refresh.jti,
-    refresh_iat: refresh.iat,
-    refresh_exp: refresh.exp,
-    replaced: remember(session, now, graceMs(context)),
+/** Gives a session its next refresh token, in a transaction; the same one where they do not rotate. */
+export async function rotate(handle: Handle, context: SessionContext, origin: Origin, session: Session): Promise<Granted> {
+  const now = context.clock()
+  const { refreshRotation, refreshTokenTtlSeconds } = context.config
+  const use = { id: session.id, ...used(origin, now) }
+  if (refreshRotation === 'off') {
+    await touchSession(handle, use)
+    return grant(session)
   }
+  const refresh = newIdentity(now, refreshTokenTtlSeconds, toSeconds(session.expires_at))
+  const chain = advance(session, refresh.jti, now, graceMs(context), refreshRotation === 'confirmed')
+  const { pending_jti, replaced } = chain
+  const rotation = { ...use, ...current(refresh), pending_jti, replaced }
   await rotateSession(handle, rotation)
   return grant({ ...session, ...rotation })
+}
+
+/** Whether a session goes on: it has not ended, and is not too old. Its refresh token tells itself whether it was idle too long. */
+export function isLive(session: Session | undefined, now: number): session is Session {
+  return session !== undefined && session.ended_at === null && session.expires_at > now
+}
+
+export function graceMs({ config }: Pick<SessionContext, 'config'>): number {
+  return config.refreshReuseGraceSeconds * 1000
+}
+
+/** An end of sessions that happens now. */
+export function endingNow({ config, clock }: Pick<SessionContext, 'config' | 'clock'>, origin: Origin, reason: Ending['reason']): Ending {
+  return { reason, origin, at: clock(), accessTokenTtlSeconds: config.accessTokenTtlSeconds }
+}
+
+function noActiveAccount(): Problem {
+  return new Problem('no_active_account', 'No active account found for the given token.', { headers: challenge })
+}
+
+function used({ address, client }: Origin, now: number): Pick<Session, 'refreshed_at' | 'address' | 'client'> {
+  return { refreshed_at: now, address: address ?? '', client: client ?? '' }
+}
+
+function current({ jti, iat, exp }: TokenIdentity): Pick<Session, 'refresh_jti' | 'refresh_iat' | 'refresh_exp'> {
+  return { refresh_jti: jti, refresh_iat: iat, refresh_exp: exp }
 }
 
 function grant(session: Session): Granted {
@@ -131,54 +187,4 @@ function grant(session: Session): Granted {
     sessionExpiresAt: session.expires_at,
     refresh: { jti: session.refresh_jti, iat: session.refresh_iat, exp: session.refresh_exp },
   }
-}
-
-/**
- * Tells whether a token of either type is good now: ours, live, of an active user and of a session that has not ended.
- * A refresh token that was replaced longer ago than the grace is not; asking does not end its session.
- *
- * @throws {TokenProblem}
- */
-export async function checkToken(context: SessionContext, token: string): Promise<void> {
-  const claims = context.tokens.verify(token)
-  const now = context.clock()
-  const found = await findUserAndSession(context.db.read, claims.user_id, Number(claims.sid))
-  if (!found?.user.is_active) throw new TokenProblem('invalid')
-  const session = liveSession(found, now)
-  if (claims.token_type === 'refresh' && standing(session, claims.jti, now, graceMs(context)) === 'reused') {
-    throw new TokenProblem('ended')
-  }
-}
-
-/**
- * The user whom an access token speaks for.
- *
- * @throws {TokenProblem} when the token is not a live access token of ours, or its session has ended
- * @throws {Problem} `user_not_found` or `user_inactive`
- */
-export async function authenticate(context: SessionContext, token: string): Promise<Pick<User, 'id' | 'username'>> {
-  const claims = context.tokens.verify(token, 'access')
-  const found = await findUserAndSession(context.db.read, claims.user_id, Number(claims.sid))
-  if (found === undefined) throw new Problem('user_not_found', 'User not found', { headers: challenge })
-  if (!found.user.is_active) throw new Problem('user_inactive', 'User is inactive', { headers: challenge })
-  liveSession(found, context.clock())
-  return found.user
-}
-
-/** The user and the live session of verified claims, for a refresh: a disabled or deleted user is told first. */
-async function findLiveSession(handle: Handle, claims: Claims, now: number): Promise<{ user: UserAndSession['user']; session: Session }> {
-  const found = await findUserAndSession(handle, claims.user_id, Number(claims.sid))
-  if (!found?.user.is_active) {
-    throw new Problem('no_active_account', 'No active account found for the given token.', { headers: challenge })
-  }
-  return { user: found.user, session: liveSession(found, now) }
-}
-
-function liveSession({ session }: UserAndSession, now: number): Session {
-  if (session === undefined || session.ended_at !== null || session.expires_at <= now) throw new TokenProblem('ended')
-  return session
-}
-
-function graceMs({ config }: SessionContext): number {
-  return config.refreshReuseGraceSeconds * 1000
 }

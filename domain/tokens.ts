@@ -1,17 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { type ClaimRules, type Claims, checkClaims, isAhead, isLive, type TokenType } from './claims.ts'
 import { type Clock, toSeconds } from './clock.ts'
 import { TokenProblem } from './errors.ts'
 import type { KeyRing, SigningKey } from './signing-keys.ts'
 import { parseToken } from './token-format.ts'
-
-/** The refresh token that a session remembers: enough to sign it again. Times are seconds. */
-export interface TokenIdentity {
-  readonly jti: string
-  readonly iat: number
-  readonly exp: number
-}
+import type { TokenIdentity } from './token-identity.ts'
 
 /** Whom a token is for. */
 export interface TokenSubject {
@@ -81,6 +74,24 @@ export class Tokens {
     return isKnown ? this.#stillGood(known.claims, expected) : this.#verifyUnknown(token, expected)
   }
 
+  /**
+   * The claims of a token that is ours, also of one that has expired: for ending what it stands for, never for granting.
+   *
+   * @returns undefined for everything else
+   */
+  async recognize(token: string): Promise<Claims | undefined> {
+    const parsed = parseToken(token)
+    const key = parsed && this.#keys.find(parsed.header.kid)
+    if (key === undefined || parsed?.header.alg !== key.algorithm || !key.verifies(token)) return undefined
+    // Asked as if it were just before its end.
+    const at = Math.min(toSeconds(this.#clock()), Number(parsed.payload.exp) - 1)
+    try {
+      return checkClaims(parsed.payload, parsed.header.typ, this.#rules, at)
+    } catch {
+      return undefined
+    }
+  }
+
   #verifyUnknown(token: string, expected: TokenType | undefined): Claims {
     const parsed = parseToken(token)
     const key = parsed && this.#keys.find(parsed.header.kid)
@@ -97,10 +108,4 @@ export class Tokens {
     if (expected !== undefined && claims.token_type !== expected) throw new TokenProblem('wrong_type')
     return claims
   }
-}
-
-/** What a new token is told apart by, and how long it lives: 32 lower-case hexadecimal digits, as Simple JWT makes them. */
-export function newIdentity(nowMs: number, ttlSeconds: number, latestExp: number): TokenIdentity {
-  const iat = toSeconds(nowMs)
-  return { jti: randomUUID().replaceAll('-', ''), iat, exp: Math.min(iat + ttlSeconds, latestExp) }
 }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { challenge, Problem, TokenProblem } from '../domain/errors.ts'
-import { authenticate } from '../domain/sessions.ts'
+import { bearerProblem, TokenProblem } from '../domain/errors.ts'
+import { authenticate } from '../domain/session-checks.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,17 +16,9 @@ export default fp(
       try {
         request.user = await authenticate(app, app.jwt.lookupToken(request))
       } catch (error) {
-        throw error instanceof TokenProblem ? inHeader(error) : error
+        throw error instanceof TokenProblem ? bearerProblem(error) : error
       }
     })
   },
-  { name: 'authenticate', dependencies: ['jwt', 'db'] },
+  { name: 'authenticate', dependencies: ['jwt', 'db', 'refusals'] },
 )
-
-/** A refused token as Simple JWT's authentication class tells it. */
-function inHeader({ message }: TokenProblem): Problem {
-  return new Problem('token_not_valid', 'Given token not valid for any token type', {
-    headers: challenge,
-    members: { messages: [{ token_class: 'AccessToken', token_type: 'access', message }] },
-  })
-}

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
 import { challenge, notAuthenticated, Problem } from '../domain/errors.ts'
+import type { Caller } from '../domain/session-checks.ts'
 import { type KeyRing, openKeyRing } from '../domain/signing-keys.ts'
 import { Tokens } from '../domain/tokens.ts'
 
@@ -16,7 +17,7 @@ declare module 'fastify' {
 declare module '@fastify/jwt' {
   interface FastifyJWT {
     /** Set by `app.authenticate`. */
-    user: { id: number; username: string }
+    user: Caller
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { checkCredentials } from '../domain/credentials.ts'
 import { messageProblem, notAuthenticated, Problem } from '../domain/errors.ts'
 import { looseCredentials, looseMembers } from '../domain/loose-body.ts'
+import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Authenticated, OptionalCredentials } from '../schemas/credentials.ts'
 import { HeaderProblem } from '../schemas/problems.ts'
@@ -60,16 +61,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   async function checkBody(request: FastifyRequest): Promise<void> {
     const { username, password } = looseMembers(request.body)
     const hasCredentials = username !== undefined || password !== undefined
-    const owner = hasCredentials ? await checkOwner(request.body) : undefined
+    const owner = hasCredentials ? await checkOwner(request) : undefined
     if (!request.user) throw missingToken(request, hasCredentials)
     if (owner !== undefined && owner !== request.user.id) {
       throw messageProblem('token_user_mismatch', 'Token does not belong to the authenticated user')
     }
   }
 
-  async function checkOwner(body: unknown): Promise<number> {
-    const credentials = looseCredentials(body)
-    const user = credentials && (await checkCredentials(app, credentials.username, credentials.password))
+  async function checkOwner(request: FastifyRequest): Promise<number> {
+    const credentials = looseCredentials(request.body)
+    const user = credentials && (await checkCredentials(app, originOf(request), credentials.username, credentials.password))
     if (user === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
     return user.id
   }

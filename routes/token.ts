@@ -3,8 +3,10 @@ import type { FastifyRequest } from 'fastify'
 import { logIn } from '../domain/credentials.ts'
 import { challenge, messageProblem, Problem } from '../domain/errors.ts'
 import { looseRefreshToken } from '../domain/loose-body.ts'
-import { checkToken, refreshSession } from '../domain/sessions.ts'
+import { checkToken } from '../domain/session-checks.ts'
+import { refreshSession } from '../domain/sessions.ts'
 import { noStore } from '../plugins/headers.ts'
+import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Credentials } from '../schemas/credentials.ts'
 import { CredentialsProblem, RefreshAndVerifyProblem, RefreshProblem, VerifyProblem } from '../schemas/problems.ts'
@@ -29,7 +31,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async handler(request, reply) {
       noStore(reply)
-      const pair = await logIn(app, request.body.username, request.body.password)
+      const pair = await logIn(app, originOf(request), request.body.username, request.body.password)
       if (pair === undefined) {
         throw new Problem('no_active_account', 'No active account found with the given credentials', { headers: challenge })
       }
@@ -56,7 +58,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async handler(request, reply) {
       noStore(reply)
-      return refreshSession(app, request.body.refresh)
+      return refreshSession(app, originOf(request), request.body.refresh)
     },
   })
 
@@ -101,7 +103,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     const token = looseRefreshToken(request.body)
     if (token === undefined) throw refused
     try {
-      return await refreshSession(app, token)
+      return await refreshSession(app, originOf(request), token)
     } catch (error) {
       throw error instanceof Problem && error.status === 401 ? refused : error
     }

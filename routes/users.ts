@@ -4,6 +4,7 @@ import { messageProblem } from '../domain/errors.ts'
 import { looseCredentials } from '../domain/loose-body.ts'
 import { register } from '../domain/registration.ts'
 import { noStore } from '../plugins/headers.ts'
+import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Credentials, Registered, Registration } from '../schemas/credentials.ts'
 import { CredentialsProblem, LoginProblem } from '../schemas/problems.ts'
@@ -23,7 +24,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
     attachValidation: true,
     async handler(request, reply) {
-      await register(app, request.body, request.shapeErrors())
+      await register(app, originOf(request), request.body, request.shapeErrors())
       return reply.code(201).send({ message: 'User created successfully' })
     },
   })
@@ -43,7 +44,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     async handler(request, reply) {
       noStore(reply)
       const credentials = looseCredentials(request.body)
-      const pair = credentials && (await logIn(app, credentials.username, credentials.password))
+      const pair = credentials && (await logIn(app, originOf(request), credentials.username, credentials.password))
       if (pair === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
       return { message: 'Login successful', ...pair }
     },

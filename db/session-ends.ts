@@ -1,0 +1,72 @@
+import type { Handle } from './database.ts'
+import type { EndReason } from './schema.ts'
+
+/** Which of a user's sessions: one, all but one, or all. */
+export interface Which {
+  readonly only?: number
+  readonly except?: number
+}
+
+/** Ends those of a user's sessions that have not ended before; resolves to their ids. `endedAt` in milliseconds. */
+export async function endSessions(db: Handle, userId: number, which: Which, endedAt: number, reason: EndReason): Promise<number[]> {
+  let update = db
+    .updateTable('sessions')
+    .set({ ended_at: endedAt, end_reason: reason })
+    .where('user_id', '=', userId)
+    .where('ended_at', 'is', null)
+  if (which.only !== undefined) update = update.where('id', '=', which.only)
+  if (which.except !== undefined) update = update.where('id', '!=', which.except)
+  const rows = await update.returning('id').execute()
+  return rows.map(({ id }) => id)
+}
+
+/** A session that has expired, and when, in milliseconds since the epoch. */
+export interface Expired {
+  readonly id: number
+  readonly userId: number
+  readonly username: string
+  readonly at: number
+}
+
+/**
+ * Sessions that expired and are not marked so yet: at most `limit`, of one user when it is given.
+ *
+ * @param now milliseconds since the epoch
+ * @param accessTtlSeconds a session that was idle too long is over when its last access token is
+ */
+export async function findExpired(
+  db: Handle,
+  now: number,
+  accessTtlSeconds: number,
+  { userId, limit }: { userId?: number; limit: number },
+): Promise<Expired[]> {
+  const idleSince = Math.floor(now / 1000) - accessTtlSeconds
+  const sessions = db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .select(['sessions.id', 'sessions.user_id', 'users.username', 'sessions.expires_at', 'sessions.refresh_exp'])
+    .where('sessions.ended_at', 'is', null)
+    // No refresh token outlives its session, so the first condition finds all, by its index.
+    .where('sessions.refresh_exp', '<=', Math.floor(now / 1000))
+    .where((where) => where.or([where('sessions.expires_at', '<=', now), where('sessions.refresh_exp', '<=', idleSince)]))
+    .limit(limit)
+  const rows = await (userId === undefined ? sessions : sessions.where('sessions.user_id', '=', userId)).execute()
+  return rows.map((row) => ({
+    id: row.id,
+    userId: row.user_id,
+    username: row.username,
+    at: Math.min(row.expires_at, row.refresh_exp * 1000),
+  }))
+}
+
+/** Marks a session as expired, at the instant when that was. */
+export async function expireSession(db: Handle, { id, at }: Expired): Promise<void> {
+  await db.updateTable('sessions').set({ ended_at: at, end_reason: 'expired' }).where('id', '=', id).where('ended_at', 'is', null).execute()
+}
+
+/** Deletes at most `limit` sessions that ended before `before`; resolves to how many. */
+export async function deleteSessionsEndedBefore(db: Handle, before: number, limit: number): Promise<number> {
+  const old = db.selectFrom('sessions').select('id').where('ended_at', '<', before).limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
+}

@@ -1,0 +1,42 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { deleteEventsBefore } from '../db/auth-events.ts'
+import type { Database, Handle } from '../db/database.ts'
+import { deleteSessionsEndedBefore, findExpired } from '../db/session-ends.ts'
+import type { Clock } from './clock.ts'
+import { expire } from './session-ends.ts'
+
+export interface SweepingContext {
+  readonly db: Database
+  readonly clock: Clock
+  readonly config: {
+    readonly accessTokenTtlSeconds: number
+    readonly sessionHistorySeconds: number
+    readonly eventsHistorySeconds: number
+  }
+}
+
+/** Rows a transaction: a few milliseconds of the database, and other writes take turns with it. */
+const BATCH = 100
+
+/**
+ * Marks expired sessions, and deletes the sessions and events that have been kept long enough.
+ *
+ * @param isStopping asked between the batches
+ */
+export async function sweep({ db, clock, config }: SweepingContext, isStopping: () => boolean = () => false): Promise<void> {
+  const now = clock()
+  const steps: ((handle: Handle) => Promise<number>)[] = [
+    (handle) => expireSome(handle, now, config.accessTokenTtlSeconds),
+    (handle) => deleteSessionsEndedBefore(handle, now - config.sessionHistorySeconds * 1000, BATCH),
+    (handle) => deleteEventsBefore(handle, now - config.eventsHistorySeconds * 1000, BATCH),
+  ]
+  for (const step of steps) {
+    while (!isStopping() && (await db.write(step)) === BATCH) await nextTurn()
+  }
+}
+
+async function expireSome(handle: Handle, now: number, accessTtlSeconds: number): Promise<number> {
+  const sessions = await findExpired(handle, now, accessTtlSeconds, { limit: BATCH })
+  await expire(handle, sessions)
+  return sessions.length
+}
