@@ -21,7 +21,7 @@ export interface OperationNotes {
 }
 
 type Json = Record<string, unknown>
-type Schema = Json & { $ref?: string; type?: string; properties?: Record<string, Schema>; required?: string[] }
+export type Schema = Json & { $ref?: string; type?: string; items?: Schema; properties?: Record<string, Schema>; required?: string[] }
 type Examples = Record<string, { summary: string; value: unknown }>
 export interface Media {
   schema: Schema
@@ -31,7 +31,8 @@ export interface Media {
 export interface Answer {
   description: string
   headers: Json
-  content: Record<string, Media>
+  /** Undefined of a 204. */
+  content?: Record<string, Media>
 }
 export interface Operation extends OperationNotes {
   operationId: string
@@ -90,6 +91,7 @@ function bodyOf({ content }: NonNullable<Operation['requestBody']>, schemas: Rec
 function successes(responses: Operation['responses'], schemas: Record<string, Schema>, cacheControl: string | undefined) {
   const headers = { 'X-Request-Id': header('RequestId'), ...(cacheControl && { 'Cache-Control': cacheHeader(cacheControl) }) }
   const answers = Object.entries(responses).map(([status, { content }]) => {
+    if (content === undefined) return [status, { description: STATUS_CODES[status] as string, headers }] as const
     const media = withExample(content['application/json'] as Media, schemas)
     return [status, { description: STATUS_CODES[status] as string, headers, content: { 'application/json': media } }] as const
   })
@@ -129,7 +131,8 @@ function withCodes({ examples: _, ...shape }: TObject, codes: ProblemCode[]): Sc
 }
 
 function withExample({ schema }: Media, schemas: Record<string, Schema>): Media {
-  return { schema, example: exampleOf(resolve(schema, schemas)) }
+  const { type, items = {}, ...rest } = resolve(schema, schemas)
+  return { schema, example: type === 'array' ? [exampleOf(resolve(items, schemas))] : exampleOf(rest) }
 }
 
 /** The example of an object: its members' first examples. */

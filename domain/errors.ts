@@ -6,6 +6,7 @@ export const problems = {
   invalid: { statuses: [400], when: 'a field or the body is not as asked for' },
   parse_error: { statuses: [400], when: 'the body is not JSON or not a form' },
   bad_request: { statuses: [400], when: 'a URL or framing that cannot be understood' },
+  invalid_request: { statuses: [400], when: 'a parameter of RFC 7009 or RFC 7662 is missing' },
   authorization_header_required: { statuses: [400], when: 'credentials without an `Authorization` header' },
   bad_authorization_header: { statuses: [401, 400], when: 'an `Authorization` header that is not `Bearer <token>`' },
   invalid_credentials: { statuses: [401], when: 'wrong username or password' },
@@ -68,6 +69,11 @@ export function notAuthenticated(): Problem {
 /** A problem whose text the seed's clients read in `message` instead of `detail`. */
 export function messageProblem(code: ProblemCode, message: string, status = problems[code].statuses[0] as number): Problem {
   return new Problem(code, message, { status, members: { message } })
+}
+
+/** A problem whose code the clients of RFC 6749 §5.2 read in `error`. */
+export function oauthProblem(code: ProblemCode & `invalid_${string}`, detail: string): Problem {
+  return new Problem(code, detail, { members: { error: code } })
 }
 
 /** Fields that are wrong, each with its messages at the top level (where the seed has them) and under `errors`. */

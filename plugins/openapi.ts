@@ -1,6 +1,7 @@
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import fp from 'fastify-plugin'
 import { type ApiDocument, codeTable, completeDocument, type OperationProblems } from '../api-document.ts'
+import * as account from '../schemas/account.ts'
 import * as credentials from '../schemas/credentials.ts'
 import * as service from '../schemas/service.ts'
 import * as tokens from '../schemas/tokens.ts'
@@ -19,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-const description = `Registers users, logs them in, and issues, refreshes and verifies JSON Web Tokens.
+const description = `Registers users, logs them in, and issues, refreshes, verifies and revokes JSON Web Tokens.
 
 Bodies are JSON or urlencoded forms, in UTF-8. Paths work with and without their last slash.
 
@@ -57,7 +58,7 @@ const complete: SwaggerTransformObject = (document) =>
 /** The API document, made from the routes' schemas. */
 export default fp(
   async (app) => {
-    for (const schema of Object.values({ ...credentials, ...tokens, ...service })) app.addSchema(schema)
+    for (const schema of Object.values({ ...account, ...credentials, ...tokens, ...service })) app.addSchema(schema)
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -65,7 +66,8 @@ export default fp(
         servers: [{ url: '/' }],
         tags: [
           { name: 'users', description: 'Registration and login' },
-          { name: 'tokens', description: 'Obtaining, refreshing and verifying tokens' },
+          { name: 'account', description: 'My account and my sessions' },
+          { name: 'tokens', description: 'Obtaining, refreshing, verifying and revoking tokens' },
           { name: 'service', description: 'Keys and health' },
         ],
         components: {

@@ -26,6 +26,6 @@ export function requestLine(request: FastifyRequest, reply: FastifyReply): objec
 }
 
 /** The path alone: a query may carry a token, and the address of a request to a proxy a password. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   return (url.split('?')[0] as string).replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
 }

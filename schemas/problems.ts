@@ -27,6 +27,7 @@ export const Problem = Type.Object(members, {
     { code: 'user_not_found', detail: 'User not found' },
     { code: 'user_inactive', detail: 'User is inactive' },
     { code: 'not_authenticated', detail: 'Authentication credentials were not provided.' },
+    { code: 'not_found', detail: 'Not found.' },
     { code: 'registration_closed', detail: 'Registration is closed.' },
     { code: 'request_timeout', detail: 'The request did not arrive in time.' },
     { code: 'payload_too_large', detail: 'The body is larger than 16 KiB.' },
@@ -80,16 +81,58 @@ export const RefreshAndVerifyProblem = Type.Object(
   },
 )
 
-export const HeaderProblem = Type.Object(
+const tokenMessages = Type.Optional(
+  Type.Array(Type.Object({ token_class: Type.String(), token_type: Type.String(), message: Type.String() }), {
+    description: 'What is wrong with the token of the header.',
+  }),
+)
+const bearerExamples = [
+  { code: 'bad_authorization_header', detail: 'Authorization header must contain two space-delimited values' },
   {
-    ...members,
-    message,
-    messages: Type.Optional(
-      Type.Array(Type.Object({ token_class: Type.String(), token_type: Type.String(), message: Type.String() }), {
-        description: 'What is wrong with the token of the header.',
-      }),
-    ),
+    code: 'token_not_valid',
+    detail: 'Given token not valid for any token type',
+    messages: [{ token_class: 'AccessToken', token_type: 'access', message: 'Token is invalid or expired' }],
   },
+]
+
+/** Of the endpoints that ask for an access token. */
+export const BearerProblem = Type.Object({ ...members, messages: tokenMessages }, { examples: bearerExamples })
+
+const wrongPassword = ['Invalid password.']
+
+export const PasswordChangeProblem = Type.Object(
+  { ...members, messages: tokenMessages, current_password: field, new_password: field, non_field_errors: field, errors },
+  {
+    examples: [
+      {
+        code: 'invalid',
+        detail: 'Not valid: current_password.',
+        current_password: wrongPassword,
+        errors: { current_password: wrongPassword },
+      },
+      ...bearerExamples,
+    ],
+  },
+)
+
+export const AccountDeletionProblem = Type.Object(
+  { ...members, messages: tokenMessages, password: field, non_field_errors: field, errors },
+  {
+    examples: [
+      { code: 'invalid', detail: 'Not valid: password.', password: wrongPassword, errors: { password: wrongPassword } },
+      ...bearerExamples,
+    ],
+  },
+)
+
+/** RFC 6749 §5.2 beside RFC 9457. */
+export const OAuthProblem = Type.Object(
+  { ...members, error: Type.Optional(Type.String({ description: 'The same as `code`, where RFC 6749 §5.2 has it.' })) },
+  { examples: [{ code: 'invalid_request', detail: 'The parameter `token` is missing.', error: 'invalid_request' }] },
+)
+
+export const HeaderProblem = Type.Object(
+  { ...members, message, messages: tokenMessages },
   {
     examples: [
       ...LoginProblem.examples,
@@ -104,12 +147,7 @@ export const HeaderProblem = Type.Object(
         detail: "Invalid Authorization header format. Expected 'Bearer <token>'.",
         message: "Invalid Authorization header format. Expected 'Bearer <token>'.",
       },
-      { code: 'bad_authorization_header', detail: 'Authorization header must contain two space-delimited values' },
-      {
-        code: 'token_not_valid',
-        detail: 'Given token not valid for any token type',
-        messages: [{ token_class: 'AccessToken', token_type: 'access', message: 'Token is invalid or expired' }],
-      },
+      ...bearerExamples,
       {
         code: 'token_user_mismatch',
         detail: 'Token does not belong to the authenticated user',

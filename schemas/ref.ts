@@ -4,3 +4,6 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 export function ref<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id as string))
 }
+
+/** The body of a 204. */
+export const NoContent = Type.Null()

@@ -17,6 +17,14 @@ export type RefreshRequest = Static<typeof RefreshRequest>
 export const VerifyRequest = Type.Object({ token: Type.String({ ...access, ...received }) }, { $id: 'VerifyRequest' })
 export type VerifyRequest = Static<typeof VerifyRequest>
 
+export const RevocationRequest = Type.Object(
+  {
+    token: Type.String({ ...refresh, minLength: 1, description: 'An access or refresh token.' }),
+    token_type_hint: Type.Optional(Type.String({ description: 'Not needed, and not looked at.', examples: ['refresh_token'] })),
+  },
+  { $id: 'RevocationRequest' },
+)
+
 export const TokenPair = Type.Object({ refresh: Type.String(refresh), access: Type.String(access) }, { $id: 'TokenPair' })
 
 export const LoginAnswer = Type.Object(

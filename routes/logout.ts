@@ -1,0 +1,55 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { oauthProblem } from '../domain/errors.ts'
+import { logOut, revoke } from '../domain/logout.ts'
+import { looseMembers } from '../domain/loose-body.ts'
+import { noStore } from '../plugins/headers.ts'
+import { originOf } from '../plugins/origin.ts'
+import { anyBody } from '../plugins/validation.ts'
+import { OAuthProblem, RefreshProblem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+import { Empty, RefreshRequest, RevocationRequest } from '../schemas/tokens.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post('/api/token/blacklist/', {
+    schema: {
+      operationId: 'blacklistToken',
+      tags: ['tokens'],
+      summary: 'Log out',
+      description: 'Ends the session of a refresh token, also of one that was replaced. All its tokens are refused from then on.',
+      body: ref(RefreshRequest),
+      response: { 200: ref(Empty) },
+      cacheControl: 'no-store',
+      problems: { shape: RefreshProblem, codes: ['invalid', 'token_not_valid', 'overloaded', 'database_unavailable'], challenges: true },
+    },
+    async handler(request, reply) {
+      noStore(reply)
+      await logOut(app, originOf(request), request.body.refresh)
+      return {}
+    },
+  })
+
+  app.post('/api/token/revoke/', {
+    schema: {
+      operationId: 'revokeToken',
+      tags: ['tokens'],
+      summary: 'Revoke a token (RFC 7009)',
+      description:
+        'Ends the session of an access or refresh token, without authentication of the client. ' +
+        'A token that is not known, or was revoked before, is answered in the same way.',
+      body: ref(RevocationRequest),
+      response: { 200: ref(Empty) },
+      cacheControl: 'no-store',
+      problems: { shape: OAuthProblem, codes: ['invalid_request', 'overloaded', 'database_unavailable'] },
+    },
+    validatorCompiler: anyBody,
+    async handler(request, reply) {
+      noStore(reply)
+      const { token } = looseMembers(request.body)
+      if (typeof token !== 'string' || token === '') throw oauthProblem('invalid_request', 'The parameter `token` is missing.')
+      await revoke(app, originOf(request), token)
+      return {}
+    },
+  })
+}
+
+export default routes

@@ -1,0 +1,138 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Session } from '../db/schema.ts'
+import { listLiveSessions } from '../db/sessions.ts'
+import { findUserById } from '../db/users.ts'
+import { changePassword, deleteAccount } from '../domain/account.ts'
+import { Problem, userNotFound } from '../domain/errors.ts'
+import { endOtherSessions, endOwnSession } from '../domain/logout.ts'
+import { noStore } from '../plugins/headers.ts'
+import { originOf } from '../plugins/origin.ts'
+import { AccountDeletion, Me, PasswordChange, SessionId, type SessionOfMine, SessionsOfMine } from '../schemas/account.ts'
+import { AccountDeletionProblem, BearerProblem, PasswordChangeProblem } from '../schemas/problems.ts'
+import { NoContent, ref } from '../schemas/ref.ts'
+import { Empty, TokenPair } from '../schemas/tokens.ts'
+
+const bearerCodes = [
+  'bad_authorization_header',
+  'not_authenticated',
+  'token_not_valid',
+  'user_not_found',
+  'user_inactive',
+  'database_unavailable',
+] as const
+
+/** What users see and do of their own account, by an access token. */
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  const common = { tags: ['account'], security: [{ accessToken: [] }], cacheControl: 'no-store' }
+  const problems = { shape: BearerProblem, codes: [...bearerCodes], challenges: true as const }
+
+  app.addHook('onRequest', async (request, reply) => {
+    noStore(reply)
+    await app.authenticate(request)
+  })
+
+  app.get('/api/users/me/', {
+    schema: { operationId: 'getMe', summary: 'Who I am', ...common, response: { 200: ref(Me) }, problems },
+    async handler(request) {
+      const user = await findUserById(app.db.read, request.user.id)
+      if (user === undefined) throw userNotFound()
+      return { id: user.id, username: user.username, created_at: iso(user.created_at) }
+    },
+  })
+
+  app.get('/api/users/me/sessions/', {
+    schema: {
+      operationId: 'listMySessions',
+      summary: 'My live sessions',
+      description: 'The one used last comes first.',
+      ...common,
+      response: { 200: ref(SessionsOfMine) },
+      problems,
+    },
+    async handler({ user }) {
+      const sessions = await listLiveSessions(app.db.read, user.id, app.clock())
+      return sessions.map((session) => shown(session, user.sessionId))
+    },
+  })
+
+  app.delete('/api/users/me/sessions/:id/', {
+    schema: {
+      operationId: 'endMySession',
+      summary: 'End one of my sessions',
+      description: 'At once: none of its tokens is accepted any more.',
+      ...common,
+      params: SessionId,
+      response: { 204: NoContent },
+      problems: { ...problems, codes: [...bearerCodes, 'not_found', 'overloaded'] },
+    },
+    async handler(request, reply) {
+      const { id } = request.params
+      const isEnded = /^[1-9]\d{0,14}$/.test(id) && (await endOwnSession(app, originOf(request), request.user, Number(id)))
+      if (!isEnded) throw new Problem('not_found', 'Not found.')
+      return reply.code(204).send(null)
+    },
+  })
+
+  app.delete('/api/users/me/sessions/', {
+    schema: {
+      operationId: 'endMyOtherSessions',
+      summary: 'End all my other sessions',
+      ...common,
+      response: { 204: NoContent },
+      problems: { ...problems, codes: [...bearerCodes, 'overloaded'] },
+    },
+    async handler(request, reply) {
+      await endOtherSessions(app, originOf(request), request.user)
+      return reply.code(204).send(null)
+    },
+  })
+
+  app.post('/api/users/me/password/', {
+    schema: {
+      operationId: 'changeMyPassword',
+      summary: 'Change my password',
+      description: 'Ends all my other sessions, and answers the next tokens of this one.',
+      ...common,
+      body: ref(PasswordChange),
+      response: { 200: ref(TokenPair) },
+      problems: { shape: PasswordChangeProblem, codes: [...bearerCodes, 'invalid', 'overloaded'], challenges: true },
+    },
+    async handler(request) {
+      const { current_password: current, new_password: next } = request.body
+      return changePassword(app, originOf(request), request.user, { current, next })
+    },
+  })
+
+  app.post('/api/users/me/delete/', {
+    schema: {
+      operationId: 'deleteMe',
+      summary: 'Delete my account',
+      description: 'A POST, for proxies and generated clients drop the body of a DELETE.',
+      ...common,
+      body: ref(AccountDeletion),
+      response: { 200: ref(Empty) },
+      problems: { shape: AccountDeletionProblem, codes: [...bearerCodes, 'invalid', 'overloaded'], challenges: true },
+    },
+    async handler(request) {
+      await deleteAccount(app, originOf(request), request.user, request.body.password)
+      return {}
+    },
+  })
+}
+
+function shown(session: Session, currentId: number): SessionOfMine {
+  return {
+    id: String(session.id),
+    created_at: iso(session.created_at),
+    last_used_at: iso(session.refreshed_at),
+    address: session.address,
+    client: session.client,
+    current: session.id === currentId,
+  }
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}
+
+export default routes

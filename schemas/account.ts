@@ -1,0 +1,52 @@
+import { type Static, Type } from '@sinclair/typebox'
+
+const instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-01-01T00:00:00.000Z'] })
+
+export const Me = Type.Object(
+  {
+    id: Type.Integer({ description: 'The `user_id` of the tokens.', examples: [1] }),
+    username: Type.String({ examples: ['testuser'] }),
+    created_at: instant('The registration.'),
+  },
+  { $id: 'Me' },
+)
+
+export const SessionOfMine = Type.Object(
+  {
+    id: Type.String({ description: 'The `sid` of its tokens.', examples: ['1'] }),
+    created_at: instant('The login.'),
+    last_used_at: instant('The last login or refresh.'),
+    address: Type.String({ description: 'The address of the last login or refresh.', examples: ['192.0.2.1'] }),
+    client: Type.String({ description: 'Its `User-Agent`; empty when there was none.', examples: ['Mozilla/5.0'] }),
+    current: Type.Boolean({ description: 'Whether it is the one that asks.', examples: [true] }),
+  },
+  { $id: 'SessionOfMine' },
+)
+export type SessionOfMine = Static<typeof SessionOfMine>
+
+export const SessionsOfMine = Type.Array(Type.Unsafe<SessionOfMine>(Type.Ref('SessionOfMine')), { $id: 'SessionsOfMine' })
+
+export const SessionId = Type.Object(
+  { id: Type.String({ description: 'The `id` of the list, which is the `sid` of the tokens.', examples: ['1'] }) },
+  { $id: 'SessionId' },
+)
+
+const password = { minLength: 1, 'x-characters': 'text', format: 'password' }
+
+export const PasswordChange = Type.Object(
+  {
+    current_password: Type.String({ ...password, examples: ['securepassword'] }),
+    new_password: Type.String({
+      ...password,
+      maxLength: 1024,
+      description: 'At least 8 characters, not entirely numeric, not a common password, and not similar to the username.',
+      examples: ['a more secure passphrase'],
+    }),
+  },
+  { $id: 'PasswordChange' },
+)
+
+export const AccountDeletion = Type.Object(
+  { password: Type.String({ ...password, examples: ['securepassword'] }) },
+  { $id: 'AccountDeletion' },
+)
