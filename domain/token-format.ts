@@ -10,6 +10,14 @@ export interface ParsedToken {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
+/** The segments of a token as they are written, and what its signature is made over. */
+export interface TokenSegments {
+  readonly header: string
+  readonly payload: string
+  readonly signature: string
+  readonly signed: string
+}
+
 /** Longer ones are refused unread; ours have some 500 characters. */
 const MAX_TOKEN_LENGTH = 8192
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
@@ -20,18 +28,29 @@ const LAST_OF_THREE = /[AEIMQUYcgkosw048]$/
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
+ * The segments of a token.
+ *
+ * @returns undefined for anything that is not three of them in strict base64url (RFC 7515 §2, RFC 4648 §3.5), none empty
+ */
+export function splitToken(token: string): TokenSegments | undefined {
+  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return undefined
+  const [header, payload, signature] = token.split('.') as [string, string, string]
+  if (![header, payload, signature].every(isCanonical)) return undefined
+  return { header, payload, signature, signed: `${header}.${payload}` }
+}
+
+/**
  * Header and payload of a token.
  *
- * @returns undefined for anything that is not three segments of strict base64url (RFC 7515 §2, RFC 4648 §3.5), of which
- *   two are JSON objects in UTF-8 and the header has exactly `alg`, `kid` and `typ`
+ * @returns undefined where `splitToken` has nothing, and unless both are JSON objects in UTF-8 and the header has exactly
+ *   `alg`, `kid` and `typ`
  */
 export function parseToken(token: string): ParsedToken | undefined {
-  if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return undefined
-  const [headerSegment, payloadSegment, signature] = token.split('.') as [string, string, string]
-  const header = parseObject(headerSegment)
-  if (header === undefined || !isTokenHeader(header) || !isCanonical(signature)) return undefined
-  const payload = parseObject(payloadSegment)
-  return payload && { header, payload }
+  const segments = splitToken(token)
+  if (segments === undefined) return undefined
+  const header = parseObject(segments.header)
+  const payload = parseObject(segments.payload)
+  return header && payload && isTokenHeader(header) ? { header, payload } : undefined
 }
 
 function isTokenHeader(header: Record<string, unknown>): header is Record<string, unknown> & TokenHeader {
@@ -39,8 +58,8 @@ function isTokenHeader(header: Record<string, unknown>): header is Record<string
   return typeof alg === 'string' && typeof kid === 'string' && typeof typ === 'string' && Object.keys(header).length === 3
 }
 
-function parseObject(segment: string): Record<string, unknown> | undefined {
-  if (!isCanonical(segment)) return undefined
+/** A segment of strict base64url that is a JSON object in UTF-8. */
+export function parseObject(segment: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(Buffer.from(segment, 'base64url')))
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
