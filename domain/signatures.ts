@@ -23,12 +23,12 @@ export function claimsSigner(algorithm: Algorithm, kid: string, key: string): (c
  *
  * @param algorithm the only one that is accepted, whatever the token says
  * @param key a public key in PEM, or the secret of `HS256`
- * @throws {Error} for a key that cannot be read or is of another algorithm
+ * @throws {Error} for a key that cannot be read, is of another algorithm, or is too weak
  */
 export function signatureVerifier(algorithm: Algorithm, key: string | Buffer): (token: string) => boolean {
   const { readKey, isFit, isGood } = checks[algorithm]
   const keyObject = readKey(key)
-  if (!isFit(keyObject)) throw new Error(`not a key of ${algorithm}`)
+  if (!isFit(keyObject)) throw new Error(`not a key of ${algorithm}, or a weak one`)
   return (token) => {
     const segments = splitToken(token)
     if (segments === undefined || parseObject(segments.header)?.alg !== algorithm) return false
@@ -38,7 +38,7 @@ export function signatureVerifier(algorithm: Algorithm, key: string | Buffer): (
 
 interface SignatureCheck {
   readKey(key: string | Buffer): KeyObject
-  /** RFC 7518 §3.1 and RFC 8037 §3.1 say what a key must be. */
+  /** RFC 7518 §3.2 to §3.4 and RFC 8037 §3.1 say what a key must be; FIPS 186-5 §5.1 the least exponent. */
   isFit(key: KeyObject): boolean
   isGood(signed: Buffer, key: KeyObject, signature: Buffer): boolean
 }
@@ -56,12 +56,13 @@ const checks: Readonly<Record<Algorithm, SignatureCheck>> = {
   },
   RS256: {
     readKey: createPublicKey,
-    isFit: ({ asymmetricKeyType: type }) => type === 'rsa',
+    isFit: ({ asymmetricKeyType: type, asymmetricKeyDetails: details }) =>
+      type === 'rsa' && (details?.modulusLength ?? 0) >= 2048 && (details?.publicExponent ?? 0n) >= 65_537n,
     isGood: (signed, key, signature) => verify('sha256', signed, key, signature),
   },
   HS256: {
     readKey: (secret) => createSecretKey(Buffer.from(secret as string)),
-    isFit: ({ symmetricKeySize: bytes }) => (bytes ?? 0) > 0,
+    isFit: ({ symmetricKeySize: bytes }) => (bytes ?? 0) >= 32,
     isGood(signed, key, signature) {
       const mac = createHmac('sha256', key).update(signed).digest()
       return mac.length === signature.length && timingSafeEqual(mac, signature)
