@@ -1,0 +1,97 @@
+import t from 'tap'
+import { type Group, loadSuite, nameOf, passesSeam, passesWhole, skip, type Vector } from './wycheproof.ts'
+
+type Listed = readonly [tcIds: readonly number[], reason: string]
+
+const find = (list: readonly Listed[], { tcId }: Vector) => list.find(([ids]) => ids.includes(tcId))?.[1]
+
+/** Valid ones of the JWS suite that we refuse by choice. */
+const REFUSED: readonly Listed[] = [
+  [[259], 'an empty payload: a token of ours says something'],
+  [[264, 265, 266, 267], 'RS384 is no algorithm of ours'],
+  [[268, 269, 270, 271], 'RS512 is no algorithm of ours'],
+  [[272, 273, 274, 275, 287, 288], 'PS256 is no algorithm of ours'],
+  [[320, 321, 322, 323, 346, 350], 'PS384 is no algorithm of ours'],
+  [[325, 326, 327, 328], 'PS512 is no algorithm of ours'],
+  [[347, 351], 'ES512 is no algorithm of ours'],
+  [[372, 373], 'a character outside base64url (RFC 7515 §2 allows none)'],
+]
+
+/** Called invalid in the JWS suite, and letter by letter the same token as a valid one: the padding that they are about is lost. */
+const SAME_AS_VALID: readonly number[] = [367, 370]
+
+t.test('JWS: every valid signature passes but those refused by choice, every invalid one is refused', { skip }, async (t) => {
+  for (const group of loadSuite(t, 'json_web_signature')) {
+    for (const vector of group.tests) {
+      const reason = find(REFUSED, vector)
+      if (reason !== undefined) t.equal(vector.result, 'valid', `${nameOf(group, vector)} is refused by choice alone: ${reason}`)
+      const isGood = (vector.result === 'valid' && reason === undefined) || isSameAsValid(group, vector)
+      t.equal(passesSeam(group.keys, vector.token), isGood, nameOf(group, vector))
+    }
+  }
+})
+
+function isSameAsValid({ tests }: Group, { tcId, token }: Vector): boolean {
+  return SAME_AS_VALID.includes(tcId) && tests.some((other) => other.result === 'valid' && other.token === token)
+}
+
+t.test('JWS: the whole check of a token refuses every one, for none is of ours', { skip }, async (t) => {
+  for (const group of loadSuite(t, 'json_web_signature')) {
+    for (const vector of group.tests) t.notOk(passesWhole(group.keys, vector.token), nameOf(group, vector))
+  }
+})
+
+/** Vectors of the JWK suite that say nothing about us. */
+const NOT_OURS: readonly Listed[] = [
+  [[1], 'secret and public keys in one set: ours holds the JWT_SECRET beside the others on purpose, and each has its own algorithm'],
+  [[4], 'two keys of one id: the id is the primary key of our table'],
+  [[7], 'a key of a chip that makes weak ones (ROCA): ours are made here, by OpenSSL'],
+  [[21], 'a key for encryption: ours have no use but one'],
+]
+
+/** Valid ones of the JWK suite that we refuse by choice. */
+const REFUSED_KEYS: readonly Listed[] = [[[14, 15], 'HS384 and HS512 are no algorithms of ours']]
+
+t.test('JWK: the key that a token names verifies it, unless it is of another algorithm, broken or weak', { skip }, async (t) => {
+  const groups = loadSuite(t, 'json_web_key')
+  for (const group of groups) {
+    for (const vector of group.tests.filter((vector) => find(NOT_OURS, vector) === undefined)) {
+      const isGood = vector.result === 'valid' && find(REFUSED_KEYS, vector) === undefined
+      t.equal(passesSeam(group.keys, vector.token, kidOf(vector.token)), isGood, nameOf(group, vector))
+    }
+  }
+  t.strictSame(
+    idsOf(groups, 'invalid').filter((id) => listed(NOT_OURS).includes(id)),
+    listed(NOT_OURS),
+  )
+  t.strictSame(
+    idsOf(groups, 'valid').filter((id) => listed(REFUSED_KEYS).includes(id)),
+    listed(REFUSED_KEYS),
+  )
+})
+
+t.test('JWC: signed tokens as in the suites above, and no encrypted token passes for a signed one', { skip }, async (t) => {
+  const groups = loadSuite(t, 'json_web_crypto')
+  const allKeys = groups.flatMap(({ keys }) => keys)
+  for (const group of groups) {
+    // A key of a weak chip, and a set of mixed keys: see above.
+    if (['jws_rsa_roca_key', 'jws_mixedSymmetryKeyset'].includes(group.comment)) continue
+    const isSigned = group.comment.startsWith('jws')
+    for (const vector of group.tests) {
+      const passes = isSigned ? passesSeam(group.keys, vector.token) : allKeys.some((key) => passesSeam([key], vector.token))
+      t.equal(passes, isSigned && vector.result === 'valid', nameOf(group, vector))
+    }
+  }
+})
+
+function kidOf(token: string): string {
+  return JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString()).kid
+}
+
+function listed(list: readonly Listed[]): number[] {
+  return list.flatMap(([ids]) => ids)
+}
+
+function idsOf(groups: readonly Group[], result: Vector['result']): number[] {
+  return groups.flatMap(({ tests }) => tests.filter((vector) => vector.result === result).map(({ tcId }) => tcId))
+}
