@@ -1,4 +1,4 @@
-import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type { TestApp } from '../helper.ts'
 import { claimsOf, logIn, register } from '../helper.ts'
 
@@ -52,9 +52,8 @@ export function signedInDer(input: string, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`
 }
 
-/** The confusion of RFC 8725 §2.1: the public key, which everybody has, as the secret of an HMAC. */
-export function signedWithPublicKey(input: string, key: KeyObject): string {
-  const secret = createPublicKey(key).export({ type: 'spki', format: 'pem' })
+/** Signs two segments as HS256 does, with whatever is taken for a secret. */
+export function signedWithSecret(input: string, secret: string | Buffer): string {
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 

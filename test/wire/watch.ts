@@ -1,0 +1,34 @@
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+/** The bytes of the database and of the log of its writes. */
+export function bytesIn(path: string): Buffer {
+  return Buffer.concat([fs.readFileSync(`${path}/latchkey.db`), fs.readFileSync(`${path}/latchkey.db-wal`)])
+}
+
+/** The names of the functions of node:fs and its promises that are called meanwhile. */
+export async function filesTouched(work: () => Promise<unknown>): Promise<string[]> {
+  const calls: string[] = []
+  const restore = [watch(fs, calls), watch(fs.promises, calls)]
+  syncBuiltinESMExports()
+  try {
+    await work()
+  } finally {
+    for (const undo of restore) undo()
+    syncBuiltinESMExports()
+  }
+  return calls
+}
+
+function watch(module: object, calls: string[]): () => void {
+  // Its classes are getters, and begin with a capital.
+  const functions = Object.entries(module).filter(([name, value]) => typeof value === 'function' && /^[a-z]/.test(name))
+  for (const [name, value] of functions) {
+    const apply = (target: () => unknown, self: unknown, values: []) => {
+      calls.push(name)
+      return Reflect.apply(target, self, values)
+    }
+    Object.assign(module, { [name]: new Proxy(value, { apply }) })
+  }
+  return () => void Object.assign(module, Object.fromEntries(functions))
+}
