@@ -97,15 +97,24 @@ export async function refreshSession(context: SessionContext, origin: Origin, to
 /**
  * The claims of a live refresh token of ours.
  *
- * @throws {TokenProblem} which is noted
+ * @throws {TokenProblem} which is noted when the token is ours: one that is forged tells of nobody, and writes nothing
  */
-export async function verifyRefreshToken({ tokens, refusals }: SessionContext, origin: Origin, token: string): Promise<Claims> {
+export async function verifyRefreshToken(context: SessionContext, origin: Origin, token: string): Promise<Claims> {
   try {
-    return await tokens.verify(token, 'refresh')
+    return await context.tokens.verify(token, 'refresh')
   } catch (error) {
-    if (error instanceof TokenProblem) refusals.note(origin, { kind: 'refresh_refused', reason: `token_${error.fault}` })
+    if (error instanceof TokenProblem) await noteRefusedToken(context, origin, token)
     throw error
   }
+}
+
+async function noteRefusedToken({ tokens, refusals, db }: SessionContext, origin: Origin, token: string): Promise<void> {
+  const claims = await tokens.recognize(token)
+  if (claims === undefined) return
+  const who = { userId: claims.user_id, sessionId: Number(claims.sid) }
+  const username = (await findUserAndSession(db.read, who.userId, who.sessionId))?.user.username
+  const reason = claims.token_type === 'refresh' ? 'token_expired' : 'wrong_type'
+  refusals.note(origin, { kind: 'refresh_refused', reason, ...who, ...(username !== undefined && { username }) })
 }
 
 /** A refusal is a result of the transaction. Thrown, it would undo it, and the work of all that share it. */

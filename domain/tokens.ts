@@ -3,7 +3,7 @@ import { type ClaimRules, type Claims, checkClaims, isAhead, isLive, type TokenT
 import { type Clock, toSeconds } from './clock.ts'
 import { TokenProblem } from './errors.ts'
 import type { KeyRing, SigningKey } from './signing-keys.ts'
-import { parseToken } from './token-format.ts'
+import { type ParsedToken, parseToken } from './token-format.ts'
 import type { TokenIdentity } from './token-identity.ts'
 
 /** Whom a token is for. */
@@ -75,30 +75,37 @@ export class Tokens {
   }
 
   /**
-   * The claims of a token that is ours, also of one that has expired: for ending what it stands for, never for granting.
+   * The claims of a token that is ours, also of one that has expired: to tell what it stood for, or to end that; never to
+   * grant anything.
    *
    * @returns undefined for everything else
    */
   async recognize(token: string): Promise<Claims | undefined> {
-    const parsed = parseToken(token)
-    const key = parsed && this.#keys.find(parsed.header.kid)
-    if (key === undefined || parsed?.header.alg !== key.algorithm || !key.verifies(token)) return undefined
+    const signed = this.#checkSignature(token)
+    if (signed === undefined) return undefined
     // Asked as if it were just before its end.
-    const at = Math.min(toSeconds(this.#clock()), Number(parsed.payload.exp) - 1)
+    const at = Math.min(toSeconds(this.#clock()), Number(signed.payload.exp) - 1)
     try {
-      return checkClaims(parsed.payload, parsed.header.typ, this.#rules, at)
+      return checkClaims(signed.payload, signed.header.typ, this.#rules, at)
     } catch {
       return undefined
     }
   }
 
   #verifyUnknown(token: string, expected: TokenType | undefined): Claims {
-    const parsed = parseToken(token)
-    const key = parsed && this.#keys.find(parsed.header.kid)
-    if (parsed === undefined || key === undefined || !key.verifies(token)) throw new TokenProblem('invalid')
-    const claims = checkClaims(parsed.payload, parsed.header.typ, this.#rules, toSeconds(this.#clock()), expected)
+    const signed = this.#checkSignature(token)
+    if (signed === undefined) throw new TokenProblem('invalid')
+    const { key, header, payload } = signed
+    const claims = checkClaims(payload, header.typ, this.#rules, toSeconds(this.#clock()), expected)
     this.#known.set(token, { key, claims })
     return claims
+  }
+
+  /** What a token says, when the key it names has signed it. */
+  #checkSignature(token: string): (ParsedToken & { readonly key: SigningKey }) | undefined {
+    const parsed = parseToken(token)
+    const key = parsed && this.#keys.find(parsed.header.kid)
+    return parsed && key?.verifies(token) ? { ...parsed, key } : undefined
   }
 
   /** Of what was checked once, only the time and what is asked for can have changed. */
