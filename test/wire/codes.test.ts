@@ -23,6 +23,7 @@ const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) =>
   invalid: [400, asked((app) => post(app, OBTAIN, {}))],
   parse_error: [400, asked((app) => postRaw(app, OBTAIN, '{', 'application/json'))],
   bad_request: [400, asked((app) => app.inject('/api/%zz/'))],
+  invalid_request: [400, asked((app) => post(app, '/api/token/revoke/', {}))],
   authorization_header_required: [400, asked((app) => post(app, HEADER, RIGHT))],
   bad_authorization_header: [401, asked((app) => post(app, HEADER, {}, { authorization: 'Bearer' }))],
   invalid_credentials: [401, asked((app) => post(app, LOGIN, { ...RIGHT, password: 'wrong' }))],
