@@ -1,0 +1,184 @@
+import SQLite from 'better-sqlite3'
+import t from 'tap'
+import { setActive } from '../../domain/account.ts'
+import { Refusals } from '../../domain/events.ts'
+import { sweep } from '../../domain/sweeping.ts'
+import { build, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
+import { folder } from '../server/process.ts'
+
+const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r' })
+
+async function events(app: TestApp) {
+  await app.refusals.flush()
+  return app.db.read.selectFrom('auth_events').selectAll().orderBy('id').execute()
+}
+
+/** What happened, in short. */
+async function told(app: TestApp) {
+  return (await events(app)).map(({ kind, reason, username, count }) => [kind, reason, username, count])
+}
+
+t.test('an event has its time, address, client and request id, and the id and name of its user', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const headers = { 'user-agent': 'curl/8', 'x-request-id': 'abc' }
+  const payload = { username: 'alice', password: PASSWORD }
+  await app.inject({ method: 'POST', url: '/api/token/', payload, headers, remoteAddress: '192.0.2.7' })
+  t.strictSame((await events(app)).at(-1), {
+    id: 2,
+    at: START,
+    last_at: START,
+    count: 1,
+    kind: 'login',
+    reason: null,
+    user_id: 1,
+    username: 'alice',
+    session_id: 1,
+    subject: null,
+    address: '192.0.2.7',
+    client: 'curl/8',
+    request_id: 'abc',
+  })
+})
+
+t.test('failed logins tell why, and repeated ones of a minute are one row with a count', async (t) => {
+  const app = await build(t)
+  await register(app)
+  await register(app, 'bob')
+  await setActive(app, 'bob', false)
+  const fail = (username: string) => post(app, '/api/token/', { username, password: username === 'bob' ? PASSWORD : 'wrong' })
+  for (let i = 0; i < 3; i++) await fail('alice')
+  await app.refusals.flush()
+  app.clock.advance(59)
+  await fail('alice')
+  await app.refusals.flush()
+  app.clock.advance(1)
+  await fail('alice')
+  await fail('bob')
+  await fail('nobody')
+  t.same((await told(app)).slice(3), [
+    ['login_failed', 'wrong_password', 'alice', 4],
+    ['login_failed', 'wrong_password', 'alice', 1],
+    ['login_failed', 'user_disabled', 'bob', 1],
+    ['login_failed', 'user_unknown', 'nobody', 1],
+  ])
+  const first = (await events(app))[3]
+  t.match(first, { at: START, last_at: START + 59_000, user_id: 1, session_id: null })
+})
+
+t.test('of many different failures a minute the rest is counted under no name', async (t) => {
+  const app = await build(t)
+  for (let i = 0; i < 1000; i++) app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', reason: 'user_unknown', username: `n${i}` })
+  const rows = await events(app)
+  t.equal(rows.length, 301)
+  t.match(rows.at(-1), { kind: 'login_failed', username: null, address: null, client: null, count: 700 })
+})
+
+t.test('a refused refresh tells why', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const refuse = async (happen: (pair: { access: string; refresh: string }) => unknown, hand?: 'access') => {
+    const pair = await logIn(app)
+    await happen(pair)
+    await post(app, '/api/token/refresh/', { refresh: pair[hand ?? 'refresh'] })
+    const { kind, reason, user_id, username, session_id } = (await events(app)).at(-1) as Awaited<ReturnType<typeof events>>[number]
+    return { kind, reason, user_id, username, hasSession: session_id !== null }
+  }
+  const alice = { kind: 'refresh_refused', user_id: 1, username: 'alice', hasSession: true }
+  t.same(await refuse(() => undefined, 'access'), { ...alice, reason: 'wrong_type' })
+  t.same(await refuse(({ refresh }) => post(app, '/api/token/blacklist/', { refresh })), { ...alice, reason: 'session_ended: logout' })
+  t.same(
+    await refuse(async ({ refresh }) => {
+      await post(app, '/api/token/refresh/', { refresh })
+      app.clock.advance(31)
+    }),
+    { ...alice, reason: 'reuse_detected' },
+  )
+  t.same(await refuse(() => app.clock.advance(86_400)), { ...alice, reason: 'token_expired' })
+  t.same(
+    await refuse(async () => {
+      await setActive(app, 'alice', false)
+    }),
+    { ...alice, reason: 'user_disabled' },
+  )
+})
+
+t.test('a forged token tells of nobody, and writes nothing', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { refresh } = await logIn(app)
+  const before = await events(app)
+  for (const token of ['x', `${refresh.slice(0, -10)}AAAAAAAAAA`]) await post(app, '/api/token/refresh/', { refresh: token })
+  t.same(await events(app), before)
+})
+
+t.test('every way a session can end has its reason, and the event can be read after the user is gone', async (t) => {
+  const app = await build(t, { SESSIONS_PER_USER: '2', REFRESH_TOKEN_TTL: '100', ACCESS_TOKEN_TTL: '100' })
+  await register(app)
+  const headers = ({ access }: { access: string }) => ({ authorization: `Bearer ${access}` })
+  await post(app, '/api/token/blacklist/', { refresh: (await logIn(app)).refresh })
+  const reused = await logIn(app)
+  await post(app, '/api/token/refresh/', { refresh: reused.refresh })
+  app.clock.advance(31)
+  await post(app, '/api/token/refresh/', { refresh: reused.refresh })
+  await logIn(app)
+  await logIn(app)
+  const third = await logIn(app)
+  await app.inject({ method: 'DELETE', url: '/api/users/me/sessions/', headers: headers(third) })
+  app.clock.advance(200)
+  await sweep(app)
+  await logIn(app)
+  const asking = await logIn(app)
+  await post(app, '/api/users/me/password/', { current_password: PASSWORD, new_password: PASSWORD }, headers(asking))
+  await setActive(app, 'alice', false)
+  await setActive(app, 'alice', true)
+  await post(app, '/api/users/me/delete/', { password: PASSWORD }, headers(await logIn(app)))
+  const ends = (await events(app)).filter(({ kind }) => kind === 'session_ended')
+  t.same(
+    ends.map(({ reason, username, user_id, session_id }) => [session_id, reason, username, user_id]),
+    [
+      [1, 'logout', 'alice', 1],
+      [2, 'reuse_detected', 'alice', 1],
+      [3, 'superseded', 'alice', 1],
+      [4, 'logout_all', 'alice', 1],
+      [5, 'expired', 'alice', 1],
+      [6, 'password_changed', 'alice', 1],
+      [7, 'user_disabled', 'alice', 1],
+      [8, 'user_deleted', 'alice', 1],
+    ],
+  )
+  t.same(await app.db.read.selectFrom('users').selectAll().execute(), [])
+})
+
+t.test('no event carries a password or a token', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access, refresh } = await logIn(app)
+  await post(app, '/api/token/', { username: 'alice', password: 'a secret guess' })
+  await post(app, '/api/token/blacklist/', { refresh })
+  await post(app, '/api/token/refresh/', { refresh })
+  const text = JSON.stringify(await events(app))
+  for (const secret of [PASSWORD, 'a secret guess', access, refresh, access.split('.')[2], refresh.split('.')[2]]) t.notMatch(text, secret)
+})
+
+t.test('what is noted is written before the service has stopped', async (t) => {
+  const file = `${folder(t)}/latchkey.db`
+  const app = await build(t, { DATABASE_URL: `file:${file}` })
+  app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', username: 'alice' })
+  await app.close()
+  const sqlite = new SQLite(file, { readonly: true })
+  t.teardown(() => sqlite.close())
+  t.same(sqlite.prepare('select kind, username, address from auth_events').all(), [
+    { kind: 'login_failed', username: 'alice', address: '192.0.2.1' },
+  ])
+})
+
+t.test('refusals that cannot be written are told, and cost no answer', async (t) => {
+  const app = await build(t)
+  const told: unknown[] = []
+  const db = { ...app.db, write: () => Promise.reject(new Error('disk full')) }
+  const refusals = new Refusals(db, app.clock, (error) => told.push(error))
+  refusals.note(from('192.0.2.1'), { kind: 'login_failed' })
+  await refusals.flush()
+  t.match(told, [{ message: 'disk full' }])
+})
