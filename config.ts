@@ -9,6 +9,7 @@ export class ConfigError extends Error {}
 
 FormatRegistry.Set('http-origin', isHttpOrigin)
 FormatRegistry.Set('http-url', isHttpUrl)
+FormatRegistry.Set('range-url', isRangeUrl)
 FormatRegistry.Set('cidr', isCidr)
 FormatRegistry.Set('database-url', (value) => databaseFile(value) !== undefined)
 
@@ -78,6 +79,12 @@ export const settings = {
     description: 'How long a replaced refresh token still answers with its successor; 0 turns it off.',
   }),
   REGISTRATION: oneOf(['open', 'closed'], { default: 'open', description: '`closed` refuses `POST /api/users/`.' }),
+  BREACH_CHECK_URL: Type.Optional(
+    text('an http or https URL like https://api.pwnedpasswords.com/range/', {
+      format: 'range-url',
+      description: 'Range API, as of Pwned Passwords, that new passwords are looked up in; no check when unset.',
+    }),
+  ),
   TRUST_PROXY: listOf(Type.String({ format: 'cidr' }), 'addresses or CIDRs, separated by commas', {
     description: 'Proxies whose `X-Forwarded-For` is believed.',
   }),
@@ -139,6 +146,7 @@ export function loadConfig(env: Environment) {
     refreshRotation: value.REFRESH_ROTATION,
     refreshReuseGraceSeconds: value.REFRESH_REUSE_GRACE,
     registration: value.REGISTRATION,
+    breachCheckUrl: value.BREACH_CHECK_URL?.replace(/\/?$/, '/'),
     trustProxy: value.TRUST_PROXY as string[],
     corsOrigins: value.CORS_ORIGINS as string[],
     logLevel: value.LOG_LEVEL,
@@ -197,8 +205,13 @@ function isHttpUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !value.endsWith('/')
 }
 
+/** Something is put behind it, and it shall be no secret: no query, no fragment, no credentials. */
+function isRangeUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:\/\/[^?#@\s]+$/.test(value)
+}
+
 function isHttpOrigin(value: string): boolean {
-  return isHttpUrl(value) && new URL(value).origin === value
+  return isHttpUrl(value) && new URL(value).origin === value && !value.includes('*')
 }
 
 function isCidr(value: string): boolean {

@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts'
 import { type LoginContext, passwordMatches } from './credentials.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from './errors.ts'
 import { noOrigin, type Origin, recordEvent } from './events.ts'
-import { passwordFaults } from './password-policy.ts'
+import { type PolicyContext, passwordFaults } from './password-policy.ts'
 import type { Caller } from './session-checks.ts'
 import { endSessions } from './session-ends.ts'
 import { endingNow, type Granted, isLive, rotate, type SessionSettings, signPair, type TokenPair } from './sessions.ts'
@@ -21,14 +21,14 @@ const wrongPassword = ['Invalid password.']
  *   user or the session went meanwhile
  */
 export async function changePassword(
-  context: LoginContext,
+  context: LoginContext & PolicyContext,
   origin: Origin,
   caller: Caller,
   passwords: { readonly current: string; readonly next: string },
 ): Promise<TokenPair> {
   const { hashing } = context
   const user = await existing(context, caller)
-  const faults = await passwordFaults(passwords.next, user.username)
+  const faults = await passwordFaults(context, passwords.next, user.username)
   const errors = {
     ...(await currentPasswordErrors(context, origin, user, passwords.current, 'current_password')),
     ...(faults.length > 0 && { new_password: faults }),

@@ -4,14 +4,14 @@ import type { Clock } from './clock.ts'
 import { type FieldErrors, invalidFields, Problem } from './errors.ts'
 import { type Origin, recordEvent } from './events.ts'
 import type { Hashing } from './hashing.ts'
-import { passwordFaults } from './password-policy.ts'
+import { type PolicyContext, passwordFaults } from './password-policy.ts'
 import { fold } from './text.ts'
 
-export interface RegistrationContext {
+export interface RegistrationContext extends PolicyContext {
   readonly db: Database
   readonly hashing: Hashing
   readonly clock: Clock
-  readonly config: { readonly registration: 'open' | 'closed' }
+  readonly config: PolicyContext['config'] & { readonly registration: 'open' | 'closed' }
 }
 
 /** What was sent, whatever it is; the name already trimmed. */
@@ -41,11 +41,11 @@ export async function register(
   await insert(context, origin, candidate as { username: string; password: string })
 }
 
-async function allErrors({ db }: RegistrationContext, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
+async function allErrors(context: RegistrationContext, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
   const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
-  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(password, name) : []
+  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(context, password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
-  const isTaken = name !== undefined && (await isNameTaken(db.read, fold(name)))
+  const isTaken = name !== undefined && (await isNameTaken(context.db.read, fold(name)))
   const usernameErrors = isTaken ? nameTaken : (shapeErrors.username ?? [])
   return {
     ...(passwordErrors.length > 0 && { password: passwordErrors }),

@@ -42,6 +42,18 @@ const refused: [env: Record<string, string>, message: string][] = [
     'CORS_ORIGINS is "https://app.example.com/", and it wants origins like https://app.example.com, separated by commas',
   ],
   [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS is "null", and it wants origins like https://app.example.com, separated by commas'],
+  ...['https://*.example.com', 'HTTPS://app.example.com', 'https://app.example.com:443', 'https://app.example.com,*'].map(
+    (origins): [Record<string, string>, string] => [
+      { CORS_ORIGINS: origins },
+      `CORS_ORIGINS is "${origins}", and it wants origins like https://app.example.com, separated by commas`,
+    ],
+  ),
+  ...['yes', 'ftp://pwned.example.com/range/', 'https://pwned.example.com/?range=', 'https://me:hunter2@pwned.example.com/'].map(
+    (url): [Record<string, string>, string] => [
+      { BREACH_CHECK_URL: url },
+      `BREACH_CHECK_URL is "${url}", and it wants an http or https URL like https://api.pwnedpasswords.com/range/`,
+    ],
+  ),
   [{ PUBLIC_URL: 'auth.example.com' }, 'PUBLIC_URL is "auth.example.com", and it wants an http or https URL without a slash at its end'],
   [
     { PUBLIC_URL: 'https://auth.example.com/' },

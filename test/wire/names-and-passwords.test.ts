@@ -140,6 +140,42 @@ t.test('A6: a weak password is refused for every reason that applies', async (t)
   }
 })
 
+t.test('A6: the names of the service are common passwords, whatever digits and punctuation are about them', async (t) => {
+  const cases: [publicUrl: string, common: string[], fine: string[]][] = [
+    [
+      'https://auth.my-shop.example:8443',
+      [
+        ...[
+          'latchkey',
+          'Latchkey1',
+          '!!LATCHKEY 2026!!',
+          'latchkey-latchkey',
+          'ｌatchkey99',
+          'auth.my-shop.example',
+          'Auth.My-Shop.Example',
+        ],
+        ...['my-shop.example', 'my-shop99', 'shop2026!', 'example.example', 'latchkey@shop', '-my-shop-auth-'],
+      ],
+      ['latchkeys', 'latch key', 'my-shop is fine', 'shopkeeper', 'an example', '10-20-30-40'],
+    ],
+    ['https://shop.workshop.example', ['workshop99'], ['shop at work']],
+    ['http://localhost:3000', ['localhost', 'localhost:3000', 'LocalHost!'], ['localhosts', 'auth.my-shop.example']],
+    ['https://xn--mnchen-3ya.example', ['münchen1', 'MÜNCHEN.example'], ['münchner 1']],
+    ['http://127.0.0.1:3000', ['latchkey'], ['127.0.0.1', '!1-2-7-0!']],
+    ['http://[::1]:3000', ['latchkey'], ['[::1]:3000', '!1-2-7-0!']],
+  ]
+  for (const [publicUrl, common, fine] of cases) {
+    const app = await build(t, { PUBLIC_URL: publicUrl })
+    for (const password of common) {
+      const answer = told(await post(app, REGISTER, { username: 'bob', password }))
+      t.strictSame(answer, invalid({ password: [TOO_COMMON] }), `${publicUrl}: ${password}`)
+    }
+    for (const [index, password] of fine.entries()) {
+      t.strictSame(told(await post(app, REGISTER, { username: `user${index}`, password })), created, `${publicUrl}: ${password}`)
+    }
+  }
+})
+
 t.test('A6: the policy is told together with the errors of the name', async (t) => {
   const app = await build(t)
   await register(app, 'alice')
