@@ -77,7 +77,7 @@ function complete(operation: Operation, schemas: Record<string, Schema>): Operat
   return {
     ...rest,
     ...(requestBody && { requestBody: bodyOf(requestBody, schemas) }),
-    responses: { ...successes(responses, schemas, cacheControl), ...failures(name, own, codes, cacheControl === 'no-store') },
+    responses: { ...successes(responses, schemas, cacheControl), ...failures(name, own, codes) },
   }
 }
 
@@ -88,8 +88,8 @@ function bodyOf({ content }: NonNullable<Operation['requestBody']>, schemas: Rec
   return { required, content: { 'application/json': media, 'application/x-www-form-urlencoded': media } }
 }
 
-function successes(responses: Operation['responses'], schemas: Record<string, Schema>, cacheControl: string | undefined) {
-  const headers = { 'X-Request-Id': header('RequestId'), ...(cacheControl && { 'Cache-Control': cacheHeader(cacheControl) }) }
+function successes(responses: Operation['responses'], schemas: Record<string, Schema>, cacheControl = 'no-store') {
+  const headers = { 'X-Request-Id': header('RequestId'), 'Cache-Control': cacheHeader(cacheControl) }
   const answers = Object.entries(responses).map(([status, { content }]) => {
     if (content === undefined) return [status, { description: STATUS_CODES[status] as string, headers }] as const
     const media = withExample(content['application/json'] as Media, schemas)
@@ -99,9 +99,7 @@ function successes(responses: Operation['responses'], schemas: Record<string, Sc
 }
 
 /** The error answers by status, with an example a code. */
-function failures(name: string, own: OperationProblems, codes: ProblemCode[], isNoStore: boolean): Operation['responses'] {
-  // What is refused earlier has not come to the handler, which sets the header.
-  const isReached = (status: number) => own.codes.some((code) => (problems[code].statuses as readonly number[]).includes(status))
+function failures(name: string, own: OperationProblems, codes: ProblemCode[]): Operation['responses'] {
   const byStatus: Record<number, ProblemCode[]> = {}
   for (const code of codes) for (const status of problems[code].statuses) byStatus[status] = [...(byStatus[status] ?? []), code]
   const answers = Object.entries(byStatus).map(([status, given]) => {
@@ -109,7 +107,7 @@ function failures(name: string, own: OperationProblems, codes: ProblemCode[], is
     for (const code of given) examples[code] = { summary: problems[code].when, value: problemExample(own.shape, code, Number(status)) }
     const headers = {
       'X-Request-Id': header('RequestId'),
-      ...(isNoStore && isReached(Number(status)) && { 'Cache-Control': header('NoStore') }),
+      'Cache-Control': header('NoStore'),
       ...(status === '401' && own.challenges && { 'WWW-Authenticate': header('Challenge') }),
       ...(status === '503' && { 'Retry-After': header('RetryAfter') }),
     }
@@ -146,7 +144,8 @@ function resolve(schema: Schema, schemas: Record<string, Schema>): Schema {
 
 const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 const header = (name: string) => ({ $ref: `#/components/headers/${name}` })
-const cacheHeader = (example: string) => ({ required: true, schema: { type: 'string' }, example })
+const cacheHeader = (example: string) =>
+  example === 'no-store' ? header('NoStore') : { required: true, schema: { type: 'string' }, example }
 
 /** Without the keywords that are for our own validator. */
 function clean(value: unknown): unknown {

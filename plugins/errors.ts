@@ -17,12 +17,16 @@ export default fp(
 export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request)
   if (problem.status >= 500) request.log.error({ err: error }, error.message)
-  return reply
-    .code(problem.status)
-    .headers(problem.headers)
-    .type('application/problem+json')
-    .serializer(JSON.stringify)
-    .send(problemDocument(problem))
+  return (
+    reply
+      .code(problem.status)
+      // The handler may have said that its answer can be kept.
+      .header('cache-control', 'no-store')
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .serializer(JSON.stringify)
+      .send(problemDocument(problem))
+  )
 }
 
 /** The members of RFC 9457 §3.1 that we use, `code`, and those a client of the seed reads. */

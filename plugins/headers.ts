@@ -4,10 +4,16 @@ import type { FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
 
-/** OWASP's REST Security Cheat Sheet: nothing here is to be framed, sniffed, or run. */
+/**
+ * OWASP's REST Security Cheat Sheet and Secure Headers Project: nothing here is to be kept, framed, embedded, sniffed,
+ * or run. What may be kept says so. Pages of `CORS_ORIGINS` read by CORS, which the resource policy does not concern.
+ */
 const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',

@@ -40,7 +40,8 @@ const headers = {
     example: '7d1f7c1e-54d6-4f0e-b7a3-2f5b8f6f2f0c',
   },
   NoStore: {
-    description: 'Where a token could have been.',
+    description: 'Nothing of the answer is to be kept.',
+    required: true,
     schema: { type: 'string' },
     example: 'no-store',
   },

@@ -1,0 +1,249 @@
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import t from 'tap'
+import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
+import { start, talk } from './process.ts'
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE'
+interface Route {
+  readonly method: Method
+  readonly url: string
+}
+
+/** Every route there is, those that the document does not tell included, as Fastify prints them: a tree of pieces of paths. */
+function routesOf(app: FastifyInstance): Route[] {
+  const paths: string[] = []
+  const routes: Route[] = []
+  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const [, indent = '', piece = '', methods = ''] = /^([│ ]*)[├└]── (\S+)(?: \((.*)\))?$/.exec(line) ?? []
+    if (piece === '' || piece === '*') continue
+    const depth = indent.length / 4
+    paths[depth] = `${depth > 0 ? paths[depth - 1] : ''}${piece}`
+    const url = paths[depth].replace(/:\w+/g, '1')
+    routes.push(...methods.split(', ').map((method) => ({ method: method as Method, url })))
+  }
+  return routes
+}
+
+function send(app: FastifyInstance, { method, url }: Route, headers: Record<string, string> = {}, payload = '{}') {
+  const body: InjectOptions = method === 'POST' ? { payload, headers: { 'content-type': 'application/json', ...headers } } : { headers }
+  return app.inject({ method, url, ...body })
+}
+
+/** An app with a user and a session, and answers of every kind: each route, and what no route answers. */
+async function answersOf(app: TestApp) {
+  await register(app)
+  const { access, refresh } = await logIn(app)
+  const credentials = { username: 'alice', password: PASSWORD }
+  const bearer = { authorization: `Bearer ${access}` }
+  return [
+    ...(await Promise.all(routesOf(app).map((route) => send(app, route)))),
+    ...(await Promise.all(routesOf(app).map((route) => send(app, route, bearer, '{')))),
+    await post(app, '/api/users/', { username: 'bob', password: PASSWORD }),
+    await post(app, '/api/users/authentication/', credentials),
+    await post(app, '/api/token/', credentials),
+    await post(app, '/api/token/verify/', { token: access }),
+    await post(app, '/api/token/authentication-token-header/', {}, bearer),
+    await post(app, '/api/token/refresh/', { refresh }),
+    await app.inject('/nothing'),
+    await app.inject('/%zz'),
+    await app.inject({ method: 'DELETE', url: '/api/token/' }),
+    await app.inject({ method: 'OPTIONS', url: '/api/token/' }),
+  ]
+}
+
+const SECURITY = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
+const DOCS_POLICY = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+const ASSETS = ['/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/docs/favicon-32x32.png']
+const KEPT: Record<string, string> = {
+  '/.well-known/jwks.json': 'public, max-age=300',
+  ...Object.fromEntries(ASSETS.map((url) => [url, 'public, max-age=3600'])),
+}
+
+t.test('every answer tells browsers to keep, frame, embed, sniff and run nothing, but what says otherwise', async (t) => {
+  const app = await build(t)
+  const answers = await answersOf(app)
+  t.ok(routesOf(app).length > 20)
+  for (const { statusCode, headers, raw } of answers) {
+    const { method, url = '' } = raw.req
+    const name = `${method} ${url} ${statusCode}`
+    t.match(headers, { ...SECURITY, ...(url === '/docs' && statusCode === 200 && DOCS_POLICY) }, name)
+    t.equal(headers['cache-control'], statusCode < 400 ? (KEPT[url] ?? 'no-store') : 'no-store', name)
+    t.notOk('server' in headers || 'x-powered-by' in headers, name)
+    if (headers['content-length'] !== '0' && statusCode !== 204) t.ok(headers['content-type'], name)
+    t.notOk('strict-transport-security' in headers, name)
+  }
+})
+
+t.test('the answer to what is no request tells the same', async (t) => {
+  const { port } = await start(t, { DATABASE_URL: ':memory:' })
+  const { answers } = await talk(port, ['no request\r\n\r\n'])
+  t.match(answers, [{ status: 400, headers: { ...SECURITY, 'cache-control': 'no-store' } }])
+})
+
+t.test('an error is not kept, whatever the answer was to be', async (t) => {
+  const app = await build(t)
+  Object.defineProperty(app.keys, 'publicJwks', {
+    get() {
+      throw new Error('a fault of ours')
+    },
+  })
+  const answer = await app.inject('/.well-known/jwks.json')
+  t.equal(answer.statusCode, 500)
+  t.equal(answer.headers['cache-control'], 'no-store')
+})
+
+t.test('behind https browsers are told to stay there', async (t) => {
+  const app = await build(t, { PUBLIC_URL: 'https://auth.example.com' })
+  for (const { headers, raw } of await answersOf(app))
+    t.equal(headers['strict-transport-security'], 'max-age=31536000', String(raw.req.url))
+})
+
+t.test('no cookie is ever set', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: 'https://app.example.com' })
+  for (const { headers, raw } of await answersOf(app)) t.notOk('set-cookie' in headers, String(raw.req.url))
+})
+
+/** All the places but the header and the body that a token or a password has ever been looked for in. */
+function elsewhere({ access, refresh }: { access: string; refresh: string }) {
+  const query = new URLSearchParams({
+    token: access,
+    access_token: access,
+    access,
+    jwt: access,
+    bearer: access,
+    authorization: `Bearer ${access}`,
+    Authorization: `Bearer ${access}`,
+    refresh,
+    refresh_token: refresh,
+    username: 'alice',
+    password: PASSWORD,
+  })
+  const cookie = `token=${access}; access_token=${access}; access=${access}; refresh=${refresh}; sessionid=${access}; jwt=${access}`
+  return { query, headers: { cookie, 'x-access-token': access, 'x-api-key': access, 'proxy-authorization': `Bearer ${access}` } }
+}
+
+t.test('a token or a password in a URL or in a cookie is not read', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { query, headers } = elsewhere(await logIn(app))
+  for (const route of routesOf(app)) {
+    const plain = await send(app, route)
+    const name = `${route.method} ${route.url}`
+    const told = await send(app, { ...route, url: `${route.url}?${query}` }, headers)
+    t.same([told.statusCode, told.body], [plain.statusCode, plain.body], name)
+    if (route.method === 'POST') {
+      t.ok(plain.statusCode >= 400 && plain.statusCode < 500, `${name}: ${plain.statusCode}`)
+      const bodiless = await app.inject({ method: 'POST', url: `${route.url}?${query}`, headers })
+      t.same([bodiless.statusCode, bodiless.body], [plain.statusCode, plain.body], `${name}, without a body`)
+    }
+  }
+})
+
+t.test('a token in a URL, a cookie or a referrer is not logged, on any route', async (t) => {
+  const routes = routesOf(await build(t))
+  const service = await start(t, { DATABASE_URL: ':memory:', LOG_LEVEL: 'trace' })
+  const secret = 'hunter2-in-a-url'
+  const headers = { cookie: `token=${secret}`, referer: `${service.url}/?token=${secret}`, 'user-agent': secret }
+  for (const { method, url } of [...routes, { method: 'GET', url: '/nothing' }, { method: 'DELETE', url: '/api/token/' }]) {
+    await (await fetch(`${service.url}${url}?token=${secret}&access_token=${secret}#${secret}`, { method, headers })).arrayBuffer()
+  }
+  await service.stop()
+  const lines = service.output().split('\n')
+  t.ok(lines.filter((line) => line.includes('"status"')).length >= routes.length)
+  t.same(
+    lines.filter((line) => line.includes(secret)),
+    [],
+  )
+})
+
+const APP = 'https://app.example.com'
+/** None is the allowed origin, however near. */
+const STRANGERS = [
+  ...['null', '', '*', 'undefined', 'true', 'file://', 'https://', 'https://evil.example', 'https://example.com', 'https://*.example.com'],
+  ...['http://app.example.com', 'https://app.example.com:8443', 'https://app.example.com:443', 'https://app.example.com:80'],
+  ...['HTTPS://APP.EXAMPLE.COM', 'https://App.example.com', 'https://app.example.com.', 'https://app.example.com/', 'app.example.com'],
+  ...['https://app.example.com.evil.example', 'https://app.example.comevil.example', 'https://app.example.co', 'https://app-example.com'],
+  ...['https://evil-app.example.com', 'https://evil.app.example.com', 'https://evil.example#https://app.example.com'],
+  ...['https://app.example.com@evil.example', 'https://evil.example/https://app.example.com', 'xhttps://app.example.com'],
+  ...['https://app.example.com,https://evil.example', 'https://app.example.com, https://app.example.com', 'https://аpp.example.com'],
+]
+const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization' }
+
+function preflight(app: FastifyInstance, origin: string, method = 'POST', url = '/api/token/') {
+  return app.inject({ method: 'OPTIONS', url, headers: { origin, ...asked, 'access-control-request-method': method } })
+}
+
+function corsHeaders(headers: Record<string, unknown>): string[] {
+  return Object.keys(headers).filter((name) => name.startsWith('access-control-'))
+}
+
+t.test('without CORS_ORIGINS no page of another origin may read anything', async (t) => {
+  const app = await build(t)
+  for (const origin of [APP, 'null', '*', 'http://localhost:3000']) {
+    for (const route of routesOf(app)) {
+      const name = `${origin} ${route.method} ${route.url}`
+      t.same(corsHeaders((await send(app, route, { origin })).headers), [], name)
+      const answer = await preflight(app, origin, route.method, route.url)
+      t.same([answer.statusCode, corsHeaders(answer.headers)], [405, []], `${name}, preflight`)
+    }
+  }
+})
+
+t.test('CORS_ORIGINS allows these origins exactly: nothing that only looks like one of them', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: `${APP},http://localhost:5173` })
+  const allowed = (headers: Record<string, unknown>) => headers['access-control-allow-origin']
+  for (const origin of [APP, 'http://localhost:5173']) {
+    t.equal(allowed((await preflight(app, origin)).headers), origin)
+    t.equal(allowed((await post(app, '/api/token/', {}, { origin })).headers), origin)
+  }
+  for (const origin of [...STRANGERS, 'http://localhost:5174', 'https://localhost:5173', 'http://localhost', 'http://127.0.0.1:5173']) {
+    t.equal(allowed((await preflight(app, origin)).headers), undefined, `${origin}, preflight`)
+    t.equal(allowed((await post(app, '/api/token/', {}, { origin })).headers), undefined, origin)
+    t.equal(allowed((await app.inject({ url: '/.well-known/jwks.json', headers: { origin } })).headers), undefined, `${origin}, keys`)
+  }
+  t.equal(allowed((await app.inject('/.well-known/jwks.json')).headers), undefined, 'no origin')
+})
+
+t.test('with CORS_ORIGINS every route tells caches that it differs by origin, and credentials are allowed nowhere', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: APP })
+  for (const route of routesOf(app)) {
+    for (const origin of [APP, 'https://evil.example', 'null']) {
+      const name = `${route.method} ${route.url} ${origin}`
+      for (const { headers } of [await send(app, route, { origin }), await preflight(app, origin, route.method, route.url)]) {
+        t.match(String(headers.vary).split(/, */), ['Origin'], name)
+        t.notOk('access-control-allow-credentials' in headers, name)
+        t.equal(headers['access-control-allow-origin'], origin === APP ? APP : undefined, name)
+      }
+    }
+    const { headers } = await send(app, route)
+    t.match(String(headers.vary).split(/, */), ['Origin'], `${route.method} ${route.url}, no origin`)
+  }
+})
+
+t.test('a preflight allows the methods and headers of the API, and no others', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: APP })
+  for (const method of ['GET', 'POST', 'DELETE', 'PUT', 'PATCH']) {
+    const answer = await preflight(app, APP, method)
+    t.strictSame([answer.statusCode, answer.body], [204, ''], method)
+    t.match(answer.headers, {
+      'access-control-allow-origin': APP,
+      'access-control-allow-methods': 'GET, POST, DELETE',
+      'access-control-allow-headers': 'Authorization, Content-Type, X-Request-Id',
+      'access-control-max-age': '600',
+    })
+  }
+  const answer = await post(app, '/api/token/', {}, { origin: APP })
+  t.equal(answer.headers['access-control-expose-headers'], 'X-Request-Id, Retry-After, WWW-Authenticate')
+})
