@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import { build, PASSWORD, register } from '../helper.ts'
+import { openBrowser } from './browser.ts'
+
+/** A site of its own: `127.0.0.1` is one origin, `localhost` on the same port another. */
+async function sitePort(t: Pick<Test, 'teardown'>): Promise<number> {
+  const server = createServer((_request, response) =>
+    response.setHeader('content-type', 'text/html').end('<!doctype html><title>site</title>'),
+  )
+  server.listen(0)
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** What a page sees of an answer: status, request id and body, or the name of the error. */
+function see(page: Page, url: string, init: object): Promise<unknown> {
+  return page.evaluate(
+    ([url, init]) =>
+      fetch(url, init).then(
+        async (answer) => [answer.status, answer.headers.has('x-request-id'), await answer.json()],
+        (error) => error.name,
+      ),
+    [url, init] as const,
+  )
+}
+
+/** Whether a page may show something of the service, as an element loads it: by no CORS. */
+function loads(page: Page, url: string): Promise<boolean> {
+  return page.evaluate(`new Promise((resolve) => {
+    const image = new Image()
+    image.onload = () => resolve(true)
+    image.onerror = () => resolve(false)
+    image.src = ${JSON.stringify(url)}
+  })`)
+}
+
+t.test('in a browser a page of CORS_ORIGINS may call the API, no other may, and none may embed it', async (t) => {
+  const port = await sitePort(t)
+  const app = await build(t, { CORS_ORIGINS: `http://127.0.0.1:${port}` })
+  await register(app)
+  const api = await app.listen({ host: '127.0.0.1', port: 0 })
+  const browser = await openBrowser(t)
+  const ours = await browser.newPage()
+  await ours.goto(`http://127.0.0.1:${port}/`)
+  const other = await browser.newPage()
+  await other.goto(`http://localhost:${port}/`)
+
+  const json = { 'content-type': 'application/json' }
+  const login = { method: 'POST', headers: json, body: JSON.stringify({ username: 'alice', password: PASSWORD }) }
+  t.match(await see(ours, `${api}/api/token/`, login), [200, true, { access: /./, refresh: /./ }])
+  t.equal(await see(other, `${api}/api/token/`, login), 'TypeError')
+  const wrong = { ...login, body: '{}' }
+  t.match(await see(ours, `${api}/api/token/`, wrong), [400, true, { code: 'invalid' }], 'errors are read, too')
+  t.equal(await see(other, `${api}/api/token/`, wrong), 'TypeError')
+  const bearer = { method: 'POST', headers: { authorization: 'Bearer x' } }
+  const authentication = `${api}/api/token/authentication-token-header/`
+  t.match(await see(ours, authentication, bearer), [401, true, { code: 'token_not_valid' }], 'a header that asks first')
+  t.equal(await see(other, authentication, bearer), 'TypeError')
+  t.match(
+    await see(ours, `${api}/api/token/`, { method: 'DELETE' }),
+    [405, true, { code: 'method_not_allowed' }],
+    'a method that asks first',
+  )
+  t.equal(await see(ours, `${api}/api/token/`, { method: 'PUT' }), 'TypeError', 'a method that no endpoint has')
+  t.equal(await see(ours, `${api}/api/token/`, { ...login, credentials: 'include' }), 'TypeError', 'there are no cookies to send')
+
+  for (const page of [ours, other]) t.equal(await loads(page, `${api}/docs/favicon-32x32.png`), false, 'nothing is embedded')
+  const own = await browser.newPage()
+  await own.goto(`${api}/docs`)
+  t.equal(await loads(own, `${api}/docs/favicon-32x32.png`), true, 'but where it belongs')
+  t.same(await browser.cookies(), [])
+})
