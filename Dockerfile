@@ -1,4 +1,6 @@
-ARG NODE=26-bookworm-slim
+# An exact version; the test of the supply chain holds it to the one the project develops with. To hold the base to the
+# byte, say its digest as well: docker build --build-arg NODE=26.10.0-bookworm-slim@sha256:…
+ARG NODE=26.10.0-bookworm-slim
 
 FROM node:${NODE} AS build
 WORKDIR /app
@@ -12,6 +14,7 @@ RUN rm -rf node_modules/node-* node_modules/.bin node_modules/better-sqlite3/dep
  && find node_modules -type f \( -name '*.md' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && find node_modules -type d \( -name test -o -name tests -o -name benchmark \) -prune -exec rm -rf {} +
 COPY . .
+RUN node bin/sbom.ts >sbom.json && rm -r bin
 # One start fills Node's compile cache, as the user of the image: Node keeps one cache a user.
 RUN mkdir .cache && chown 1000:1000 .cache
 USER 1000

