@@ -59,7 +59,7 @@ const refused: [env: Record<string, string>, message: string][] = [
     { PUBLIC_URL: 'https://auth.example.com/' },
     'PUBLIC_URL is "https://auth.example.com/", and it wants an http or https URL without a slash at its end',
   ],
-  [{ REFRESH_ROTATION: 'confirmed' }, 'REFRESH_ROTATION is "confirmed", and it wants one of on, off'],
+  [{ REFRESH_ROTATION: 'sometimes' }, 'REFRESH_ROTATION is "sometimes", and it wants one of on, off, confirmed'],
   [{ REGISTRATION: 'yes' }, 'REGISTRATION is "yes", and it wants one of open, closed'],
   [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose", and it wants one of fatal, error, warn, info, debug, trace, silent'],
   [{ ACCESS_TOKEN_TTL: '0' }, 'ACCESS_TOKEN_TTL is "0", and it wants a whole number from 1 to 315360000'],
