@@ -1,5 +1,7 @@
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { build, logIn, PASSWORD, post, register } from '../helper.ts'
+import { talk } from '../server/process.ts'
 import { ENDPOINTS, FORM, HEADER, LOGIN, OBTAIN, postRaw, problem, REFRESH, REFRESH_AND_VERIFY, REGISTER, told, VERIFY } from './wire.ts'
 
 const notFound = problem(404, 'not_found', 'Not found.')
@@ -186,4 +188,21 @@ t.test('A25: JSON always, whatever is asked for, and a page for people at /docs'
   const docs = await app.inject('/docs')
   const page = docs.statusCode === 302 ? await app.inject(String(docs.headers.location)) : docs
   t.match({ status: page.statusCode, type: page.headers['content-type'] }, { status: 200, type: /^text\/html/ })
+})
+
+t.test('A24: a path with a parameter knows its methods, whatever stands there', async (t) => {
+  const app = await build(t)
+  for (const url of ['/api/users/me/sessions/7/', '/api/users/me/sessions/x', '/api/users/me/sessions/%41/?a=b']) {
+    const answer = await app.inject({ method: 'PUT', url })
+    t.strictSame(told(answer), notAllowed('PUT'), url)
+    t.equal(answer.headers.allow, 'DELETE')
+  }
+  t.strictSame(told(await app.inject('/api/users/me/sessions/7/8/')), notFound)
+})
+
+t.test('A24: a URL that names the host is that of its path', async (t) => {
+  const app = await build(t)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const request = 'PUT http://localhost/api/token/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+  t.match(await talk((app.server.address() as AddressInfo).port, [request]), { answers: [{ status: 405, headers: { allow: 'POST' } }] })
 })
