@@ -3,12 +3,14 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { DatabaseUnavailable, NotOurDatabase } from './errors.ts'
 import * as usersSessionsKeys from './migrations/001-users-sessions-keys.ts'
 import * as sessionEndsAndEvents from './migrations/002-session-ends-and-events.ts'
+import * as clients from './migrations/004-clients.ts'
 import type { Tables } from './schema.ts'
 
 /** By name, in their order. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '001-users-sessions-keys': usersSessionsKeys,
   '002-session-ends-and-events': sessionEndsAndEvents,
+  '004-clients': clients,
 }
 
 /**

@@ -6,6 +6,7 @@ export interface Tables {
   sessions: SessionsTable
   auth_events: AuthEventsTable
   signing_keys: SigningKeysTable
+  clients: ClientsTable
 }
 
 interface UsersTable {
@@ -101,9 +102,21 @@ interface SigningKeysTable {
   created_at: number
 }
 
+/** The services that may ask about tokens. One that was revoked stays. */
+interface ClientsTable {
+  client_id: string
+  /** For people; two may have the same, so that a secret can be changed without a gap. */
+  name: string
+  /** SHA-256 of the secret, in hexadecimal. */
+  secret_hash: string
+  created_at: number
+  revoked_at: number | null
+}
+
 export type User = Selectable<UsersTable>
 export type NewUser = Insertable<UsersTable>
 export type Session = Selectable<SessionsTable>
 export type AuthEvent = Selectable<AuthEventsTable>
 export type NewAuthEvent = Insertable<AuthEventsTable>
 export type SigningKeyRow = Selectable<SigningKeysTable>
+export type Client = Selectable<ClientsTable>

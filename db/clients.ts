@@ -1,0 +1,30 @@
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { Client } from './schema.ts'
+
+const byId = hot((db, value) => db.selectFrom('clients').selectAll().where('client_id', '=', value<string>('clientId')))
+
+/** A client, also one that was revoked. */
+export async function findClient(db: Handle, clientId: string): Promise<Client | undefined> {
+  return (await byId(db, { clientId })).rows[0]
+}
+
+/** All clients, newest first, those that were revoked among them. */
+export async function listClients(db: Handle): Promise<Client[]> {
+  return db.selectFrom('clients').selectAll().orderBy('created_at', 'desc').orderBy('client_id').execute()
+}
+
+export async function insertClient(db: Handle, client: Omit<Client, 'revoked_at'>): Promise<void> {
+  await db.insertInto('clients').values(client).execute()
+}
+
+/** Resolves to whether the client was there, and not revoked before. */
+export async function revokeClientAt(db: Handle, clientId: string, revokedAt: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('clients')
+    .set({ revoked_at: revokedAt })
+    .where('client_id', '=', clientId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0
+}
