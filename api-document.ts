@@ -10,8 +10,8 @@ export interface OperationProblems {
   /** Their members; the document names the schema after the operation, so that a client has one error type for each. */
   readonly shape: TObject
   readonly codes: readonly ProblemCode[]
-  /** Whether its 401s can carry `WWW-Authenticate`. */
-  readonly challenges?: true
+  /** Whether its 401s can carry `WWW-Authenticate`: a bearer's challenge, or always that of a client (RFC 6749 §5.2). */
+  readonly challenges?: true | 'Basic'
 }
 
 /** What a route says of its answers, as the document carries it until it is completed. */
@@ -108,7 +108,8 @@ function failures(name: string, own: OperationProblems, codes: ProblemCode[]): O
     const headers = {
       'X-Request-Id': header('RequestId'),
       'Cache-Control': header('NoStore'),
-      ...(status === '401' && own.challenges && { 'WWW-Authenticate': header('Challenge') }),
+      ...(status === '401' &&
+        own.challenges && { 'WWW-Authenticate': header(own.challenges === 'Basic' ? 'BasicChallenge' : 'Challenge') }),
       ...(status === '503' && { 'Retry-After': header('RetryAfter') }),
     }
     const description = given.map((code) => `\`${code}\`: ${problems[code].when}`).join('; ')

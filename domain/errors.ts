@@ -6,7 +6,8 @@ export const problems = {
   invalid: { statuses: [400], when: 'a field or the body is not as asked for' },
   parse_error: { statuses: [400], when: 'the body is not JSON or not a form' },
   bad_request: { statuses: [400], when: 'a URL or framing that cannot be understood' },
-  invalid_request: { statuses: [400], when: 'a parameter of RFC 7009 or RFC 7662 is missing' },
+  invalid_request: { statuses: [400], when: 'a parameter is missing, or a client authenticates in two ways at once' },
+  invalid_client: { statuses: [401], when: 'the client is unknown or revoked, its secret is wrong, or it does not authenticate' },
   authorization_header_required: { statuses: [400], when: 'credentials without an `Authorization` header' },
   bad_authorization_header: { statuses: [401, 400], when: 'an `Authorization` header that is not `Bearer <token>`' },
   invalid_credentials: { statuses: [401], when: 'wrong username or password' },
@@ -71,9 +72,10 @@ export function messageProblem(code: ProblemCode, message: string, status = prob
   return new Problem(code, message, { status, members: { message } })
 }
 
-/** A problem whose code the clients of RFC 6749 §5.2 read in `error`. */
-export function oauthProblem(code: ProblemCode & `invalid_${string}`, detail: string): Problem {
-  return new Problem(code, detail, { members: { error: code } })
+/** A refusal of an endpoint of OAuth: with the `error` member of RFC 6749 §5.2 and, of a client, the challenge that it asks for. */
+export function oauthProblem(code: 'invalid_request' | 'invalid_client', detail: string): Problem {
+  const headers = code === 'invalid_client' ? { 'www-authenticate': 'Basic realm="api"' } : {}
+  return new Problem(code, detail, { headers, members: { error: code } })
 }
 
 /** Fields that are wrong, each with its messages at the top level (where the seed has them) and under `errors`. */

@@ -1,4 +1,4 @@
-import { messageProblem } from './errors.ts'
+import { messageProblem, oauthProblem } from './errors.ts'
 import { isFalsy, strip } from './text.ts'
 
 // Three endpoints of the seed never validated their bodies: what Python takes for false is missing (400), and anything
@@ -30,4 +30,15 @@ export function looseRefreshToken(body: unknown): string | undefined {
   const { refresh } = looseMembers(body)
   if (isFalsy(refresh)) throw messageProblem('invalid', 'Refresh token is required')
   return typeof refresh === 'string' ? refresh : undefined
+}
+
+/**
+ * The token of a request that follows OAuth, as it is.
+ *
+ * @throws {Problem} `invalid_request` when there is none; a parameter without a value is one left out (RFC 6749 §3.2)
+ */
+export function looseToken(body: unknown): string {
+  const { token } = looseMembers(body)
+  if (typeof token !== 'string' || token === '') throw oauthProblem('invalid_request', 'The parameter `token` is missing.')
+  return token
 }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { type ApiDocument, codeTable, completeDocument, type OperationProblems } from '../api-document.ts'
 import * as account from '../schemas/account.ts'
 import * as credentials from '../schemas/credentials.ts'
+import * as introspection from '../schemas/introspection.ts'
 import * as service from '../schemas/service.ts'
 import * as tokens from '../schemas/tokens.ts'
 import { version } from '../version.ts'
@@ -50,6 +51,12 @@ const headers = {
     schema: { type: 'string' },
     example: 'Bearer realm="api"',
   },
+  BasicChallenge: {
+    description: 'RFC 6749 §5.2.',
+    required: true,
+    schema: { type: 'string' },
+    example: 'Basic realm="api"',
+  },
   RetryAfter: { description: 'In seconds.', required: true, schema: { type: 'integer', minimum: 1 }, example: 1 },
 } as const
 
@@ -59,7 +66,7 @@ const complete: SwaggerTransformObject = (document) =>
 /** The API document, made from the routes' schemas. */
 export default fp(
   async (app) => {
-    for (const schema of Object.values({ ...account, ...credentials, ...tokens, ...service })) app.addSchema(schema)
+    for (const schema of Object.values({ ...account, ...credentials, ...introspection, ...tokens, ...service })) app.addSchema(schema)
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -74,6 +81,7 @@ export default fp(
         components: {
           securitySchemes: {
             accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token.' },
+            client: { type: 'http', scheme: 'basic', description: 'A `client_id` and its `client_secret`, each form-urlencoded.' },
           },
           headers,
         },

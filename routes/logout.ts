@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { oauthProblem } from '../domain/errors.ts'
 import { logOut, revoke } from '../domain/logout.ts'
-import { looseMembers } from '../domain/loose-body.ts'
+import { looseToken } from '../domain/loose-body.ts'
 import { noStore } from '../plugins/headers.ts'
 import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
@@ -44,9 +43,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     validatorCompiler: anyBody,
     async handler(request, reply) {
       noStore(reply)
-      const { token } = looseMembers(request.body)
-      if (typeof token !== 'string' || token === '') throw oauthProblem('invalid_request', 'The parameter `token` is missing.')
-      await revoke(app, originOf(request), token)
+      await revoke(app, originOf(request), looseToken(request.body))
       return {}
     },
   })

@@ -128,7 +128,12 @@ export const AccountDeletionProblem = Type.Object(
 /** RFC 6749 §5.2 beside RFC 9457. */
 export const OAuthProblem = Type.Object(
   { ...members, error: Type.Optional(Type.String({ description: 'The same as `code`, where RFC 6749 §5.2 has it.' })) },
-  { examples: [{ code: 'invalid_request', detail: 'The parameter `token` is missing.', error: 'invalid_request' }] },
+  {
+    examples: [
+      { code: 'invalid_request', detail: 'The parameter `token` is missing.', error: 'invalid_request' },
+      { code: 'invalid_client', detail: 'Client authentication failed.', error: 'invalid_client' },
+    ],
+  },
 )
 
 export const HeaderProblem = Type.Object(

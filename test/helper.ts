@@ -2,6 +2,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../app.ts'
 import { loadConfig } from '../config.ts'
+import type { ClientCredentials } from '../domain/clients.ts'
 
 /** 2026-01-01T00:00:00Z, in milliseconds. */
 export const START = 1_767_225_600_000
@@ -61,6 +62,11 @@ export async function logIn(app: FastifyInstance, username = 'alice', password =
   const answer = await post(app, '/api/token/', { username, password })
   if (answer.statusCode !== 200) throw new Error(`not logged in: ${answer.body}`)
   return answer.json()
+}
+
+/** The header with which a client authenticates by HTTP Basic. */
+export function basic({ clientId, clientSecret }: ClientCredentials): { authorization: string } {
+  return { authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}` }
 }
 
 /** The claims of a token, unverified. */

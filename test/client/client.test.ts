@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '@hey-api/openapi-ts'
 import t, { type Test } from 'tap'
-import type { Database } from '../../db/database.ts'
-import { build } from '../helper.ts'
+import { createClient as createServiceClient } from '../../domain/clients.ts'
+import { build, type TestApp } from '../helper.ts'
 
 const run = promisify(execFile)
 const repository = join(import.meta.dirname, '..', '..')
@@ -26,8 +26,10 @@ async function listen(t: Test, env: Record<string, string> = {}) {
   return { app, url: await app.listen({ host: '127.0.0.1', port: 0 }) }
 }
 
-function operator(db: Database) {
+function operator(app: TestApp) {
+  const { db } = app
   return {
+    createClient: () => createServiceClient(app, 'api'),
     setActive: (username: string, isActive: boolean) =>
       db.write((handle) =>
         handle
@@ -60,12 +62,14 @@ t.test('a client generated from openapi.json', async (t) => {
   const closed = await listen(t, { REGISTRATION: 'closed' })
 
   await t.test('walks the whole tour over a socket', async (t) => {
-    t.same(await tour.succeed(url), {
+    t.same(await tour.succeed(url, operator(app)), {
       registered: 'User created successfully',
       login: 'Login successful',
       refreshed: true,
       again: 'Token is valid',
       verified: {},
+      introspected: { username: 'testuser', token_type: 'access' },
+      introspectedInBody: { active: false },
       header: 'User authenticated successfully',
       headerAndBody: 'User authenticated successfully',
       keys: [{ alg: 'ES256', use: 'sig' }],
@@ -75,7 +79,7 @@ t.test('a client generated from openapi.json', async (t) => {
   })
 
   await t.test('tells every error by its code', async (t) => {
-    t.same(await tour.fail(url, closed.url, operator(app.db)), {
+    t.same(await tour.fail(url, closed.url, operator(app)), {
       codes: {
         registerUser: ['invalid', 'registration_closed', 'payload_too_large'],
         logIn: ['invalid', 'invalid_credentials', 'parse_error', 'unsupported_media_type'],
@@ -83,6 +87,7 @@ t.test('a client generated from openapi.json', async (t) => {
         refreshToken: ['token_not_valid'],
         verifyToken: ['token_not_valid'],
         refreshAndVerifyToken: ['token_not_valid'],
+        introspectToken: ['invalid_client', 'invalid_request'],
         authenticateByHeader: [
           'token_not_valid',
           'not_authenticated',

@@ -5,6 +5,7 @@ import {
   getKeys,
   getLiveness,
   getReadiness,
+  introspectToken,
   type LogInProblem,
   logIn,
   obtainTokenPair,
@@ -17,6 +18,7 @@ import {
 /** What the tour cannot do over the wire. */
 export interface Operator {
   setActive(username: string, isActive: boolean): Promise<void>
+  createClient(): Promise<{ clientId: string; clientSecret: string }>
   remove(username: string): Promise<void>
 }
 
@@ -30,7 +32,7 @@ const credentials = { username: 'testuser', password: 'securepassword' }
 const noToken = 'no.to.ken'
 
 /** Every operation, answered with success. */
-export async function succeed(baseUrl: string) {
+export async function succeed(baseUrl: string, operator: Operator) {
   const client = createClient({ baseUrl })
   const registered = success(await registerUser({ client, body: credentials }))
   const login = success(await logIn({ client, body: credentials }))
@@ -38,12 +40,18 @@ export async function succeed(baseUrl: string) {
   const refreshed = success(await refreshToken({ client, body: { refresh: pair.refresh } }))
   const again = success(await refreshAndVerifyToken({ client, body: { refresh: login.refresh } }))
   const auth = refreshed.access
+  const { clientId, clientSecret } = await operator.createClient()
+  const service = `${clientId}:${clientSecret}`
+  const live = success(await introspectToken({ client, auth: service, body: { token: auth } }))
+  const inBody = { client_id: clientId, client_secret: clientSecret }
   return {
     registered: registered.message,
     login: login.message,
     refreshed: refreshed.refresh !== undefined && refreshed.refresh !== pair.refresh,
     again: again.message,
     verified: success(await verifyToken({ client, body: { token: again.new_access_token } })),
+    introspected: { username: live.username, token_type: live.token_type },
+    introspectedInBody: success(await introspectToken({ client, body: { token: noToken, ...inBody } })),
     header: success(await authenticateByHeader({ client, auth })).message,
     headerAndBody: success(await authenticateByHeader({ client, auth, body: credentials })).message,
     keys: success(await getKeys({ client })).keys.map(({ alg, use }) => ({ alg, use })),
@@ -82,6 +90,10 @@ export async function fail(baseUrl: string, closedBaseUrl: string, operator: Ope
     refreshToken: [failure(await refreshToken({ client, body: { refresh: auth } })).code],
     verifyToken: [failure(await verifyToken({ client, body: { token: noToken } })).code],
     refreshAndVerifyToken: [failure(await refreshAndVerifyToken({ client, body: { refresh: noToken } })).code],
+    introspectToken: [
+      failure(await introspectToken({ client, auth: 'no:client', body: { token: auth } })).code,
+      failure(await introspectToken({ client, auth: 'no:client', body: { token: auth, client_id: 'a', client_secret: 'b' } })).code,
+    ],
     authenticateByHeader: [
       badHeader.code,
       failure(await authenticateByHeader({ client })).code,

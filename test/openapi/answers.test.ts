@@ -1,7 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import type { Answer, ApiDocument, Schema } from '../../api-document.ts'
-import { build, claimsOf, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
+import { createClient } from '../../domain/clients.ts'
+import { basic, build, claimsOf, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
 
 interface Call {
   operationId: string
@@ -28,6 +29,9 @@ const other = claimsOf((await logIn(app)).access) as { sid: string }
 const third = await logIn(app, 'bob')
 const bearer = { authorization: `Bearer ${access}` }
 
+const { clientId, clientSecret } = await createClient(app, 'api')
+const client = basic({ clientId, clientSecret })
+
 const calls: Call[] = [
   { operationId: 'registerUser', status: 201, payload: json({ ...user, username: 'carol' }) },
   { operationId: 'registerUser', status: 400, code: 'invalid', payload: json({ ...user, password: 7 }) },
@@ -51,6 +55,11 @@ const calls: Call[] = [
   { operationId: 'verifyToken', status: 200, payload: json({ token: access }) },
   { operationId: 'verifyToken', status: 400, code: 'invalid', payload: '{}' },
   { operationId: 'verifyToken', status: 401, code: 'token_not_valid', payload: json({ token: 'x' }) },
+  { operationId: 'introspectToken', status: 200, headers: client, payload: json({ token: access }) },
+  { operationId: 'introspectToken', status: 200, headers: client, payload: json({ token: 'x' }) },
+  { operationId: 'introspectToken', status: 400, code: 'invalid_request', headers: client, payload: '{}' },
+  { operationId: 'introspectToken', status: 400, code: 'parse_error', headers: client, payload: '{' },
+  { operationId: 'introspectToken', status: 401, code: 'invalid_client', payload: json({ token: access }) },
   { operationId: 'authenticateByHeader', status: 200, headers: bearer },
   { operationId: 'authenticateByHeader', status: 400, code: 'invalid', headers: bearer, payload: json({ username: 'alice' }) },
   { operationId: 'authenticateByHeader', status: 400, code: 'authorization_header_required', payload: json(user) },
@@ -172,6 +181,7 @@ t.test('a form is read like JSON, on every operation with a body', async (t) => 
     refreshToken: { refresh: (await logIn(app)).refresh },
     refreshAndVerifyToken: { refresh: (await logIn(app)).refresh },
     verifyToken: { token: access },
+    introspectToken: { token: access, client_id: clientId, client_secret: clientSecret },
     authenticateByHeader: user,
     changeMyPassword: { current_password: PASSWORD, new_password: PASSWORD },
     revokeToken: { token: (await logIn(app)).access },

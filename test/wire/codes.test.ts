@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { problems } from '../../domain/errors.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
-import { HEADER, LOGIN, OBTAIN, postRaw, REFRESH, REFRESH_AND_VERIFY, REGISTER } from './wire.ts'
+import { HEADER, INTROSPECT, LOGIN, OBTAIN, postRaw, REFRESH, REFRESH_AND_VERIFY, REGISTER } from './wire.ts'
 
 const RIGHT = { username: 'alice', password: PASSWORD }
 
@@ -24,6 +24,7 @@ const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) =>
   parse_error: [400, asked((app) => postRaw(app, OBTAIN, '{', 'application/json'))],
   bad_request: [400, asked((app) => app.inject('/api/%zz/'))],
   invalid_request: [400, asked((app) => post(app, '/api/token/revoke/', {}))],
+  invalid_client: [401, asked((app) => post(app, INTROSPECT, { token: 'x' }))],
   authorization_header_required: [400, asked((app) => post(app, HEADER, RIGHT))],
   bad_authorization_header: [401, asked((app) => post(app, HEADER, {}, { authorization: 'Bearer' }))],
   invalid_credentials: [401, asked((app) => post(app, LOGIN, { ...RIGHT, password: 'wrong' }))],

@@ -74,6 +74,7 @@ export const OBTAIN = '/api/token/'
 export const REFRESH = '/api/token/refresh/'
 export const VERIFY = '/api/token/verify/'
 export const REFRESH_AND_VERIFY = '/api/token/refresh-and-verify/'
+export const INTROSPECT = '/api/token/introspect/'
 export const HEADER = '/api/token/authentication-token-header/'
 export const ENDPOINTS = [REGISTER, LOGIN, OBTAIN, REFRESH, VERIFY, REFRESH_AND_VERIFY, HEADER]
 

@@ -1,0 +1,35 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { introspect } from '../domain/introspection.ts'
+import { looseToken } from '../domain/loose-body.ts'
+import { noStore } from '../plugins/headers.ts'
+import { anyBody } from '../plugins/validation.ts'
+import { Introspection, IntrospectionRequest } from '../schemas/introspection.ts'
+import { OAuthProblem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  app.post('/api/token/introspect/', {
+    schema: {
+      operationId: 'introspectToken',
+      tags: ['tokens'],
+      summary: 'Introspect a token',
+      description:
+        'Tells another service what an access or refresh token is good for now (RFC 7662). Of a token that is not good, whatever ' +
+        'is wrong with it, the answer is `{"active":false}`. The caller is a client, which authenticates by HTTP Basic or with ' +
+        '`client_id` and `client_secret` in the body, not by both.',
+      security: [{ client: [] }, {}],
+      body: ref(IntrospectionRequest),
+      response: { 200: ref(Introspection) },
+      cacheControl: 'no-store',
+      problems: { shape: OAuthProblem, codes: ['invalid_request', 'invalid_client', 'database_unavailable'], challenges: 'Basic' },
+    },
+    validatorCompiler: anyBody,
+    async handler(request, reply) {
+      noStore(reply)
+      await app.authenticateClient(request)
+      return introspect(app, looseToken(request.body))
+    },
+  })
+}
+
+export default routes
