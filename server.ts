@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
-import { ConfigError, loadConfig } from './config.ts'
-import { DatabaseUnavailable, NotOurDatabase } from './db/errors.ts'
-import { SigningKeyError } from './domain/signing-keys.ts'
+import { loadConfig } from './config.ts'
+import { explain } from './explain.ts'
 import { lowerPoolPriority, POOL_RESERVE } from './thread-pool.ts'
 
 /** After so long what is still in flight is cut off. */
@@ -51,18 +50,4 @@ function warnOfWeakHashing({ config, log }: FastifyInstance): void {
   if (memoryKib * (iterations + 1) < 19_456 * 3 && memoryKib < 47_104) {
     log.warn(`ARGON2_MEMORY_KIB=${memoryKib} with ARGON2_ITERATIONS=${iterations} is below OWASP's minimum`)
   }
-}
-
-/** One line that names the setting, for what an operator can mend; the stack for a fault of ours. */
-function explain(error: NodeJS.ErrnoException): string {
-  if (error instanceof ConfigError) return error.message
-  if (error.syscall === 'getaddrinfo') return `HOST is no address and no known name: ${error.message}`
-  if (error.syscall === 'listen') return `HOST and PORT: cannot listen: ${error.message}`
-  if (isDatabaseError(error)) return `DATABASE_URL: cannot use the database: ${error.message}`
-  return error.stack ?? error.message
-}
-
-function isDatabaseError(error: NodeJS.ErrnoException): boolean {
-  const isOurs = [DatabaseUnavailable, NotOurDatabase, SigningKeyError].some((kind) => error instanceof kind)
-  return isOurs || error.name === 'SqliteError' || error.syscall === 'mkdir'
 }
