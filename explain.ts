@@ -13,5 +13,5 @@ export function explain(error: NodeJS.ErrnoException): string {
 
 function isDatabaseError(error: NodeJS.ErrnoException): boolean {
   const isOurs = [DatabaseUnavailable, NotOurDatabase, SigningKeyError].some((kind) => error instanceof kind)
-  return isOurs || error.name === 'SqliteError' || error.syscall === 'mkdir'
+  return isOurs || error.name === 'SqliteError' || error.syscall === 'mkdir' || error.syscall === 'stat'
 }

@@ -120,11 +120,18 @@ async function killNow(child: ChildProcess, ended: Promise<Ending>): Promise<voi
 }
 
 /** Starts a service that is expected to give up, and tells how it did. */
-export async function startInVain(
-  t: Cleanup,
-  env: Record<string, string>,
-  command: readonly string[] = server,
-): Promise<Ending & { stdout: string; stderr: string }> {
+export function startInVain(t: Cleanup, env: Record<string, string>, command: readonly string[] = server): Promise<Ran> {
+  return run(t, env, command)
+}
+
+/** How a process ended, and all that it wrote. */
+export interface Ran extends Ending {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a process to its end. */
+export async function run(t: Cleanup, env: Record<string, string>, command: readonly string[]): Promise<Ran> {
   const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = ending(child)
   t.teardown(() => killNow(child, ended))

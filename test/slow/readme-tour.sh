@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs the commands of the README's tour as they stand, against a service on its default port.
+# Runs the commands of the README's tour, and those that introspect a token, as they stand, against a service on its default port.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
-DATABASE_URL="file:$work/latchkey.db" node bin/launch.mjs --max-semi-space-size=8 server.ts >"$work/log" 2>&1 </dev/null &
+export DATABASE_URL="file:$work/latchkey.db"
+node bin/launch.mjs --max-semi-space-size=8 server.ts >"$work/log" 2>&1 </dev/null &
 service=$!
 trap 'kill -TERM $service 2>/dev/null; wait $service; rm -rf "$work"' EXIT
 # Its own word, not an answer on the port: another program may have that.
@@ -19,11 +20,11 @@ if ! grep -q 'listens on' "$work/log"; then
   exit 1
 fi
 
-awk '/^## A tour/ { tour = 1; next } /^## / { tour = 0 } tour && /^```sh/ { code = 1; next } /^```/ { code = 0 } tour && code' README.md >"$work/tour.sh"
+awk '/^## (A tour|Checking tokens elsewhere)/ { tour = 1; next } /^## / { tour = 0 } tour && /^```sh/ { code = 1; next } /^```/ { code = 0 } tour && code' README.md >"$work/tour.sh"
 # An answer that is an error fails the command that got it.
 echo 'fail-with-body' >"$work/.curlrc"
-commands=$(grep -c '^curl\|$(curl' "$work/tour.sh")
-if [ "$commands" -ge 5 ] && CURL_HOME="$work" bash -eu -o pipefail "$work/tour.sh" >"$work/out" 2>&1; then
+commands=$(grep -c '^curl\|$(curl\|$(npx' "$work/tour.sh")
+if [ "$commands" -ge 7 ] && CURL_HOME="$work" bash -eu -o pipefail "$work/tour.sh" >"$work/out" 2>&1 && grep -q '{"active":true' "$work/out"; then
   echo "ok - the $commands commands of the tour work as printed"
   echo '1 passed, 0 failed'
 else

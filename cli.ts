@@ -1,0 +1,31 @@
+import { Command, CommanderError } from 'commander'
+import { addClients } from './commands/clients.ts'
+import { addEvents } from './commands/events.ts'
+import { version } from './version.ts'
+
+const WRONG_USAGE = 2
+
+const program = new Command('latchkey')
+  .description("The operator's command: works on the database of the service, beside it or while it is stopped.")
+  .version(version)
+  .addHelpText(
+    'after',
+    `
+The settings are the server's own: the same environment variables, above all DATABASE_URL.
+Exit codes: 0 it is done; 1 it failed, for the reason on standard error; ${WRONG_USAGE} wrong usage.`,
+  )
+  .showHelpAfterError('(--help tells more)')
+  .exitOverride()
+for (const addTo of [addClients, addEvents]) addTo(program)
+
+// Whoever reads may stop reading, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE
+}

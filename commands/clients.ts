@@ -1,0 +1,62 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { listClients } from '../db/clients.ts'
+import type { Client } from '../db/schema.ts'
+import { createClient, revokeClient } from '../domain/clients.ts'
+import { codePoints, strip } from '../domain/text.ts'
+import { instant, jsonOption, type OutputOptions, print } from './output.ts'
+import { CommandError, runCommand } from './run.ts'
+
+const NAME_LENGTH_LIMIT = 200
+
+/** `clients create NAME`, `clients list`, `clients revoke ID`. */
+export function addClients(program: Command): void {
+  const clients = program.command('clients').description('the services that may introspect tokens')
+
+  clients
+    .command('create')
+    .description('make a client, and show its secret, which is never shown again')
+    .argument('<name>', 'what people call it; two clients may have the same', clientName)
+    .addOption(jsonOption())
+    .action((name: string, options: OutputOptions) =>
+      runCommand(async (context) => {
+        const { clientId: client_id, clientSecret: client_secret } = await createClient(context, name)
+        print(options, { client_id, client_secret }, [{ client_id, client_secret }])
+      }),
+    )
+
+  clients
+    .command('list')
+    .description('list all clients, newest first, the revoked ones too')
+    .addOption(jsonOption())
+    .action((options: OutputOptions) =>
+      runCommand(async ({ db }) => {
+        const rows = (await listClients(db.read)).map(toRow)
+        print(options, rows, rows)
+      }),
+    )
+
+  clients
+    .command('revoke')
+    .description('withdraw a client: from now on it is refused')
+    .argument('<id>', 'its client_id')
+    .addOption(jsonOption())
+    .action((id: string, options: OutputOptions) =>
+      runCommand(async (context) => {
+        const client = await revokeClient(context, id)
+        if (client === undefined) throw new CommandError(`there is no client ${JSON.stringify(id)}; clients list shows all`)
+        print(options, toRow(client), [toRow(client)])
+      }),
+    )
+}
+
+/** All of it but the hash of the secret. */
+function toRow({ client_id, name, created_at, revoked_at }: Client) {
+  return { client_id, name, created_at: instant(created_at), revoked_at: revoked_at === null ? null : instant(revoked_at) }
+}
+
+function clientName(text: string): string {
+  const name = strip(text)
+  const isFit = name !== '' && codePoints(name) <= NAME_LENGTH_LIMIT && !/\p{Cc}/u.test(name)
+  if (!isFit) throw new InvalidArgumentError(`It wants 1 to ${NAME_LENGTH_LIMIT} characters, and no control characters.`)
+  return name
+}

@@ -1,0 +1,55 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { listEvents } from '../db/auth-events.ts'
+import type { AuthEvent } from '../db/schema.ts'
+import { instant, jsonOption, type OutputOptions, print } from './output.ts'
+import { runCommand } from './run.ts'
+
+const MOST = 10_000
+const CLIENT_WIDTH = 60
+
+interface EventsOptions extends OutputOptions {
+  readonly user?: string
+  readonly limit: number
+}
+
+/** `events`. */
+export function addEvents(program: Command): void {
+  program
+    .command('events')
+    .description('tell what happened to users, sessions, keys and clients, newest first')
+    .addOption(new Option('--user <name>', 'only what happened to the user of exactly this name'))
+    .addOption(new Option('--limit <number>', `at most so many, up to ${MOST}`).default(100).argParser(limit))
+    .addOption(jsonOption())
+    .action((options: EventsOptions) =>
+      runCommand(async ({ db }) => {
+        const { user, limit } = options
+        const events = await listEvents(db.read, { limit, ...(user !== undefined && { username: user }) })
+        print(options, events.map(toDocument), events.map(toRow))
+      }),
+    )
+}
+
+/** Every column, with instants that people can read, too. */
+function toDocument(event: AuthEvent): object {
+  return { ...event, at: instant(event.at), last_at: instant(event.last_at) }
+}
+
+/** A failure that was repeated within a minute is one event: its time is the first, and the times are counted. */
+function toRow({ at, kind, reason, username, subject, session_id, count, address, client }: AuthEvent) {
+  return {
+    time: instant(at),
+    what: kind,
+    why: reason,
+    who: username ?? subject,
+    session: session_id,
+    times: count,
+    from: address,
+    client: client !== null && client.length > CLIENT_WIDTH ? `${client.slice(0, CLIENT_WIDTH - 1)}…` : client,
+  }
+}
+
+function limit(text: string): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (number < 1 || number > MOST) throw new InvalidArgumentError(`It wants a whole number from 1 to ${MOST}.`)
+  return number
+}

@@ -1,0 +1,77 @@
+import SQLite from 'better-sqlite3'
+import t from 'tap'
+import { basic, PASSWORD } from '../helper.ts'
+import { postTo, start } from '../server/process.ts'
+import { asJson, databaseFile, latchkey } from './latchkey.ts'
+
+interface Created {
+  readonly client_id: string
+  readonly client_secret: string
+}
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
+t.test('a client is made, listed without its secret, and revoked', async (t) => {
+  const file = await databaseFile(t)
+  const shop = (await asJson(t, latchkey(t, file, 'clients', 'create', ' the shop ', '--json'))) as Created
+  t.strictSame(Object.keys(shop), ['client_id', 'client_secret'])
+  const desk = (await asJson(t, latchkey(t, file, 'clients', 'create', 'desk', '--json'))) as Created
+
+  const before = (await asJson(t, latchkey(t, file, 'clients', 'list', '--json'))) as Record<string, unknown>[]
+  t.strictSame(
+    before.map((client) => ({ ...client, created_at: INSTANT.test(String(client.created_at)) })),
+    [
+      { client_id: desk.client_id, name: 'desk', created_at: true, revoked_at: null },
+      { client_id: shop.client_id, name: 'the shop', created_at: true, revoked_at: null },
+    ],
+  )
+
+  const revoked = (await asJson(t, latchkey(t, file, 'clients', 'revoke', shop.client_id, '--json'))) as Record<string, unknown>
+  t.match(revoked.revoked_at, INSTANT)
+  t.strictSame(revoked, { ...before[1], revoked_at: revoked.revoked_at })
+  t.strictSame(await asJson(t, latchkey(t, file, 'clients', 'revoke', shop.client_id, '--json')), revoked, 'again: nothing changes')
+  t.strictSame(await asJson(t, latchkey(t, file, 'clients', 'list', '--json')), [before[0], revoked])
+
+  const events = (await asJson(t, latchkey(t, file, 'events', '--json'))) as Record<string, unknown>[]
+  t.strictSame(
+    events.map(({ kind, subject }) => [kind, subject]),
+    [
+      ['client_revoked', shop.client_id],
+      ['client_created', desk.client_id],
+      ['client_created', shop.client_id],
+    ],
+  )
+})
+
+t.test('for people there are tables', async (t) => {
+  const file = await databaseFile(t)
+  t.match(await latchkey(t, file, 'clients', 'list'), { code: 0, stdout: 'none\n', stderr: '' })
+  const created = await latchkey(t, file, 'clients', 'create', 'the shop')
+  t.match(created, { code: 0, stdout: /^client_id {25}client_secret\n[0-9a-f]{32} {2}[\w-]{43}\n$/, stderr: '' })
+  const { stdout } = await latchkey(t, file, 'clients', 'list')
+  t.match(stdout, /^client_id {25}name {6}created_at {16}revoked_at\n[0-9a-f]{32} {2}the shop {2}20\S{22} {2}-\n$/)
+})
+
+t.test('a client that is not there is told in one line', async (t) => {
+  const { code, stdout, stderr } = await latchkey(t, await databaseFile(t), 'clients', 'revoke', 'nobody')
+  t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no client "nobody"; clients list shows all\n' })
+})
+
+t.test('beside a running server a client is known, and revoked, at once', async (t) => {
+  const file = await databaseFile(t)
+  const { url } = await start(t, { DATABASE_URL: `file:${file}` })
+  const credentials = { username: 'alice', password: PASSWORD }
+  await postTo(`${url}/api/users/`, credentials)
+  const { access } = (await postTo(`${url}/api/token/`, credentials)).body as { access: string }
+
+  const created = (await asJson(t, latchkey(t, file, 'clients', 'create', 'shop', '--json'))) as Created
+  const client = { clientId: created.client_id, clientSecret: created.client_secret }
+  const introspect = () => postTo(`${url}/api/token/introspect/`, { token: access }, basic(client))
+  t.match(await introspect(), { status: 200, body: { active: true, username: 'alice' } })
+  await latchkey(t, file, 'clients', 'revoke', client.clientId)
+  t.match(await introspect(), { status: 401, body: { code: 'invalid_client' } })
+
+  const sqlite = new SQLite(file, { readonly: true })
+  t.teardown(() => sqlite.close())
+  t.equal(sqlite.pragma('integrity_check', { simple: true }), 'ok')
+})

@@ -1,0 +1,97 @@
+import t, { type Test } from 'tap'
+import { insertEvent } from '../../db/auth-events.ts'
+import type { NewAuthEvent } from '../../db/schema.ts'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { START } from '../helper.ts'
+import { bare, run } from '../server/process.ts'
+import { asJson, databaseFile, latchkey } from './latchkey.ts'
+
+const nothing = {
+  reason: null,
+  user_id: null,
+  username: null,
+  session_id: null,
+  subject: null,
+  address: null,
+  client: null,
+  request_id: null,
+}
+
+/** A database in which this happened, a second between two events. */
+async function happened(t: Test, ...events: Partial<NewAuthEvent>[]): Promise<string> {
+  const file = await databaseFile(t)
+  const db = await openSqliteDatabase(file)
+  await db.write(async (handle) => {
+    for (const [index, event] of events.entries())
+      await insertEvent(handle, { kind: 'login', ...nothing, at: START + index * 1000, ...event })
+    await handle.updateTable('auth_events').set({ count: 3 }).where('kind', '=', 'login_failed').execute()
+  })
+  await db.close()
+  return file
+}
+
+const alice = { user_id: 1, username: 'alice', session_id: 7, address: '192.0.2.1', client: 'Browser/1.0', request_id: 'r-1' }
+
+t.test('--json tells every column of every event, newest first, with times in ISO 8601', async (t) => {
+  const file = await happened(t, alice, { ...alice, kind: 'session_ended', reason: 'logout' }, { kind: 'key_retired', subject: 'k1' })
+  const at = (second: number) => ({ at: `2026-01-01T00:00:0${second}.000Z`, last_at: `2026-01-01T00:00:0${second}.000Z`, count: 1 })
+  t.strictSame(await asJson(t, latchkey(t, file, 'events', '--json')), [
+    { id: 3, ...at(2), kind: 'key_retired', ...nothing, subject: 'k1' },
+    { id: 2, ...at(1), kind: 'session_ended', ...nothing, ...alice, reason: 'logout' },
+    { id: 1, ...at(0), kind: 'login', ...nothing, ...alice },
+  ])
+})
+
+t.test('--user tells of exactly one name, and --limit tells the newest', async (t) => {
+  const file = await happened(t, alice, { ...alice, username: 'Alice' }, alice, { username: 'bob' })
+  const ids = async (...args: string[]) =>
+    ((await asJson(t, latchkey(t, file, 'events', '--json', ...args))) as { id: number }[]).map(({ id }) => id)
+  t.strictSame(await ids('--user', 'alice'), [3, 1])
+  t.strictSame(await ids('--user', 'alice', '--limit', '1'), [3])
+  t.strictSame(await ids('--limit', '2'), [4, 3])
+  t.strictSame(await ids('--user', 'nobody'), [])
+  t.strictSame(await ids('--user', "' or 1=1 --"), [])
+})
+
+t.test('without --limit there are at most a hundred', async (t) => {
+  const file = await happened(t, ...Array.from({ length: 101 }, () => alice))
+  t.equal(((await asJson(t, latchkey(t, file, 'events', '--json'))) as unknown[]).length, 100)
+})
+
+t.test('for people there is a table: time, what, why, who, session, how often and from where', async (t) => {
+  const file = await happened(
+    t,
+    { ...alice, kind: 'session_ended', reason: 'logout' },
+    { kind: 'login_failed', username: 'bob', address: '2001:db8::1', client: 'x'.repeat(200) },
+    { kind: 'client_created', subject: 'c1' },
+  )
+  const { code, stdout, stderr } = await latchkey(t, file, 'events')
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+  t.strictSame(stdout.split('\n'), [
+    'time                      what            why     who    session  times  from         client',
+    '2026-01-01T00:00:02.000Z  client_created  -       c1     -        1      -            -',
+    `2026-01-01T00:00:01.000Z  login_failed    -       bob    -        3      2001:db8::1  ${'x'.repeat(59)}…`,
+    '2026-01-01T00:00:00.000Z  session_ended   logout  alice  7        1      192.0.2.1    Browser/1.0',
+    '',
+  ])
+  t.match(await latchkey(t, file, 'events', '--user', 'nobody'), { code: 0, stdout: 'none\n', stderr: '' })
+})
+
+t.test('what an attacker chose as a name cannot write to the terminal', async (t) => {
+  const username = 'a\u001b[2J\u009b1m\u202eb\r\n\u2028"\\c'
+  const file = await happened(t, { kind: 'login_failed', username, client: '\u001b]0;x\u0007' })
+  const table = await latchkey(t, file, 'events')
+  const json = await latchkey(t, file, 'events', '--json')
+  for (const { stdout } of [table, json]) t.notMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}]/u)
+  t.match(table.stdout, 'a\\u001b[2J\\u009b1m\\u202eb\\u000d\\u000a\\u2028"\\c')
+  t.equal(table.stdout.split('\n').length, 3, 'a line a row')
+  t.equal(JSON.parse(json.stdout)[0].username, username, 'JSON tells it as it is')
+})
+
+t.test('who stops reading is not answered with an error', async (t) => {
+  const file = await happened(t, ...Array.from({ length: 3000 }, () => alice))
+  const line = `set -o pipefail; "${process.execPath}" cli.ts events --limit 10000 | head -n 1`
+  const { code, stdout, stderr } = await run(t, { DATABASE_URL: `file:${file}` }, bare('bash', '-c', line))
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  t.match(stdout, /^time .*\n$/)
+})

@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { bare, folder, type Ran, run } from '../server/process.ts'
+
+/** An empty database of the service; resolves to its file. */
+export async function databaseFile(t: Pick<Test, 'teardown'>): Promise<string> {
+  const file = join(folder(t), 'latchkey.db')
+  await (await openSqliteDatabase(file)).close()
+  return file
+}
+
+/** Runs the operator's command on a database file. */
+export function latchkey(t: Pick<Test, 'teardown'>, file: string, ...args: string[]): Promise<Ran> {
+  return run(t, { DATABASE_URL: `file:${file}` }, bare(process.execPath, 'cli.ts', ...args))
+}
+
+/** What a command wrote as JSON: one document on one line, and nothing else. */
+export async function asJson(t: Test, running: Promise<Ran>): Promise<unknown> {
+  const { code, stdout, stderr } = await running
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+  t.match(stdout, /^[^\n]+\n$/)
+  return JSON.parse(stdout)
+}

@@ -1,0 +1,126 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { version } from '../../version.ts'
+import { bare, folder, run } from '../server/process.ts'
+import { databaseFile, latchkey } from './latchkey.ts'
+
+/** No command of these may come as far as opening it. */
+const NOWHERE = '/nowhere/latchkey.db'
+
+const HELP = [[], ['clients'], ['clients', 'create'], ['clients', 'list'], ['clients', 'revoke'], ['events']]
+
+for (const words of HELP) {
+  t.test(`latchkey ${[...words, '--help'].join(' ')} tells how it is used, and exits with 0`, async (t) => {
+    const { code, stdout, stderr } = await latchkey(t, NOWHERE, ...words, '--help')
+    t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+    t.match(stdout, `Usage: ${['latchkey', ...words].join(' ')}`)
+  })
+}
+
+t.test('help and --version exit with 0', async (t) => {
+  t.match(await latchkey(t, NOWHERE, 'help', 'events'), { code: 0, stdout: /^Usage: latchkey events /, stderr: '' })
+  t.match(await latchkey(t, NOWHERE, '--version'), { code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+const WRONG: readonly string[][] = [
+  [],
+  ['nonsense'],
+  ['--nonsense'],
+  ['clients'],
+  ['clients', 'nonsense'],
+  ['clients', 'create'],
+  ['clients', 'create', ''],
+  ['clients', 'create', ' '],
+  ['clients', 'create', 'x'.repeat(201)],
+  ['clients', 'create', 'a\u001b[2Jb'],
+  ['clients', 'create', 'one', 'two'],
+  ['clients', 'revoke'],
+  ['events', 'alice'],
+  ['events', '--user'],
+  ['events', '--limit', '0'],
+  ['events', '--limit', '1e3'],
+  ['events', '--limit', '10001'],
+]
+
+for (const words of WRONG) {
+  t.test(`${JSON.stringify(words).slice(0, 60)} is wrong usage: exit code 2, and what is wrong on standard error`, async (t) => {
+    const { code, stdout, stderr } = await latchkey(t, NOWHERE, ...words)
+    t.strictSame({ code, stdout }, { code: 2, stdout: '' })
+    t.match(stderr, /^(error: |Usage: )/)
+  })
+}
+
+/** What cannot be worked on: makes its settings, and is told in this line. */
+const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> | Promise<Record<string, string>>, line: RegExp][] = [
+  ['a database in memory', () => ({ DATABASE_URL: ':memory:' }), /^latchkey: DATABASE_URL is :memory:, and only the server itself can /],
+  [
+    'a missing file',
+    (t) => ({ DATABASE_URL: `file:${folder(t)}/latchkey.db` }),
+    /^latchkey: DATABASE_URL: there is no database at \/.*\/latchkey\.db; the server makes it at its first start$/,
+  ],
+  ['a folder', (t) => ({ DATABASE_URL: `file:${folder(t)}` }), /^latchkey: DATABASE_URL: cannot use the database: SQLITE_CANTOPEN/],
+  [
+    'a file that is no database',
+    (t) => {
+      const file = join(folder(t), 'latchkey.db')
+      writeFileSync(file, 'hunter2 '.repeat(1000))
+      return { DATABASE_URL: `file:${file}` }
+    },
+    /^latchkey: DATABASE_URL: cannot use the database: SQLITE_NOTADB/,
+  ],
+  [
+    'a database of a newer version',
+    async (t) => {
+      const file = await databaseFile(t)
+      const sqlite = new SQLite(file)
+      sqlite.exec("insert into kysely_migration values ('999-later', '2026-01-01T00:00:00Z')")
+      sqlite.close()
+      return { DATABASE_URL: `file:${file}` }
+    },
+    /^latchkey: DATABASE_URL: cannot use the database: .*999-later/,
+  ],
+  [
+    'a database that another process keeps locked',
+    async (t) => {
+      const file = await databaseFile(t)
+      const other = new SQLite(file)
+      t.teardown(() => other.close())
+      other.exec('begin immediate')
+      return { DATABASE_URL: `file:${file}` }
+    },
+    /^latchkey: DATABASE_URL: cannot use the database: SQLITE_BUSY: database is locked$/,
+  ],
+  ['a wrong setting', () => ({ JWT_SECRET: 'hunter2' }), /^latchkey: JWT_SECRET is a value of 7 bytes, and it wants at least 32 bytes$/],
+]
+
+for (const [name, env, line] of FAILING) {
+  t.test(`${name} is told in one line, with exit code 1`, async (t) => {
+    const { code, stdout, stderr } = await run(t, await env(t), bare(process.execPath, 'cli.ts', 'clients', 'list', '--json'))
+    t.strictSame({ code, stdout }, { code: 1, stdout: '' })
+    t.match(stderr.slice(0, -1), line)
+    t.match(stderr, /^[^\n]+\n$/, 'one line')
+    t.notMatch(stderr, 'hunter2')
+  })
+}
+
+t.test('a command that finds no database makes none', async (t) => {
+  const dir = folder(t)
+  await latchkey(t, join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')
+  t.notOk(existsSync(join(dir, 'made')))
+})
+
+t.test('npx runs it in the project, whatever Node is on the PATH, and passes its exit code on', async (t) => {
+  const file = await databaseFile(t)
+  const env = {
+    DATABASE_URL: `file:${file}`,
+    npm_config_cache: folder(t),
+    npm_config_update_notifier: 'false',
+    npm_config_loglevel: 'error',
+  }
+  const npx = (...args: string[]) => run(t, env, bare('npx', '--offline', 'latchkey', ...args))
+  t.match(await npx('clients', 'list', '--json'), { code: 0, stdout: '[]\n', stderr: '' })
+  t.match(await npx('clients', 'revoke', 'nobody'), { code: 1, stdout: '', stderr: /^latchkey: there is no client "nobody"/ })
+  t.match(await npx('nonsense'), { code: 2, stdout: '' })
+})
