@@ -105,6 +105,12 @@ check 'the account survives a restart' "$(send /api/token/)" 200
 docker rm -f "$name" >/dev/null
 run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -m 256m
 check 'the account survives a new container, read-only, without capabilities, in 256 MiB' "$(send /api/token/)" 200
+created=$(docker exec "$name" latchkey clients create shop --json)
+check "the operator's command works beside it, on the read-only file system" "$(grep -cE '^\{"client_id":"[0-9a-f]{32}","client_secret":"[^"]{43}"\}$' <<<"$created")" 1
+docker exec "$name" latchkey clients revoke nobody 2>/dev/null
+check 'and passes its exit code on' "$?" 1
+docker exec "$name" latchkey nonsense 2>/dev/null
+check 'also that of wrong usage' "$?" 2
 step "memory: $(docker exec "$name" sh -c 'grep VmRSS /proc/1/status' | tr -s ' \t' ' ')"
 docker kill -s TERM "$name" >/dev/null
 docker kill -s TERM "$name" >/dev/null 2>&1
