@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { openSqliteDatabase } from '../db/sqlite/database.ts'
+import { createClient } from '../domain/clients.ts'
 import type { Loader, Server } from './child.ts'
 import { openEngine } from './database.ts'
 import type { Load, Outcome } from './load.ts'
@@ -65,6 +67,26 @@ export const rows: Record<string, (bench: Bench) => Promise<Line[]>> = {
         wanted: '≥ 0.80',
       })
     }),
+
+  introspect: async (bench) => {
+    const server = await bench.startLatchkey()
+    const { access } = await logIn(server)
+    const inspection = JSON.stringify({ token: access, ...(await clientMembers(bench)) })
+    const ask = (path: string, body: string) => () => ({ path, connections: CONNECTIONS, bodies: [body], supply: 'repeat' as const })
+    // Verify stands in the place of the floor: it does all but authenticate the client and tell what the token says.
+    const lines = await speedLine(
+      bench,
+      { latchkey: server, floors: server },
+      {
+        what: 'introspect a repeated token; verify it',
+        ask: ask('/api/token/introspect/', inspection),
+        askFloor: ask('/api/token/verify/', JSON.stringify({ token: access })),
+        wanted: '≥ 0.70',
+      },
+    )
+    await server.stop()
+    return lines
+  },
 
   refresh: (bench) =>
     withServers(bench, async (servers) => {
@@ -233,6 +255,14 @@ async function tokenMaker({ file }: Bench, server: Server): Promise<(count: numb
   const engine = openEngine(file)
   const claims = engine.verify((await logIn(server)).access)
   return (count) => Array.from({ length: count }, () => JSON.stringify({ token: engine.signAccess(claims) }))
+}
+
+/** Makes a client, as the operator's command does beside the server, and tells what it authenticates with. */
+async function clientMembers({ file }: Bench): Promise<object> {
+  const db = await openSqliteDatabase(file)
+  const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
+  await db.close()
+  return { client_id, client_secret }
 }
 
 function newUsers(count: number): string[] {
