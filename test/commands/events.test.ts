@@ -1,9 +1,10 @@
+import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { insertEvent } from '../../db/auth-events.ts'
 import type { NewAuthEvent } from '../../db/schema.ts'
 import { openSqliteDatabase } from '../../db/sqlite/database.ts'
-import { START } from '../helper.ts'
-import { bare, run } from '../server/process.ts'
+import { PASSWORD, START } from '../helper.ts'
+import { bare, postTo, run, start } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
 
 const nothing = {
@@ -94,4 +95,48 @@ t.test('who stops reading is not answered with an error', async (t) => {
   const { code, stdout, stderr } = await run(t, { DATABASE_URL: `file:${file}` }, bare('bash', '-c', line))
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.match(stdout, /^time .*\n$/)
+})
+
+t.test('each way in which a session ends shows its reason', async (t) => {
+  const file = await databaseFile(t)
+  const { url } = await start(t, { DATABASE_URL: `file:${file}`, REFRESH_REUSE_GRACE: '0', SESSIONS_PER_USER: '2' })
+  const credentials = { username: 'alice', password: PASSWORD }
+  const ask = (path: string, body: object, access = '') => postTo(`${url}${path}`, body, { authorization: `Bearer ${access}` })
+  const logIn = async () => (await ask('/api/token/', credentials)).body as { access: string; refresh: string }
+  await ask('/api/users/', credentials)
+
+  await ask('/api/token/blacklist/', { refresh: (await logIn()).refresh })
+  const first = await logIn()
+  await logIn()
+  await fetch(`${url}/api/users/me/sessions/`, { method: 'DELETE', headers: { authorization: `Bearer ${first.access}` } })
+  const { refresh } = await logIn()
+  await ask('/api/token/refresh/', { refresh })
+  await ask('/api/token/refresh/', { refresh })
+  await logIn()
+  const fifth = await logIn()
+  const passwords = { current_password: PASSWORD, new_password: PASSWORD }
+  await ask('/api/users/me/password/', passwords, fifth.access)
+  const sqlite = new SQLite(file)
+  t.teardown(() => sqlite.close())
+  sqlite.exec('update sessions set refresh_exp = 1 where ended_at is null')
+  await logIn()
+  await latchkey(t, file, 'users', 'disable', 'alice')
+  await latchkey(t, file, 'users', 'enable', 'alice')
+  await logIn()
+  await latchkey(t, file, 'users', 'logout', 'alice')
+  await ask('/api/users/me/delete/', { password: PASSWORD }, (await logIn()).access)
+
+  const events = (await asJson(t, latchkey(t, file, 'events', '--user', 'alice', '--json'))) as { kind: string; reason: string }[]
+  const reasons = events.filter(({ kind }) => kind === 'session_ended').map(({ reason }) => reason)
+  t.strictSame(reasons.toSorted(), [
+    'admin',
+    'expired',
+    'logout',
+    'logout_all',
+    'password_changed',
+    'reuse_detected',
+    'superseded',
+    'user_deleted',
+    'user_disabled',
+  ])
 })

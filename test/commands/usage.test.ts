@@ -9,7 +9,18 @@ import { databaseFile, latchkey } from './latchkey.ts'
 /** No command of these may come as far as opening it. */
 const NOWHERE = '/nowhere/latchkey.db'
 
-const HELP = [[], ['clients'], ['clients', 'create'], ['clients', 'list'], ['clients', 'revoke'], ['events']]
+const HELP = [
+  [],
+  ['users'],
+  ['users', 'disable'],
+  ['users', 'enable'],
+  ['users', 'logout'],
+  ['clients'],
+  ['clients', 'create'],
+  ['clients', 'list'],
+  ['clients', 'revoke'],
+  ['events'],
+]
 
 for (const words of HELP) {
   t.test(`latchkey ${[...words, '--help'].join(' ')} tells how it is used, and exits with 0`, async (t) => {
@@ -37,6 +48,9 @@ const WRONG: readonly string[][] = [
   ['clients', 'create', 'a\u001b[2Jb'],
   ['clients', 'create', 'one', 'two'],
   ['clients', 'revoke'],
+  ['users'],
+  ['users', 'disable'],
+  ['users', 'enable', 'alice', 'bob'],
   ['events', 'alice'],
   ['events', '--user'],
   ['events', '--limit', '0'],

@@ -1,0 +1,48 @@
+import t from 'tap'
+import { PASSWORD } from '../helper.ts'
+import { postTo, type Service, start } from '../server/process.ts'
+import { asJson, databaseFile, latchkey } from './latchkey.ts'
+
+const credentials = { username: 'alice', password: PASSWORD }
+
+async function logIn({ url }: Service): Promise<{ status: number; access: string }> {
+  const { status, body } = await postTo(`${url}/api/token/`, credentials)
+  return { status, access: (body as { access: string }).access }
+}
+
+async function verify({ url }: Service, token: string): Promise<number> {
+  return (await postTo(`${url}/api/token/verify/`, { token })).status
+}
+
+t.test('beside a running server a user is disabled, enabled and logged out at once', async (t) => {
+  const file = await databaseFile(t)
+  const service = await start(t, { DATABASE_URL: `file:${file}` })
+  await postTo(`${service.url}/api/users/`, credentials)
+  const { access } = await logIn(service)
+
+  t.strictSame(await asJson(t, latchkey(t, file, 'users', 'disable', 'alice', '--json')), { username: 'alice', is_active: false })
+  t.equal(await verify(service, access), 401)
+  t.equal((await logIn(service)).status, 401)
+
+  t.strictSame(await asJson(t, latchkey(t, file, 'users', 'enable', 'alice', '--json')), { username: 'alice', is_active: true })
+  t.equal(await verify(service, access), 401, 'an ended session stays ended')
+  const again = await logIn(service)
+  t.equal(await verify(service, again.access), 200)
+
+  t.strictSame(await asJson(t, latchkey(t, file, 'users', 'logout', 'alice', '--json')), { username: 'alice', ended_sessions: 1 })
+  t.equal(await verify(service, again.access), 401)
+  t.equal((await logIn(service)).status, 200)
+})
+
+t.test('for people there are tables, and a name that is not there is told in one line', async (t) => {
+  const file = await databaseFile(t)
+  const service = await start(t, { DATABASE_URL: `file:${file}` })
+  await postTo(`${service.url}/api/users/`, credentials)
+  t.match(await latchkey(t, file, 'users', 'disable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     no\n', stderr: '' })
+  t.match(await latchkey(t, file, 'users', 'enable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     yes\n', stderr: '' })
+  t.match(await latchkey(t, file, 'users', 'logout', 'alice'), { code: 0, stdout: 'username  ended_sessions\nalice     0\n', stderr: '' })
+  for (const command of ['disable', 'enable', 'logout']) {
+    const { code, stdout, stderr } = await latchkey(t, file, 'users', command, 'Alice')
+    t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no user "Alice"\n' })
+  }
+})
