@@ -25,7 +25,8 @@ if [ ! -x "$environment/bin/schemathesis" ]; then
 fi
 
 # Cheap hashes. The log counts the requests.
-DATABASE_URL="file:$work/latchkey.db" PORT=0 ARGON2_MEMORY_KIB=1024 ARGON2_ITERATIONS=1 LIMITS=off \
+export DATABASE_URL="file:$work/latchkey.db"
+PORT=0 ARGON2_MEMORY_KIB=1024 ARGON2_ITERATIONS=1 LIMITS=off \
   node bin/launch.mjs server.ts >"$work/log" 2>&1 </dev/null &
 service=$!
 for _ in $(seq 100); do grep -q 'listens on' "$work/log" && break; sleep 0.1; done
@@ -36,6 +37,7 @@ send() { curl -sS "$url$1" -H 'content-type: application/json' -d "$2"; }
 # The document's examples are this user's; the token is another's, whose password is no example.
 send /api/users/ '{"username":"testuser","password":"securepassword"}' >/dev/null
 send /api/users/ '{"username":"fuzzer","password":"nobody knows it"}' >/dev/null
+client=$(node bin/latchkey.mjs clients create fuzzer --json | sed 's/.*"client_id":"\([^"]*\)","client_secret":"\([^"]*\)".*/\1:\2/')
 
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance
 fuzz() { # NAME ARGUMENT…
@@ -51,7 +53,7 @@ fuzz() { # NAME ARGUMENT…
 # At once, for it is the fuzzer that takes the time.
 fuzz without-a-token &
 without=$!
-SCHEMATHESIS_HOOKS="$PWD/test/slow/fuzz_login.py" FUZZ_URL=$url fuzz with-a-token &
+SCHEMATHESIS_HOOKS="$PWD/test/slow/fuzz_login.py" FUZZ_URL=$url FUZZ_CLIENT=$client fuzz with-a-token &
 with=$!
 wait $without
 check 'nothing is found without a token' "$?" 0
@@ -59,6 +61,8 @@ wait $with
 check 'nothing is found with a token' "$?" 0
 inside=$(grep '"path":"/api/users/me' "$work/log" | grep -cE '"status":(200|204|400|404)')
 check "the token opened what asks for one, most of the time ($inside)" "$([ "$inside" -ge $((examples * 2)) ] && echo yes)" yes
+introspected=$(grep '"path":"/api/token/introspect' "$work/log" | grep -c '"status":200')
+check "and the client what asks for one ($introspected)" "$([ "$introspected" -ge $((examples / 4)) ] && echo yes)" yes
 requests=$(grep -c '"status":' "$work/log")
 check "at least $wanted requests ($requests)" "$([ "$requests" -ge "$wanted" ] && echo yes)" yes
 check 'no request was a fault of the service' "$(grep -c '"status":500' "$work/log")" 0
