@@ -60,7 +60,10 @@ function useWriteAheadLog(file: string): void {
 
 async function connect(file: string, options?: { readonly: boolean }): Promise<Kysely<Tables>> {
   const sqlite = await patiently(() => openSqlite(file, options))
-  return new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, file !== ':memory:') })
+  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, file !== ':memory:') })
+  // Kysely closes only what it has used, and hot queries go past it.
+  await db.connection().execute(async () => {})
+  return db
 }
 
 function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {

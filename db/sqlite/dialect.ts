@@ -81,6 +81,8 @@ export function openSqlite(file: string, options: { readonly readonly?: boolean 
   try {
     database.pragma('foreign_keys = ON')
     database.pragma('synchronous = FULL')
+    // A private key that was replaced by its encryption, or has done its work, is overwritten.
+    database.pragma('secure_delete = FAST')
     return database
   } catch (error) {
     database.close()
