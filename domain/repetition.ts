@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * Does some work again and again, each time so long after the last has ended. It does not keep the process alive.
+ *
+ * @param onError told of the first failure of several in a row
+ * @returns ends it; resolves when nothing of it is under way
+ */
+export function repeat(work: () => Promise<void>, everyMs: number, onError: (error: unknown) => void): () => Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  let running = Promise.resolve()
+  let isFailing = false
+  let isOver = false
+  const once = async () => {
+    try {
+      await work()
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) onError(error)
+      isFailing = true
+    }
+    schedule()
+  }
+  const schedule = () => {
+    if (isOver) return
+    timer = setTimeout(() => {
+      running = once()
+    }, everyMs).unref()
+  }
+  schedule()
+  return async () => {
+    isOver = true
+    clearTimeout(timer)
+    await running
+  }
+}
+
+/**
+ * Work that many ask for at once, done at most once in so long. Whoever asks gets the result of work that began after
+ * that: those who ask in between share one.
+ */
+export function spaced<T>(work: () => Promise<T>, spacingMs: number): () => Promise<T> {
+  let mayBegin: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | undefined
+  const begin = () => {
+    next = undefined
+    mayBegin = sleep(spacingMs)
+    return work()
+  }
+  return () => {
+    next ??= mayBegin.then(begin)
+    return next
+  }
+}

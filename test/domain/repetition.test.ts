@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { repeat, spaced } from '../../domain/repetition.ts'
+
+/** Work that waits until it is told to end. */
+function controlled() {
+  const running: (() => void)[] = []
+  const work = () => new Promise<number>((resolve) => running.push(() => resolve(running.length)))
+  return { work, running }
+}
+
+const turns = async () => {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+t.test('spaced: those who ask before it begins share it; those who ask while it runs get the next', async (t) => {
+  const { work, running } = controlled()
+  const ask = spaced(work, 1)
+  const [one, two] = [ask(), ask()]
+  await turns()
+  t.equal(running.length, 1)
+  const [three, four] = [ask(), ask()]
+  await sleep(50)
+  t.equal(running.length, 2, 'what ran already may have missed what they ask for')
+  for (const end of running) end()
+  t.same(await Promise.all([one, two, three, four]), [2, 2, 2, 2])
+})
+
+t.test('spaced: however many ask, it is done at most once in its time', async (t) => {
+  let count = 0
+  const ask = spaced(async () => ++count, 100)
+  const began = performance.now()
+  const asked: Promise<number>[] = []
+  while (performance.now() - began < 450) {
+    for (let i = 0; i < 50; i++) asked.push(ask())
+    await sleep(1)
+  }
+  await Promise.all(asked)
+  t.ok(asked.length > 100, `${asked.length} asked`)
+  t.ok(count <= 2 + (performance.now() - began) / 100, `done ${count} times`)
+  t.equal(await asked.at(-1), count)
+})
+
+t.test('spaced: a failure is told to those who share it, and the next begins anew', async (t) => {
+  let count = 0
+  const ask = spaced(async () => {
+    if (++count === 1) throw new Error('at first')
+    return count
+  }, 1)
+  const results = await Promise.allSettled([ask(), ask()])
+  t.same(
+    results.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  )
+  t.equal(await ask(), 2)
+})
+
+t.test('repeat: goes on after failures, and tells the first of several in a row', async (t) => {
+  const told: unknown[] = []
+  let count = 0
+  const work = async () => {
+    count++
+    if (count !== 3) throw new Error(`failure ${count}`)
+  }
+  const end = repeat(work, 1, (error) => told.push((error as Error).message))
+  while (count < 6) await sleep(1)
+  await end()
+  t.same(told, ['failure 1', 'failure 4'])
+})
+
+t.test('repeat: its end waits for what is under way, and nothing begins after it', async (t) => {
+  const { work, running } = controlled()
+  const end = repeat(
+    async () => void (await work()),
+    1,
+    () => {},
+  )
+  while (running.length === 0) await sleep(1)
+  let isOver = false
+  const over = end().then(() => {
+    isOver = true
+  })
+  await turns()
+  t.notOk(isOver)
+  running[0]?.()
+  await over
+  await sleep(20)
+  t.equal(running.length, 1)
+})
