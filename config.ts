@@ -11,6 +11,7 @@ FormatRegistry.Set('http-origin', isHttpOrigin)
 FormatRegistry.Set('http-url', isHttpUrl)
 FormatRegistry.Set('range-url', isRangeUrl)
 FormatRegistry.Set('cidr', isCidr)
+FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
 FormatRegistry.Set('database-url', (value) => databaseFile(value) !== undefined)
 
 const text = (wants: string, options: object = {}) => Type.String({ minLength: 1, wants, ...options })
@@ -25,6 +26,8 @@ const oneOf = <const T extends string[]>(values: T, options: object) =>
       { wants: `one of ${values.join(', ')}`, ...options },
     ),
   )
+
+const SECRETS_KEY_WANTS = '32 bytes in base64, as `openssl rand -base64 32` makes them'
 
 /**
  * Every setting: its environment variable, its default, its unit and what it is for. Durations are in seconds.
@@ -56,6 +59,16 @@ export const settings = {
     }),
   ),
   JWKS_MAX_AGE: seconds({ minimum: 0, default: 300, description: 'How long verifiers may cache the published keys.' }),
+  KEY_ROTATION_INTERVAL: seconds({ minimum: 1, default: 2_592_000, description: 'How often a new signing key is made.' }),
+  SECRETS_KEY: Type.Optional(
+    secret(SECRETS_KEY_WANTS, {
+      format: 'secrets-key',
+      description: 'Encrypts the signing keys in the database: 32 bytes in base64 (`openssl rand -base64 32`).',
+    }),
+  ),
+  SECRETS_KEY_PREVIOUS: Type.Optional(
+    secret(SECRETS_KEY_WANTS, { format: 'secrets-key', description: 'The one before, while `SECRETS_KEY` is being changed.' }),
+  ),
   ACCESS_TOKEN_TTL: seconds({ minimum: 1, default: 300, description: 'Life of an access token.' }),
   REFRESH_TOKEN_TTL: seconds({ minimum: 1, default: 86_400, description: 'Life of a refresh token: how long a session may be idle.' }),
   SESSION_MAX_AGE: seconds({ minimum: 1, default: 2_592_000, description: 'Life of a session, however much it is used.' }),
@@ -126,6 +139,9 @@ export function loadConfig(env: Environment) {
   if (value.JWT_ALGORITHM === 'HS256' && value.JWT_SECRET === undefined) {
     throw new ConfigError('JWT_SECRET is not set, and JWT_ALGORITHM=HS256 wants at least 32 bytes there')
   }
+  if (value.SECRETS_KEY_PREVIOUS !== undefined && value.SECRETS_KEY === undefined) {
+    throw new ConfigError('SECRETS_KEY is not set, and SECRETS_KEY_PREVIOUS wants the one there that replaces it')
+  }
   return {
     host: value.HOST,
     port: value.PORT,
@@ -137,6 +153,9 @@ export function loadConfig(env: Environment) {
     jwtAlgorithm: value.JWT_ALGORITHM,
     jwtSecret: value.JWT_SECRET,
     jwksMaxAgeSeconds: value.JWKS_MAX_AGE,
+    keyRotationIntervalSeconds: value.KEY_ROTATION_INTERVAL,
+    secretsKey: fromBase64(value.SECRETS_KEY),
+    secretsKeyPrevious: fromBase64(value.SECRETS_KEY_PREVIOUS),
     accessTokenTtlSeconds: value.ACCESS_TOKEN_TTL,
     refreshTokenTtlSeconds: value.REFRESH_TOKEN_TTL,
     sessionMaxAgeSeconds: value.SESSION_MAX_AGE,
@@ -157,6 +176,10 @@ export function loadConfig(env: Environment) {
     },
     hashingConcurrency: value.HASHING_CONCURRENCY ?? availableParallelism(),
   }
+}
+
+function fromBase64(text: string | undefined): Buffer | undefined {
+  return text === undefined ? undefined : Buffer.from(text, 'base64')
 }
 
 function readSettings(env: Environment): Settings {

@@ -27,6 +27,7 @@ async function start(): Promise<void> {
   })
   lowerPoolPriority()
   warnOfWeakHashing(app)
+  warnOfPlainKeys(app)
 }
 
 /** The first signal finishes what is in flight, closes the database and exits; further ones change nothing. */
@@ -50,4 +51,8 @@ function warnOfWeakHashing({ config, log }: FastifyInstance): void {
   if (memoryKib * (iterations + 1) < 19_456 * 3 && memoryKib < 47_104) {
     log.warn(`ARGON2_MEMORY_KIB=${memoryKib} with ARGON2_ITERATIONS=${iterations} is below OWASP's minimum`)
   }
+}
+
+function warnOfPlainKeys({ config, log }: FastifyInstance): void {
+  if (config.secretsKey === undefined) log.warn('SECRETS_KEY is not set: the signing keys are not encrypted in the database')
 }

@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { DatabaseUnavailable, NotOurDatabase } from './errors.ts'
 import * as usersSessionsKeys from './migrations/001-users-sessions-keys.ts'
 import * as sessionEndsAndEvents from './migrations/002-session-ends-and-events.ts'
+import * as keyRotation from './migrations/003-key-rotation.ts'
 import * as clients from './migrations/004-clients.ts'
 import type { Tables } from './schema.ts'
 
@@ -10,6 +11,7 @@ import type { Tables } from './schema.ts'
 export const migrations: Readonly<Record<string, Migration>> = {
   '001-users-sessions-keys': usersSessionsKeys,
   '002-session-ends-and-events': sessionEndsAndEvents,
+  '003-key-rotation': keyRotation,
   '004-clients': clients,
 }
 

@@ -97,9 +97,22 @@ export type EventKind =
 interface SigningKeysTable {
   kid: string
   algorithm: string
-  /** PKCS #8 PEM; null for `HS256`, whose key is a setting and never stored. */
+  /**
+   * PKCS #8 PEM, encrypted where there is a key for it. Null for `HS256`, whose key is a setting and never stored, and once
+   * it is not needed any more.
+   */
   private_key: string | null
+  /** SPKI PEM; null for `HS256`. */
+  public_key: string | null
   created_at: number
+  /** From then on it signs: until then it is published only. */
+  signs_from: number
+  /** When a process last said that it signs with it: told now and then, not at each token. */
+  used_at: number
+  /** The longest life of a token that it may have signed, in seconds; 0 when nobody has said yet. */
+  token_ttl: number
+  /** Withdrawn by the operator. The row stays: the key is never accepted again. */
+  retired_at: number | null
 }
 
 /** The services that may ask about tokens. One that was revoked stays. */

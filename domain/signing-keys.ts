@@ -1,20 +1,23 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
-import { promisify } from 'node:util'
-import type { Database, Handle } from '../db/database.ts'
+import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { SigningKeyRow } from '../db/schema.ts'
-import { insertSigningKey, listSigningKeys } from '../db/signing-keys.ts'
 import type { Claims } from './claims.ts'
+import { type Secrets, SettingMismatch } from './secrets.ts'
 import { type Algorithm, claimsSigner, signatureVerifier } from './signatures.ts'
 
-/** A key of our table, ready to use. Signers and verifiers are made once: making one costs more than using it. */
-export interface SigningKey {
+/** A key of our table, ready to use. Verifiers and signers are made once: making one costs more than using it. */
+export interface VerificationKey {
   readonly kid: string
+  /** The only one that it verifies, and signs with: that of its row, whatever a token says. */
   readonly algorithm: Algorithm
   /** The public half as a JWK (RFC 7517); undefined for a secret key. */
   readonly publicJwk: PublicJwk | undefined
-  sign(claims: Claims): string
   /** Whether the signature is good. Says nothing about the claims. */
   verifies(token: string): boolean
+}
+
+/** One whose private part, or secret, is at hand too. */
+export interface SigningKey extends VerificationKey {
+  sign(claims: Claims): string
 }
 
 export interface PublicJwk {
@@ -26,113 +29,64 @@ export interface PublicJwk {
 }
 
 export interface KeyRing {
-  /** Signs what is issued. */
+  /**
+   * Signs what is issued now.
+   *
+   * @throws {Problem} `overloaded` in the moment in which the last one has been retired and the next is being made
+   */
   readonly current: SigningKey
-  find(kid: string): SigningKey | undefined
+  /** What a token of this `kid` is verified with; undefined for an unknown, a retired and a forgotten one. */
+  find(kid: string): VerificationKey | undefined
+  /**
+   * The same for a `kid` that is not to be found: another process may have made the key a moment ago.
+   *
+   * @throws {DatabaseUnavailable} when the database does not answer
+   */
+  search(kid: string): Promise<VerificationKey | undefined>
   /** What others may verify with, newest first. */
   readonly publicJwks: readonly PublicJwk[]
+  /** Of the tokens that verify now, the current key's first. */
+  readonly algorithms: readonly Algorithm[]
 }
 
 /** A key of the database that cannot be read. */
 export class SigningKeyError extends Error {}
 
-interface KeySettings {
-  readonly jwtAlgorithm: Algorithm
-  readonly jwtSecret: string | undefined
-}
+/** What is made of a row: the private part may be encrypted for other processes only, or gone. */
+export type LoadedKey = VerificationKey & Partial<SigningKey>
 
 /**
- * The signing keys of the database, after making one for the algorithm that is set if there is none yet: of several
- * processes that start together, one makes it.
- *
- * @param now milliseconds since the epoch
- * @throws {SigningKeyError} when a stored key cannot be read
+ * @param secret `JWT_SECRET`, when the row is the one of this secret
+ * @throws {SigningKeyError} when the row cannot be read
  */
-export async function openKeyRing(db: Database, settings: KeySettings, now: number): Promise<KeyRing> {
-  let rows = await listSigningKeys(db.read)
-  if (!rows.some((row) => isCurrent(row, settings))) {
-    const fresh = await generateKey(settings, now)
-    rows = await db.write((handle) => insertUnlessMade(handle, settings, fresh))
-  }
-  const keys = rows.filter((row) => isUsable(row, settings)).map((row) => loadKey(row, settings.jwtSecret))
-  const byKid = new Map(keys.map((key) => [key.kid, key]))
-  const currentRow = rows.find((row) => isCurrent(row, settings)) as SigningKeyRow
-  return {
-    current: byKid.get(currentRow.kid) as SigningKey,
-    find: (kid) => byKid.get(kid),
-    publicJwks: keys.flatMap((key) => key.publicJwk ?? []),
-  }
-}
-
-async function insertUnlessMade(handle: Handle, settings: KeySettings, fresh: SigningKeyRow): Promise<SigningKeyRow[]> {
-  const rows = await listSigningKeys(handle)
-  if (rows.some((row) => isCurrent(row, settings))) return rows
-  await insertSigningKey(handle, fresh)
-  return listSigningKeys(handle)
-}
-
-function isCurrent(row: SigningKeyRow, settings: KeySettings): boolean {
-  return row.algorithm === settings.jwtAlgorithm && isUsable(row, settings)
-}
-
-/** Secret keys are settings: the one of another secret, or of none, can neither sign nor verify. */
-function isUsable(row: SigningKeyRow, { jwtSecret }: KeySettings): boolean {
-  return row.algorithm !== 'HS256' || (jwtSecret !== undefined && row.kid === secretKid(jwtSecret))
-}
-
-async function generateKey({ jwtAlgorithm, jwtSecret }: KeySettings, now: number): Promise<SigningKeyRow> {
-  if (jwtAlgorithm === 'HS256') {
-    return { kid: secretKid(jwtSecret as string), algorithm: 'HS256', private_key: null, created_at: now }
-  }
-  const privateKey = await generatePrivateKey(jwtAlgorithm)
-  return {
-    kid: thumbprint({ ...createPublicKey(privateKey).export({ format: 'jwk' }) }),
-    algorithm: jwtAlgorithm,
-    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    created_at: now,
-  }
-}
-
-const generatePair = promisify(generateKeyPair)
-
-async function generatePrivateKey(algorithm: Exclude<Algorithm, 'HS256'>): Promise<KeyObject> {
-  if (algorithm === 'ES256') return (await generatePair('ec', { namedCurve: 'P-256' })).privateKey
-  if (algorithm === 'EdDSA') return (await generatePair('ed25519')).privateKey
-  return (await generatePair('rsa', { modulusLength: 2048 })).privateKey
-}
-
-function loadKey(row: SigningKeyRow, secret: string | undefined): SigningKey {
+export function loadKey(row: SigningKeyRow, secrets: Secrets, secret: string | undefined): LoadedKey {
+  const { kid, public_key } = row
   const algorithm = row.algorithm as Algorithm
   try {
-    if (algorithm === 'HS256') return makeKey(row.kid, algorithm, secret as string, secret as string, undefined)
-    const privateKey = createPrivateKey(row.private_key as string)
-    const publicKey = createPublicKey(privateKey)
-    const jwk = { ...publicKey.export({ format: 'jwk' }), kid: row.kid, alg: algorithm, use: 'sig' } as PublicJwk
-    const publicPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
-    return makeKey(row.kid, algorithm, row.private_key as string, publicPem, jwk)
+    if (algorithm === 'HS256') return withSigner({ ...verifier(kid, algorithm, secret as string), publicJwk: undefined }, secret)
+    const publicJwk = { ...createPublicKey(public_key as string).export({ format: 'jwk' }), kid, alg: algorithm, use: 'sig' } as PublicJwk
+    return withSigner({ ...verifier(kid, algorithm, public_key as string), publicJwk }, privatePem(row, secrets))
   } catch (error) {
-    throw new SigningKeyError(`signing key ${row.kid} of the database cannot be read: ${(error as Error).message}`)
+    throw new SigningKeyError(`signing key ${kid} of the database cannot be read: ${(error as Error).message}`)
   }
 }
 
-function makeKey(kid: string, algorithm: Algorithm, signWith: string, verifyWith: string, publicJwk: PublicJwk | undefined): SigningKey {
-  return {
-    kid,
-    algorithm,
-    publicJwk,
-    sign: claimsSigner(algorithm, kid, signWith),
-    verifies: signatureVerifier(algorithm, verifyWith),
+function verifier(kid: string, algorithm: Algorithm, key: string) {
+  return { kid, algorithm, verifies: signatureVerifier(algorithm, key) }
+}
+
+function withSigner(key: VerificationKey, signWith: string | undefined): LoadedKey {
+  return signWith === undefined ? key : { ...key, sign: claimsSigner(key.algorithm, key.kid, signWith) }
+}
+
+/** Undefined when it is encrypted with a key that this process has not been given. */
+function privatePem({ kid, private_key }: SigningKeyRow, secrets: Secrets): string | undefined {
+  try {
+    const pem = secrets.open(private_key as string, kid)
+    createPrivateKey(pem)
+    return pem
+  } catch (error) {
+    if (error instanceof SettingMismatch) return undefined
+    throw error
   }
-}
-
-/** RFC 7638: SHA-256 over the required members in lexicographic order. */
-function thumbprint(jwk: Readonly<Record<string, unknown>>): string {
-  const members = { EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'], RSA: ['e', 'kty', 'n'] }[jwk.kty as 'EC' | 'OKP' | 'RSA']
-  const required = Object.fromEntries(members.map((member) => [member, jwk[member]]))
-  return createHash('sha256').update(JSON.stringify(required)).digest('base64url')
-}
-
-/** Names a secret without telling it: a token signed with it tells as much. */
-function secretKid(secret: string): string {
-  return createHash('sha256').update('latchkey HS256 kid\0').update(secret).digest('base64url')
 }

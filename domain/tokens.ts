@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { type ClaimRules, type Claims, checkClaims, isAhead, isLive, type TokenType } from './claims.ts'
 import { type Clock, toSeconds } from './clock.ts'
 import { TokenProblem } from './errors.ts'
-import type { KeyRing, SigningKey } from './signing-keys.ts'
+import type { KeyRing, VerificationKey } from './signing-keys.ts'
 import { type ParsedToken, parseToken } from './token-format.ts'
 import type { TokenIdentity } from './token-identity.ts'
 
@@ -20,7 +20,7 @@ export interface TokenSettings {
 
 /** A token that was issued or verified here. It stands for its cryptography alone, never for its user or session. */
 interface Known {
-  readonly key: SigningKey
+  readonly key: VerificationKey
   readonly claims: Claims
 }
 
@@ -66,8 +66,9 @@ export class Tokens {
    *
    * @param expected the type that is asked for; either when undefined
    * @throws {TokenProblem} for everything else, whatever it is
+   * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer
    */
-  verify(token: string, expected?: TokenType): Claims {
+  async verify(token: string, expected?: TokenType): Promise<Claims> {
     // The whole token is the key of the cache: what is found there was told apart by the same header, letter by letter.
     const known = this.#known.get(token)
     const isKnown = known !== undefined && this.#keys.find(known.key.kid) === known.key
@@ -79,9 +80,10 @@ export class Tokens {
    * grant anything.
    *
    * @returns undefined for everything else
+   * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer
    */
   async recognize(token: string): Promise<Claims | undefined> {
-    const signed = this.#checkSignature(token)
+    const signed = await this.#checkSignature(token)
     if (signed === undefined) return undefined
     // Asked as if it were just before its end.
     const at = Math.min(toSeconds(this.#clock()), Number(signed.payload.exp) - 1)
@@ -92,8 +94,8 @@ export class Tokens {
     }
   }
 
-  #verifyUnknown(token: string, expected: TokenType | undefined): Claims {
-    const signed = this.#checkSignature(token)
+  async #verifyUnknown(token: string, expected: TokenType | undefined): Promise<Claims> {
+    const signed = await this.#checkSignature(token)
     if (signed === undefined) throw new TokenProblem('invalid')
     const { key, header, payload } = signed
     const claims = checkClaims(payload, header.typ, this.#rules, toSeconds(this.#clock()), expected)
@@ -102,9 +104,9 @@ export class Tokens {
   }
 
   /** What a token says, when the key it names has signed it. */
-  #checkSignature(token: string): (ParsedToken & { readonly key: SigningKey }) | undefined {
+  async #checkSignature(token: string): Promise<(ParsedToken & { readonly key: VerificationKey }) | undefined> {
     const parsed = parseToken(token)
-    const key = parsed && this.#keys.find(parsed.header.kid)
+    const key = parsed && (this.#keys.find(parsed.header.kid) ?? (await this.#keys.search(parsed.header.kid)))
     return parsed && key?.verifies(token) ? { ...parsed, key } : undefined
   }
 

@@ -3,13 +3,13 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
 import { challenge, notAuthenticated, Problem } from '../domain/errors.ts'
+import { type DatabaseKeyRing, openKeyRing } from '../domain/key-ring.ts'
 import type { Caller } from '../domain/session-checks.ts'
-import { type KeyRing, openKeyRing } from '../domain/signing-keys.ts'
 import { Tokens } from '../domain/tokens.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    keys: KeyRing
+    keys: DatabaseKeyRing
     tokens: Tokens
   }
 }
@@ -27,8 +27,9 @@ declare module '@fastify/jwt' {
  */
 export default fp<AppOptions>(
   async (app, { config, clock }) => {
-    const keys = await openKeyRing(app.db, config, clock())
+    const keys = await openKeyRing(app, (error) => app.log.warn({ err: error }, 'the signing keys at hand stay in use'))
     app.decorate('keys', keys)
+    app.addHook('onClose', () => keys.close())
     app.decorate('tokens', new Tokens(keys, config, clock))
     await app.register(fastifyJwt, {
       secret: () => Promise.reject(new Error('app.tokens signs and verifies')),

@@ -72,7 +72,8 @@ const ALGORITHMS: readonly string[] = ['ES256', 'EdDSA', 'RS256', 'HS256'] satis
  */
 export function ringOf(keys: readonly Jwk[]): KeyRing {
   const loaded = keys.flatMap((jwk) => loadKey(jwk) ?? [])
-  return { find: (kid) => loaded.find((key) => key.kid === kid) } as KeyRing
+  const find = (kid: string) => loaded.find((key) => key.kid === kid)
+  return { find, search: async (kid) => find(kid) } as KeyRing
 }
 
 function loadKey({ kid, ...jwk }: Jwk): SigningKey | undefined {
@@ -102,10 +103,10 @@ export function passesSeam(keys: readonly Jwk[], token: string, kid = keys[0]?.k
 export const ISSUER = 'http://localhost:3000'
 
 /** Whether a token passes our whole check of tokens, where these are our keys. */
-export function passesWhole(keys: readonly Jwk[], token: string): boolean {
+export async function passesWhole(keys: readonly Jwk[], token: string): Promise<boolean> {
   const settings = { jwtIssuer: ISSUER, jwtPreviousIssuers: [], jwtAudience: undefined }
   try {
-    new Tokens(ringOf(keys), settings, () => START).verify(token)
+    await new Tokens(ringOf(keys), settings, () => START).verify(token)
     return true
   } catch {
     return false

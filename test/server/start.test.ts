@@ -25,6 +25,23 @@ const refused: [env: Record<string, string>, message: string][] = [
   [{ JWT_ALGORITHM: 'none' }, 'JWT_ALGORITHM is "none", and it wants one of ES256, EdDSA, RS256, HS256'],
   [{ JWT_ALGORITHM: 'hs256' }, 'JWT_ALGORITHM is "hs256", and it wants one of ES256, EdDSA, RS256, HS256'],
   [{ JWT_ALGORITHM: 'HS256' }, 'JWT_SECRET is not set, and JWT_ALGORITHM=HS256 wants at least 32 bytes there'],
+  [
+    { SECRETS_KEY: 'hunter2' },
+    'SECRETS_KEY is a value of 7 bytes, and it wants 32 bytes in base64, as `openssl rand -base64 32` makes them',
+  ],
+  [
+    { SECRETS_KEY: Buffer.alloc(31).toString('base64') },
+    'SECRETS_KEY is a value of 44 bytes, and it wants 32 bytes in base64, as `openssl rand -base64 32` makes them',
+  ],
+  [
+    { SECRETS_KEY: 'x'.repeat(32) },
+    'SECRETS_KEY is a value of 32 bytes, and it wants 32 bytes in base64, as `openssl rand -base64 32` makes them',
+  ],
+  [
+    { SECRETS_KEY_PREVIOUS: Buffer.alloc(32).toString('base64') },
+    'SECRETS_KEY is not set, and SECRETS_KEY_PREVIOUS wants the one there that replaces it',
+  ],
+  [{ KEY_ROTATION_INTERVAL: '0' }, 'KEY_ROTATION_INTERVAL is "0", and it wants a whole number from 1 to 315360000'],
   [{ JWT_SECRET: 'hunter2' }, 'JWT_SECRET is a value of 7 bytes, and it wants at least 32 bytes'],
   [{ JWT_SECRET: SECRET, JWT_SECRET_FILE: '/dev/null' }, 'JWT_SECRET and JWT_SECRET_FILE are both set, and only one of them can be'],
   [
@@ -93,6 +110,15 @@ t.test('a secret comes from a file, less its last line break', async (t) => {
     () => loadConfig({ JWT_SECRET_FILE: file }),
     new ConfigError('JWT_SECRET is a value of 31 bytes, and it wants at least 32 bytes'),
   )
+})
+
+t.test('SECRETS_KEY and the one before come from files, too', async (t) => {
+  const files = ['old', 'new'].map((name) => join(folder(t), name)) as [string, string]
+  files.forEach((file, index) => {
+    writeFileSync(file, `${Buffer.alloc(32, index).toString('base64')}\n`)
+  })
+  const { secretsKey, secretsKeyPrevious } = loadConfig({ SECRETS_KEY_FILE: files[1], SECRETS_KEY_PREVIOUS_FILE: files[0] })
+  t.same([secretsKey, secretsKeyPrevious], [Buffer.alloc(32, 1), Buffer.alloc(32, 0)])
 })
 
 t.test('an empty setting counts as unset', async (t) => {
@@ -173,7 +199,7 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
     async env(dir) {
       const file = await databaseIn(dir)
       const sqlite = new SQLite(file)
-      sqlite.exec("insert into signing_keys values ('k1', 'ES256', 'hunter2', 1)")
+      sqlite.exec("insert into signing_keys (kid, algorithm, private_key, created_at) values ('k1', 'ES256', '-----hunter2', 1)")
       sqlite.close()
       return { DATABASE_URL: `file:${file}` }
     },
