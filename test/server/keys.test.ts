@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { loadConfig } from '../../config.ts'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { listKeys, retireKey, rotateKeys } from '../../domain/key-commands.ts'
+import { headerOf, PASSWORD } from '../helper.ts'
+import { folder, postTo, type Service, start, startInVain } from './process.ts'
+
+const OLD = Buffer.alloc(32, 'hunter2').toString('base64')
+const NEW = Buffer.alloc(32, 'hunter3').toString('base64')
+const credentials = { username: 'alice', password: PASSWORD }
+
+const logIn = async ({ url }: Service) => (await postTo(`${url}/api/token/`, credentials)).body as { access: string; refresh: string }
+const verify = ({ url }: Service, token: string) => postTo(`${url}/api/token/verify/`, { token })
+const good = { status: 200, body: {} }
+
+/** The operator beside running services. */
+async function operator(t: Test, env: Record<string, string>) {
+  const config = loadConfig(env)
+  const db = await openSqliteDatabase(config.databaseFile)
+  t.teardown(() => db.close())
+  return { db, config, clock: Date.now }
+}
+
+async function publishedBy({ url }: Service): Promise<string[]> {
+  const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] }
+  return keys.map(({ kid }) => kid)
+}
+
+/** Whether something is so in the end. */
+async function until(isSo: () => Promise<boolean>): Promise<boolean> {
+  for (let waited = 0; waited < 500; waited++) {
+    if (await isSo()) return true
+    await sleep(10)
+  }
+  return false
+}
+
+t.test('what the operator does to the keys, running services take up', async (t) => {
+  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
+  const services = [await start(t, env), await start(t, env)] as const
+  const context = await operator(t, env)
+  await postTo(`${services[0].url}/api/users/`, credentials)
+  const { access } = await logIn(services[0])
+  const { kid } = await rotateKeys(context)
+  for (const service of services) t.ok(await until(async () => (await publishedBy(service)).includes(kid)))
+  for (const service of services) t.same(await verify(service, access), good)
+  await retireKey(context, headerOf(access).kid as string)
+  for (const service of services) t.ok(await until(async () => (await verify(service, access)).status === 401))
+  for (const service of services) t.same(await publishedBy(service), [kid])
+  const next = await logIn(services[1])
+  t.equal(headerOf(next.access).kid, kid)
+  t.same(await verify(services[0], next.access), good)
+})
+
+t.test('a change of SECRETS_KEY needs no pause: processes with either setting start and work together', async (t) => {
+  const DATABASE_URL = `file:${folder(t)}/latchkey.db`
+  const old = { DATABASE_URL, SECRETS_KEY: OLD }
+  const both = { DATABASE_URL, SECRETS_KEY: NEW, SECRETS_KEY_PREVIOUS: OLD }
+  const first = await start(t, old)
+  await postTo(`${first.url}/api/users/`, credentials)
+  const before = await logIn(first)
+  const services = [first, ...(await Promise.all([start(t, both), start(t, old), start(t, both)]))]
+  for (const service of services) {
+    t.same(await verify(service, before.access), good)
+    const { access } = await logIn(service)
+    for (const other of services) t.same(await verify(other, access), good)
+  }
+  for (const service of services) await service.stop()
+  const after = await start(t, { DATABASE_URL, SECRETS_KEY: NEW })
+  t.same(await verify(after, before.access), good)
+  await after.stop()
+
+  const end = await startInVain(t, old)
+  t.same([end.code, end.stdout], [1, ''])
+  t.equal(
+    end.stderr,
+    'latchkey cannot start: SECRETS_KEY is not the key that the signing keys of the database are encrypted with; ' +
+      'the old one can be given as SECRETS_KEY_PREVIOUS\n',
+  )
+  const missing = await startInVain(t, { DATABASE_URL })
+  t.same([missing.code, missing.stdout], [1, ''])
+  t.equal(missing.stderr, 'latchkey cannot start: SECRETS_KEY is not set, and the signing keys of the database are encrypted\n')
+  t.equal((await listKeys(await operator(t, { DATABASE_URL }))).length, 1)
+})
+
+t.test('a start without SECRETS_KEY warns, and one with it does not', async (t) => {
+  const warning = 'SECRETS_KEY is not set: the signing keys are not encrypted in the database'
+  const without = await start(t, { DATABASE_URL: ':memory:' })
+  await without.stop()
+  t.match(without.output(), warning)
+  const withKey = await start(t, { DATABASE_URL: ':memory:', SECRETS_KEY: OLD })
+  await withKey.stop()
+  t.notMatch(withKey.output(), 'SECRETS_KEY')
+  t.notMatch(withKey.output(), OLD)
+})
