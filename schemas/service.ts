@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 
 export const Health = Type.Object({ status: Type.Literal('ok', { examples: ['ok'] }) }, { $id: 'Health' })
 
@@ -38,3 +38,26 @@ export const KeySet = Type.Object(
   },
   { $id: 'KeySet' },
 )
+
+const uri = (path: string, description: string) => Type.String({ format: 'uri', examples: [`http://localhost:3000${path}`], description })
+const list = (examples: string[], description: string) => Type.Array(Type.String(), { examples: [examples], description })
+
+/** RFC 8414 §2: the members that are true of this service. */
+export const ServerMetadata = Type.Object(
+  {
+    issuer: Type.String({ examples: ['http://localhost:3000'], description: '`iss` of the tokens.' }),
+    jwks_uri: uri('/.well-known/jwks.json', 'The public keys.'),
+    response_types_supported: list([], 'None: there is no authorization endpoint.'),
+    grant_types_supported: list([], 'None: tokens come from the API described here, not from the token endpoint of OAuth.'),
+    revocation_endpoint: uri('/api/token/revoke/', 'RFC 7009.'),
+    revocation_endpoint_auth_methods_supported: list(['none'], 'Whoever has a token may revoke it.'),
+    introspection_endpoint: uri('/api/token/introspect/', 'RFC 7662.'),
+    introspection_endpoint_auth_methods_supported: list(['client_secret_basic', 'client_secret_post'], 'How a client authenticates there.'),
+    id_token_signing_alg_values_supported: list(
+      ['ES256'],
+      'The algorithms of the tokens that are good now, that of new ones first. These are no ID tokens, but there is no other name for it.',
+    ),
+  },
+  { $id: 'ServerMetadata' },
+)
+export type ServerMetadata = Static<typeof ServerMetadata>

@@ -73,6 +73,7 @@ t.test('a client generated from openapi.json', async (t) => {
       header: 'User authenticated successfully',
       headerAndBody: 'User authenticated successfully',
       keys: [{ alg: 'ES256', use: 'sig' }],
+      metadata: ['ES256'],
       live: 'ok',
       ready: 'ok',
     })

@@ -5,6 +5,7 @@ import {
   getKeys,
   getLiveness,
   getReadiness,
+  getServerMetadata,
   introspectToken,
   type LogInProblem,
   logIn,
@@ -55,6 +56,7 @@ export async function succeed(baseUrl: string, operator: Operator) {
     header: success(await authenticateByHeader({ client, auth })).message,
     headerAndBody: success(await authenticateByHeader({ client, auth, body: credentials })).message,
     keys: success(await getKeys({ client })).keys.map(({ alg, use }) => ({ alg, use })),
+    metadata: success(await getServerMetadata({ client })).id_token_signing_alg_values_supported,
     live: success(await getLiveness({ client })).status,
     ready: success(await getReadiness({ client })).status,
   }

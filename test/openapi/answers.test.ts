@@ -106,6 +106,7 @@ const calls: Call[] = [
   { operationId: 'deleteMe', status: 200, headers: bearer, payload: json({ password: 'another horse battery' }) },
   { operationId: 'deleteMe', status: 401, code: 'user_not_found', headers: bearer, payload: json({ password: 'another horse battery' }) },
   { operationId: 'getKeys', status: 200 },
+  { operationId: 'getServerMetadata', status: 200 },
   { operationId: 'getLiveness', status: 200 },
   { operationId: 'getReadiness', status: 200 },
 ]

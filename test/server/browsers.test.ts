@@ -68,6 +68,7 @@ const DOCS_POLICY = {
 const ASSETS = ['/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/docs/favicon-32x32.png']
 const KEPT: Record<string, string> = {
   '/.well-known/jwks.json': 'public, max-age=300',
+  '/.well-known/oauth-authorization-server': 'public, max-age=300',
   ...Object.fromEntries(ASSETS.map((url) => [url, 'public, max-age=3600'])),
 }
 

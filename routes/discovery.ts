@@ -1,0 +1,61 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../schemas/problems.ts'
+import { ref } from '../schemas/ref.ts'
+import { ServerMetadata } from '../schemas/service.ts'
+
+const PATH = '/.well-known/oauth-authorization-server'
+
+/**
+ * What is true of this service, and no more. There is no token endpoint: logging in and refreshing speak JSON of their own,
+ * not RFC 6749. Lists without elements are to be left out (§3.2), but these two would then be missing where the document
+ * demands one, and stand for grants that do not exist here (§2).
+ *
+ * How tokens are signed has no member in RFC 8414: its `*_auth_signing_alg_values_supported` are for clients that
+ * authenticate with a JWT. Verifiers of access tokens that read this document read OpenID's member, which is in the same
+ * registry.
+ */
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+  const { publicUrl, jwtIssuer, jwksMaxAgeSeconds } = app.config
+
+  async function answer(_request: FastifyRequest, reply: FastifyReply): Promise<ServerMetadata> {
+    reply.header('cache-control', `public, max-age=${jwksMaxAgeSeconds}`)
+    return {
+      issuer: jwtIssuer,
+      jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+      response_types_supported: [],
+      grant_types_supported: [],
+      revocation_endpoint: `${publicUrl}/api/token/revoke/`,
+      revocation_endpoint_auth_methods_supported: ['none'],
+      introspection_endpoint: `${publicUrl}/api/token/introspect/`,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      id_token_signing_alg_values_supported: [...app.keys.algorithms],
+    }
+  }
+
+  app.get(PATH, {
+    schema: {
+      operationId: 'getServerMetadata',
+      tags: ['service'],
+      summary: 'What the service is, for OAuth clients and verifiers',
+      description:
+        'Authorization server metadata (RFC 8414). For an issuer with a path the same is at this path followed by that of the ' +
+        'issuer (§3.1).',
+      response: { 200: ref(ServerMetadata) },
+      cacheControl: 'public, max-age=300',
+      problems: { shape: Problem, codes: [] },
+    },
+    handler: answer,
+  })
+
+  const path = issuerPath(jwtIssuer)
+  if (path !== '') app.get(PATH + path, { schema: { hide: true, response: { 200: ref(ServerMetadata) } }, handler: answer })
+}
+
+/** The path of an issuer that is a URL of RFC 8414 §2, where it is one that every router reads alike; else empty. */
+function issuerPath(issuer: string): string {
+  const [, path = ''] = /^https?:\/\/[^/?#]+((?:\/[\w.~-]+)+)\/?$/.exec(issuer) ?? []
+  return path
+}
+
+export default routes

@@ -1,0 +1,72 @@
+import t from 'tap'
+import { build } from '../helper.ts'
+
+const PATH = '/.well-known/oauth-authorization-server'
+
+/** Field by field (RFC 8414 §2). */
+const metadata = {
+  issuer: 'http://localhost:3000',
+  jwks_uri: 'http://localhost:3000/.well-known/jwks.json',
+  response_types_supported: [],
+  grant_types_supported: [],
+  revocation_endpoint: 'http://localhost:3000/api/token/revoke/',
+  revocation_endpoint_auth_methods_supported: ['none'],
+  introspection_endpoint: 'http://localhost:3000/api/token/introspect/',
+  introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+  id_token_signing_alg_values_supported: ['ES256'],
+}
+
+t.test('RFC 8414 §3.2: the metadata is JSON, 200, and may be cached as long as the keys', async (t) => {
+  const app = await build(t, { JWKS_MAX_AGE: '7' })
+  const answer = await app.inject(PATH)
+  t.equal(answer.statusCode, 200)
+  t.match(answer.headers, { 'content-type': /^application\/json/, 'cache-control': 'public, max-age=7' })
+  t.strictSame(answer.json(), metadata)
+})
+
+t.test('it names the issuer as the tokens do, and the endpoints as clients reach them', async (t) => {
+  const app = await build(t, { PUBLIC_URL: 'https://auth.example.com/id', JWT_ISSUER: 'https://id.example.com' })
+  t.strictSame((await app.inject(PATH)).json(), {
+    ...metadata,
+    issuer: 'https://id.example.com',
+    jwks_uri: 'https://auth.example.com/id/.well-known/jwks.json',
+    revocation_endpoint: 'https://auth.example.com/id/api/token/revoke/',
+    introspection_endpoint: 'https://auth.example.com/id/api/token/introspect/',
+  })
+})
+
+t.test('RFC 8414 §3.1: for an issuer with a path it is also where that path is inserted', async (t) => {
+  const issuers = { 'https://example.com/issuer1': '/issuer1', 'https://example.com/a/b.c_d~e-f/': '/a/b.c_d~e-f' }
+  for (const [issuer, path] of Object.entries(issuers)) {
+    const app = await build(t, { JWT_ISSUER: issuer })
+    for (const url of [PATH, PATH + path, `${PATH + path}/`]) {
+      t.strictSame((await app.inject(url)).json(), { ...metadata, issuer }, url)
+    }
+    const strange = await app.inject(`${PATH}/issuer2`)
+    t.strictSame([strange.statusCode, strange.json().code], [404, 'not_found'], 'another issuer is not ours')
+    t.equal((await app.inject({ method: 'POST', url: PATH + path })).headers.allow, 'GET, HEAD')
+  }
+})
+
+t.test('an issuer without a path, or one that is no URL of RFC 8414, has no other place', async (t) => {
+  for (const issuer of [
+    'https://example.com',
+    'https://example.com/',
+    'my-service',
+    'urn:example:a/b',
+    'https://example.com/a?b',
+    'https://x/:a(*',
+  ]) {
+    const app = await build(t, { JWT_ISSUER: issuer })
+    t.equal((await app.inject(PATH)).json().issuer, issuer)
+    t.equal((await app.inject(`${PATH}/a`)).statusCode, 404, issuer)
+  }
+})
+
+t.test('the algorithms are those of the tokens that are good now', async (t) => {
+  const JWT_SECRET = 'a secret that is long enough for HS256'
+  for (const alg of ['EdDSA', 'RS256', 'HS256']) {
+    const app = await build(t, { JWT_ALGORITHM: alg, JWT_SECRET })
+    t.strictSame((await app.inject(PATH)).json(), { ...metadata, id_token_signing_alg_values_supported: [alg] })
+  }
+})
