@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import t, { type Test } from 'tap'
+import { loadConfig } from '../../config.ts'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { listKeys, retireKey, rotateKeys } from '../../domain/key-commands.ts'
+import type { KeyContext } from '../../domain/key-upkeep.ts'
+import { headerOf, PASSWORD } from '../helper.ts'
+import { folder, postTo, type Service, start } from '../server/process.ts'
+
+const RUN_MS = 30_000
+const ROTATE_EVERY_MS = 1000
+const MAX_AGE_SECONDS = 2
+const CLIENTS = 4
+const PAUSE_MS = 20
+
+interface Pair {
+  readonly access: string
+  readonly refresh: string
+}
+
+/** What was done, and what failed. */
+interface Log {
+  readonly failures: string[]
+  readonly kids: Set<string>
+  checks: number
+}
+
+/**
+ * Checks tokens with the published keys alone. It keeps them for their whole cache time, and does not ask again for a key
+ * that it misses: its cooldown is as long.
+ */
+function offline({ url }: Service) {
+  const cache = { cacheMaxAge: MAX_AGE_SECONDS * 1000, cooldownDuration: MAX_AGE_SECONDS * 1000 }
+  const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`), cache)
+  return (token: string) => jwtVerify(token, keys, { issuer: 'http://localhost:3000', algorithms: ['ES256'] })
+}
+
+async function check(log: Log, what: string, work: () => Promise<unknown>): Promise<void> {
+  log.checks++
+  try {
+    await work()
+  } catch (error) {
+    log.failures.push(`${what}: ${(error as Error).message}`)
+  }
+}
+
+async function expect200(answer: Promise<{ status: number; body: unknown }>): Promise<unknown> {
+  const { status, body } = await answer
+  if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
+  return body
+}
+
+/** A user who refreshes at one process after the other, and shows every token to all who check tokens. */
+async function use(services: readonly Service[], name: string, isOver: () => boolean, log: Log): Promise<void> {
+  const verifiers = services.map((service) => ({ service, verify: offline(service) }))
+  await postTo(`${services[0]?.url}/api/users/`, { username: name, password: PASSWORD })
+  let pair = (await expect200(postTo(`${services[0]?.url}/api/token/`, { username: name, password: PASSWORD }))) as Pair
+  const kept: string[] = [pair.access]
+  for (let turn = 0; !isOver(); turn++) {
+    const { url } = services[turn % services.length] as Service
+    await check(log, 'refresh', async () => {
+      pair = (await expect200(postTo(`${url}/api/token/refresh/`, { refresh: pair.refresh }))) as Pair
+    })
+    log.kids.add(headerOf(pair.access).kid as string)
+    kept.push(pair.access)
+    const old = kept[Math.floor(Math.random() * kept.length)] as string
+    for (const token of [pair.access, pair.refresh, old]) {
+      for (const { service, verify } of verifiers) {
+        await check(log, 'offline', () => verify(token))
+        if (token !== old || turn % 4 === 0)
+          await check(log, 'verify', () => expect200(postTo(`${service.url}/api/token/verify/`, { token })))
+      }
+    }
+    await sleep(PAUSE_MS)
+  }
+}
+
+async function twoServices(t: Test, env: Record<string, string>) {
+  const all = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...env }
+  const services = [await start(t, all), await start(t, all)] as const
+  const config = loadConfig(all)
+  const context = { db: await openSqliteDatabase(config.databaseFile), config, clock: Date.now }
+  t.teardown(() => context.db.close())
+  return { services, context }
+}
+
+/** Runs users for half a minute, and the work of somebody else beside them. */
+async function run(t: Test, env: Record<string, string>, beside: (context: KeyContext, isOver: () => boolean) => Promise<void>) {
+  const { services, context } = await twoServices(t, { JWKS_MAX_AGE: String(MAX_AGE_SECONDS), ...env })
+  const log: Log = { failures: [], kids: new Set(), checks: 0 }
+  const end = performance.now() + RUN_MS
+  const isOver = () => performance.now() > end
+  const users = Array.from({ length: CLIENTS }, (_, index) => use(services, `user-${index}`, isOver, log))
+  await Promise.all([...users, beside(context, isOver)])
+  t.same(log.failures.slice(0, 10), [])
+  t.equal(log.failures.length, 0)
+  t.comment(`${log.checks} checks, ${log.kids.size} keys signed`)
+  return { log, keys: await listKeys(context) }
+}
+
+t.test('the operator makes a key every second for half a minute under load: not one failure', async (t) => {
+  const { log, keys } = await run(t, {}, async (context, isOver) => {
+    while (!isOver()) {
+      await rotateKeys(context)
+      await sleep(ROTATE_EVERY_MS)
+    }
+  })
+  t.ok(keys.length >= 25, `${keys.length} keys`)
+  t.ok(log.kids.size >= 20, `${log.kids.size} of them signed`)
+})
+
+t.test(
+  'two processes rotate by themselves every second for half a minute under load: one key an interval, and not one failure',
+  async (t) => {
+    const { log, keys } = await run(t, { KEY_ROTATION_INTERVAL: '1' }, async () => {})
+    t.ok(keys.length >= 15, `${keys.length} keys`)
+    t.ok(log.kids.size >= 12, `${log.kids.size} of them signed`)
+    const made = keys.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
+    const gaps = made.slice(1).map((at, index) => at - (made[index] as number))
+    t.ok(Math.min(...gaps) >= 1000, `never sooner: ${Math.min(...gaps)} ms`)
+  },
+)
+
+t.test('what the operator does to the keys holds in every process within a second', async (t) => {
+  const { services, context } = await twoServices(t, {})
+  await postTo(`${services[0].url}/api/users/`, { username: 'alice', password: PASSWORD })
+  const until = async (isSo: (service: Service) => Promise<boolean>) => {
+    const began = performance.now()
+    await Promise.all(
+      services.map(async (service) => {
+        while (!(await isSo(service))) await sleep(5)
+      }),
+    )
+    return Math.round(performance.now() - began)
+  }
+  const took: { rotate: number[]; retire: number[] } = { rotate: [], retire: [] }
+  for (let round = 0; round < 10; round++) {
+    const { kid } = await rotateKeys(context)
+    took.rotate.push(await until(async ({ url }) => (await (await fetch(`${url}/.well-known/jwks.json`)).text()).includes(kid)))
+    const { access } = (await expect200(postTo(`${services[0].url}/api/token/`, { username: 'alice', password: PASSWORD }))) as Pair
+    await retireKey(context, headerOf(access).kid as string)
+    took.retire.push(await until(async ({ url }) => (await postTo(`${url}/api/token/verify/`, { token: access })).status === 401))
+  }
+  t.comment(took)
+  t.ok(Math.max(...took.rotate, ...took.retire) < 1000)
+})
