@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { addClients } from './commands/clients.ts'
 import { addEvents } from './commands/events.ts'
+import { addKeys } from './commands/keys.ts'
 import { addUsers } from './commands/users.ts'
 import { version } from './version.ts'
 
@@ -17,7 +18,7 @@ Exit codes: 0 it is done; 1 it failed, for the reason on standard error; ${WRONG
   )
   .showHelpAfterError('(--help tells more)')
   .exitOverride()
-for (const addTo of [addUsers, addClients, addEvents]) addTo(program)
+for (const addTo of [addUsers, addKeys, addClients, addEvents]) addTo(program)
 
 // Whoever reads may stop reading, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
