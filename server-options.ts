@@ -9,6 +9,7 @@ import {
   LogController,
 } from 'fastify'
 import type { Config } from './config.ts'
+import { normalAddress } from './domain/address.ts'
 import { frameworkProblems, problemDocument, sendError } from './plugins/errors.ts'
 import { requestId, securityHeaders } from './plugins/headers.ts'
 import { requestLine } from './plugins/request-log.ts'
@@ -45,7 +46,7 @@ export function serverOptions(config: Config): FastifyHttpOptions<Server> {
     },
     clientErrorHandler: function clientErrorHandler(this: FastifyInstance, error, socket) {
       // Not the error itself: it carries the bytes that were received, and in them whatever secret was sent.
-      this.log.debug({ code: error.code, ip: socket.remoteAddress }, 'a request could not be understood')
+      this.log.debug({ code: error.code, ip: normalAddress(socket.remoteAddress) }, 'a request could not be understood')
       answerClientError(error, socket, config)
     },
   }

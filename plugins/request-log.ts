@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
+import { addressOf } from './origin.ts'
 
 /** One line a request, without its headers, its body or the query of its URL: they may carry secrets. */
 export default fp<AppOptions>(
@@ -21,7 +22,7 @@ export function requestLine(request: FastifyRequest, reply: FastifyReply): objec
     path: pathOf(request.url),
     status: reply.statusCode,
     ms: Math.round(reply.elapsedTime * 10) / 10,
-    ip: request.ip,
+    ip: addressOf(request),
   }
 }
 

@@ -1,0 +1,28 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+/** How proxies write an address with its port; the brackets also without one. */
+const WITH_PORT = /^(?:\[([^\]]*)\](?::\d{1,5})?|(\d+(?:\.\d+){3}):\d{1,5})$/
+
+/**
+ * An address in the one form under which it is kept, logged and counted: IPv4 with four decimal numbers, also where it
+ * came mapped into IPv6; IPv6 as RFC 5952 §4 writes it, without its zone.
+ *
+ * @param text an address, perhaps with a port
+ * @returns undefined for what is no address
+ */
+export function normalAddress(text: string | undefined): string | undefined {
+  const [, bracketed, dotted] = WITH_PORT.exec(text ?? '') ?? []
+  const bare = bracketed ?? dotted ?? text ?? ''
+  // Not ipaddr.js alone: it also takes the octal, hexadecimal and shortened forms of the C library.
+  const family = isIP(bare)
+  if (family === 4) return bare
+  if (family === 0) return undefined
+  const address = ipaddr.IPv6.parse(bare.replace(/%.*$/, ''))
+  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String()
+}
+
+/** The network that one customer has: an IPv4 address alone, of IPv6 the first 64 bits. Limits count by it. */
+export function networkOf(address: string): string {
+  return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toRFC5952String()}/64` : address
+}
