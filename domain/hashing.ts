@@ -11,6 +11,8 @@ export interface HashingSettings {
 /** How many hashes may wait for their turn. At the default cost two cores compute some eighty a second. */
 const WAITING_LIMIT = 1000
 const ARGON2ID = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$/
+/** RFC 9106 §3.1. */
+const LEAST_KIB_A_LANE = 8
 
 /**
  * Password hashes: argon2id (RFC 9106) in PHC string format, computed off the event loop, only so many at once that
@@ -39,16 +41,33 @@ export class Hashing {
   /**
    * Whether a password is the one of a hash; false for a hash that cannot be read.
    *
+   * It takes as long as the settings ask for, also where the hash costs less: else the time would tell a user whose hash
+   * is older than the settings, or cannot be read, from nobody. What remains: memory and passes cost alike only nearly, and
+   * one whose hash costs more (the settings were lowered) is still slower than nobody.
+   *
    * @throws {Problem} `overloaded` when too many wait
    */
   matches(stored: string, password: string): Promise<boolean> {
-    return this.#inTurn(() => verify(stored, password).catch(() => false))
+    return this.#inTurn(async () => {
+      const matches = await verify(stored, password).catch(() => false)
+      await this.#makeUp(stored, password)
+      return matches
+    })
   }
 
   /** Whether a hash cost less memory or fewer passes than the settings ask for. */
   isWeaker(stored: string): boolean {
-    const [, memoryKib, iterations] = ARGON2ID.exec(stored) ?? []
-    return !(Number(memoryKib) >= this.#settings.memoryKib && Number(iterations) >= this.#settings.iterations)
+    const { memoryKib, iterations } = costOf(stored)
+    return !(memoryKib >= this.#settings.memoryKib && iterations >= this.#settings.iterations)
+  }
+
+  /** Does the work that a comparison with a cheaper hash has saved. */
+  async #makeUp(stored: string, password: string): Promise<void> {
+    const { memoryKib, iterations, parallelism } = this.#settings
+    const { memoryKib: storedKib, iterations: storedIterations } = costOf(stored)
+    const missingKib = Math.floor((memoryKib * iterations - storedKib * storedIterations) / iterations)
+    if (missingKib < LEAST_KIB_A_LANE * parallelism) return
+    await hash(password, { memoryCost: missingKib, timeCost: iterations, parallelism })
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -57,4 +76,10 @@ export class Hashing {
     }
     return this.#turn(work)
   }
+}
+
+/** What a hash cost; nothing when it cannot be read. */
+function costOf(stored: string): { memoryKib: number; iterations: number } {
+  const [, memoryKib = 0, iterations = 0] = ARGON2ID.exec(stored) ?? []
+  return { memoryKib: Number(memoryKib), iterations: Number(iterations) }
 }
