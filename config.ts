@@ -18,6 +18,8 @@ const text = (wants: string, options: object = {}) => Type.String({ minLength: 1
 const secret = (wants: string, options: object = {}) => text(wants, { secret: true, ...options })
 const seconds = (options: { default: number; minimum: number; maximum?: number; description: string }) =>
   Type.Integer({ maximum: 315_360_000, unit: 's', ...options })
+const count = (options: { default?: number; maximum?: number; description: string }) =>
+  Type.Integer({ minimum: 1, maximum: 1_000_000_000, ...options })
 const listOf = (item: TSchema, wants: string, options: object) => Type.Array(item, { default: [], wants, ...options })
 const oneOf = <const T extends string[]>(values: T, options: object) =>
   Type.Unsafe<T[number]>(
@@ -98,6 +100,49 @@ export const settings = {
       description: 'Range API, as of Pwned Passwords, that new passwords are looked up in; no check when unset.',
     }),
   ),
+  LIMITS: oneOf(['on', 'off'], {
+    default: 'on',
+    description: '`off` lifts the limits on failed logins, registrations and requests: for benches and tests only.',
+  }),
+  LOGIN_FAILURES_PER_PAIR: count({
+    default: 10,
+    description: 'Failed logins of one name from one address before each further one has to wait.',
+  }),
+  LOGIN_FIRST_DELAY: seconds({ minimum: 1, default: 1, description: 'The first such wait; it doubles with each failure.' }),
+  LOGIN_LONGEST_DELAY: seconds({ minimum: 1, default: 900, description: 'The longest such wait.' }),
+  LOGIN_FAILURES_PER_ADDRESS: count({
+    default: 300,
+    description: 'Failed logins from one address in a window; more are refused until it ends.',
+  }),
+  LOGIN_FAILURES_PER_ACCOUNT: count({
+    default: 100,
+    description:
+      'Failed logins of one name in a window, from addresses that it has not logged in from before; more take turns in a slow lane.',
+  }),
+  LOGIN_SLOW_LANE: seconds({ minimum: 1, default: 30, description: 'How often that lane lets one login through.' }),
+  LOGIN_FAILURES_WINDOW: seconds({
+    minimum: 1,
+    default: 3600,
+    description: 'The window, and how long a name and address are remembered after their last failure.',
+  }),
+  KNOWN_ADDRESSES_PER_USER: count({
+    default: 20,
+    maximum: 1000,
+    description: "Addresses a user logged in from last that are remembered; nobody else's failures count there.",
+  }),
+  KNOWN_ADDRESS_HISTORY: seconds({
+    minimum: 1,
+    default: 15_552_000,
+    description: 'How long such an address is remembered after its last login.',
+  }),
+  REGISTRATIONS_PER_ADDRESS: count({ default: 30, description: 'Registrations that may be asked for from one address in a window.' }),
+  REGISTRATIONS_WINDOW: seconds({ minimum: 1, default: 60, description: 'That window.' }),
+  REQUESTS_PER_ADDRESS: Type.Optional(
+    count({
+      description:
+        'Refreshes, verifications, introspections, header checks and key reads that one process answers to one address in a minute; any number when unset.',
+    }),
+  ),
   TRUST_PROXY: listOf(Type.String({ format: 'cidr' }), 'addresses or CIDRs, separated by commas', {
     description: 'Proxies whose `X-Forwarded-For` is believed.',
   }),
@@ -166,6 +211,19 @@ export function loadConfig(env: Environment) {
     refreshReuseGraceSeconds: value.REFRESH_REUSE_GRACE,
     registration: value.REGISTRATION,
     breachCheckUrl: value.BREACH_CHECK_URL?.replace(/\/?$/, '/'),
+    limits: value.LIMITS,
+    loginFailuresPerPair: value.LOGIN_FAILURES_PER_PAIR,
+    loginFirstDelaySeconds: value.LOGIN_FIRST_DELAY,
+    loginLongestDelaySeconds: value.LOGIN_LONGEST_DELAY,
+    loginFailuresPerAddress: value.LOGIN_FAILURES_PER_ADDRESS,
+    loginFailuresPerAccount: value.LOGIN_FAILURES_PER_ACCOUNT,
+    loginSlowLaneSeconds: value.LOGIN_SLOW_LANE,
+    loginFailuresWindowSeconds: value.LOGIN_FAILURES_WINDOW,
+    knownAddressesPerUser: value.KNOWN_ADDRESSES_PER_USER,
+    knownAddressHistorySeconds: value.KNOWN_ADDRESS_HISTORY,
+    registrationsPerAddress: value.REGISTRATIONS_PER_ADDRESS,
+    registrationsWindowSeconds: value.REGISTRATIONS_WINDOW,
+    requestsPerAddress: value.REQUESTS_PER_ADDRESS,
     trustProxy: value.TRUST_PROXY as string[],
     corsOrigins: value.CORS_ORIGINS as string[],
     logLevel: value.LOG_LEVEL,

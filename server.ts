@@ -28,6 +28,7 @@ async function start(): Promise<void> {
   lowerPoolPriority()
   warnOfWeakHashing(app)
   warnOfPlainKeys(app)
+  if (config.limits === 'off') app.log.warn('LIMITS=off: passwords can be guessed as fast as they can be hashed')
 }
 
 /** The first signal finishes what is in flight, closes the database and exits; further ones change nothing. */

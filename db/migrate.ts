@@ -5,6 +5,7 @@ import * as usersSessionsKeys from './migrations/001-users-sessions-keys.ts'
 import * as sessionEndsAndEvents from './migrations/002-session-ends-and-events.ts'
 import * as keyRotation from './migrations/003-key-rotation.ts'
 import * as clients from './migrations/004-clients.ts'
+import * as limits from './migrations/005-limits.ts'
 import type { Tables } from './schema.ts'
 
 /** By name, in their order. */
@@ -13,6 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '002-session-ends-and-events': sessionEndsAndEvents,
   '003-key-rotation': keyRotation,
   '004-clients': clients,
+  '005-limits': limits,
 }
 
 /**

@@ -7,6 +7,8 @@ export interface Tables {
   auth_events: AuthEventsTable
   signing_keys: SigningKeysTable
   clients: ClientsTable
+  tallies: TalliesTable
+  known_addresses: KnownAddressesTable
 }
 
 interface UsersTable {
@@ -126,6 +128,30 @@ interface ClientsTable {
   revoked_at: number | null
 }
 
+/** Attempts that count against a limit, until `expires_at`. Rules see to it that rows end; what has expired is as if it were not there. */
+interface TalliesTable {
+  /** Says what is limited, hashed: names are as long as one likes, and may be mistyped passwords. */
+  key: string
+  /** Those that failed, and those whose outcome is not known yet. */
+  count: number
+  /** How many of them have no outcome yet, and until when that is believed: a process may die with them. */
+  in_flight: number
+  in_flight_until: number
+  /** Past the limit, when the next one may come. */
+  next_at: number
+  /** When the first of them came: an outcome that is told later belongs to these, or to others before them. */
+  since: number
+  expires_at: number
+}
+
+/** Networks that a user has logged in from. */
+interface KnownAddressesTable {
+  user_id: number
+  /** An IPv4 address, or the /64 of an IPv6 address. */
+  network: string
+  last_at: number
+}
+
 export type User = Selectable<UsersTable>
 export type NewUser = Insertable<UsersTable>
 export type Session = Selectable<SessionsTable>
@@ -133,3 +159,5 @@ export type AuthEvent = Selectable<AuthEventsTable>
 export type NewAuthEvent = Insertable<AuthEventsTable>
 export type SigningKeyRow = Selectable<SigningKeysTable>
 export type Client = Selectable<ClientsTable>
+export type Tally = Selectable<TalliesTable>
+export type KnownAddress = Selectable<KnownAddressesTable>

@@ -3,7 +3,7 @@ import type { User } from '../db/schema.ts'
 import { findUserAndSession } from '../db/sessions.ts'
 import { deleteUser, findUserById, findUserByName, replacePasswordHash, setUserActive } from '../db/users.ts'
 import type { Clock } from './clock.ts'
-import { type LoginContext, passwordMatches } from './credentials.ts'
+import { checkPassword, type LoginContext } from './credentials.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from './errors.ts'
 import { noOrigin, type Origin, recordEvent } from './events.ts'
 import { type PolicyContext, passwordFaults } from './password-policy.ts'
@@ -17,7 +17,7 @@ const wrongPassword = ['Invalid password.']
 /**
  * Changes a user's password, ends the other sessions, and gives the one that asks its next tokens.
  *
- * @throws {Problem} `invalid` under `current_password` or `new_password`; `overloaded`; as `authenticate` does, when the
+ * @throws {Problem} `invalid` under `current_password` or `new_password`; `throttled`; `overloaded`; as `authenticate` does, when the
  *   user or the session went meanwhile
  */
 export async function changePassword(
@@ -26,15 +26,12 @@ export async function changePassword(
   caller: Caller,
   passwords: { readonly current: string; readonly next: string },
 ): Promise<TokenPair> {
-  const { hashing } = context
   const user = await existing(context, caller)
+  const currentErrors = await currentPasswordErrors(context, origin, user, passwords.current, 'current_password')
   const faults = await passwordFaults(context, passwords.next, user.username)
-  const errors = {
-    ...(await currentPasswordErrors(context, origin, user, passwords.current, 'current_password')),
-    ...(faults.length > 0 && { new_password: faults }),
-  }
+  const errors = { ...currentErrors, ...(faults.length > 0 && { new_password: faults }) }
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-  const newHash = await hashing.hash(passwords.next)
+  const newHash = await context.hashing.hash(passwords.next)
   const result = await context.db.write((handle) => replacePassword(handle, context, origin, caller, user, newHash))
   if (result === 'changed') return changePassword(context, origin, caller, passwords)
   if (result instanceof Error) throw result
@@ -70,7 +67,7 @@ async function replacePassword(
 /**
  * Deletes a user, with all sessions.
  *
- * @throws {Problem} `invalid` under `password`; `overloaded`; `user_not_found` when somebody else was faster
+ * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when somebody else was faster
  */
 export async function deleteAccount(context: LoginContext, origin: Origin, caller: Caller, password: string): Promise<void> {
   const user = await existing(context, caller)
@@ -93,20 +90,20 @@ export async function deleteAccount(context: LoginContext, origin: Origin, calle
 async function existing({ db }: LoginContext, caller: Caller): Promise<User> {
   const user = await findUserById(db.read, caller.id)
   if (user === undefined) throw userNotFound()
+  if (!user.is_active) throw userInactive()
   return user
 }
 
 /** A wrong password of a user who is logged in is a wrong field. */
 async function currentPasswordErrors(
-  { hashing, refusals }: LoginContext,
+  context: LoginContext,
   origin: Origin,
   user: User,
   password: string,
   field: string,
 ): Promise<FieldErrors> {
-  if (await passwordMatches(hashing, user, password)) return {}
-  refusals.note(origin, { kind: 'login_failed', reason: 'wrong_password', username: user.username, userId: user.id })
-  return { [field]: wrongPassword }
+  const isRight = await checkPassword(context, origin, user.username, async () => user, password)
+  return isRight ? {} : { [field]: wrongPassword }
 }
 
 export interface OperatorContext {

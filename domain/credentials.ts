@@ -3,19 +3,21 @@ import type { User } from '../db/schema.ts'
 import { findUserByName, replacePasswordHash } from '../db/users.ts'
 import type { Origin } from './events.ts'
 import type { Hashing } from './hashing.ts'
+import type { Limits } from './limits.ts'
 import { PASSWORD_MAX_LENGTH } from './password-policy.ts'
 import { type Granted, type SessionContext, signPair, startSession, type TokenPair } from './sessions.ts'
 import { codePoints, isStorable, strip } from './text.ts'
 
 export interface LoginContext extends SessionContext {
   readonly hashing: Hashing
+  readonly limits: Limits
 }
 
 /**
  * The active user with this name and password. Unknown and disabled users cost the same work as a wrong password.
  *
  * @param username is trimmed as it was at registration; the password is compared as it is
- * @throws {Problem} `overloaded`
+ * @throws {Problem} `throttled` or `overloaded`
  */
 export async function checkCredentials(
   context: LoginContext,
@@ -24,16 +26,37 @@ export async function checkCredentials(
   password: string,
 ): Promise<User | undefined> {
   const name = strip(username)
-  const user = isStorable(name) ? await findUserByName(context.db.read, name) : undefined
-  const matches = await passwordMatches(context.hashing, user, password)
-  if (user?.is_active && matches) return user
-  const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
-  context.refusals.note(origin, { kind: 'login_failed', reason, username: name, ...(user && { userId: user.id }) })
-  return undefined
+  const find = async () => (isStorable(name) ? findUserByName(context.db.read, name) : undefined)
+  return checkPassword(context, origin, name, find, password)
 }
 
-/** Whether a password is a user's. Nobody's password costs the same work. */
-export async function passwordMatches(hashing: Hashing, user: Pick<User, 'password'> | undefined, password: string): Promise<boolean> {
+/**
+ * The user, if active and the password is right. This is the one way to compare a password: the limits on guessing hold
+ * for all that do, and a failure is noted.
+ *
+ * @param username as it was told: it counts also where there is no such user
+ * @param find only called when the password is compared
+ * @throws {Problem} `throttled` or `overloaded`
+ */
+export async function checkPassword(
+  context: LoginContext,
+  origin: Origin,
+  username: string,
+  find: () => Promise<User | undefined>,
+  password: string,
+): Promise<User | undefined> {
+  return context.limits.attempt(origin, username, async () => {
+    const user = await find()
+    const matches = await passwordMatches(context.hashing, user, password)
+    if (user?.is_active && matches) return user
+    const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
+    context.refusals.note(origin, { kind: 'login_failed', reason, username, ...(user && { userId: user.id }) })
+    return undefined
+  })
+}
+
+/** Nobody's password costs the same work. */
+async function passwordMatches(hashing: Hashing, user: User | undefined, password: string): Promise<boolean> {
   if (codePoints(password) > PASSWORD_MAX_LENGTH) return false
   const matches = await hashing.matches(user?.password ?? hashing.decoy, password)
   // A lone surrogate is hashed as the replacement character, and that is another password.
@@ -44,7 +67,7 @@ export async function passwordMatches(hashing: Hashing, user: Pick<User, 'passwo
  * Starts a session for a name and password.
  *
  * @returns its tokens, or undefined for wrong credentials
- * @throws {Problem} `overloaded`
+ * @throws {Problem} `throttled` or `overloaded`
  */
 export async function logIn(context: LoginContext, origin: Origin, username: string, password: string): Promise<TokenPair | undefined> {
   const user = await checkCredentials(context, origin, username, password)

@@ -24,6 +24,7 @@ export const problems = {
   payload_too_large: { statuses: [413], when: 'the body is larger than 16 KiB' },
   unsupported_media_type: { statuses: [415], when: 'the body is neither JSON nor a urlencoded form, or not in UTF-8' },
   headers_too_large: { statuses: [431], when: 'the headers are larger than 16 KiB' },
+  throttled: { statuses: [429], when: 'too many attempts; try again after `Retry-After` seconds' },
   internal_error: { statuses: [500], when: 'a fault of the service; the request id leads to its log line' },
   overloaded: { statuses: [503], when: 'too much work is waiting; try again after `Retry-After` seconds' },
   database_unavailable: { statuses: [503], when: 'the database does not answer; try again after `Retry-After` seconds' },
@@ -87,6 +88,17 @@ export function invalidFields(errors: FieldErrors): Problem {
 /** A problem that passes by itself. `retryAfterSeconds` is a whole number of seconds. */
 export function unavailable(code: 'overloaded' | 'database_unavailable' | 'stopping', detail: string, retryAfterSeconds = 1): Problem {
   return new Problem(code, detail, { headers: { 'retry-after': String(retryAfterSeconds) } })
+}
+
+/**
+ * Too many attempts, in the words of Django REST framework.
+ *
+ * @param waitMs until the next one may come, in milliseconds
+ */
+export function throttled(waitMs: number): Problem {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000))
+  const detail = `Request was throttled. Expected available in ${seconds} second${seconds === 1 ? '' : 's'}.`
+  return new Problem('throttled', detail, { headers: { 'retry-after': String(seconds) } })
 }
 
 /** What can be wrong with a token, in the seed's words. */

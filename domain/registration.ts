@@ -4,12 +4,14 @@ import type { Clock } from './clock.ts'
 import { type FieldErrors, invalidFields, Problem } from './errors.ts'
 import { type Origin, recordEvent } from './events.ts'
 import type { Hashing } from './hashing.ts'
+import type { Limits } from './limits.ts'
 import { type PolicyContext, passwordFaults } from './password-policy.ts'
 import { fold } from './text.ts'
 
 export interface RegistrationContext extends PolicyContext {
   readonly db: Database
   readonly hashing: Hashing
+  readonly limits: Limits
   readonly clock: Clock
   readonly config: PolicyContext['config'] & { readonly registration: 'open' | 'closed' }
 }
@@ -26,7 +28,7 @@ const nameTaken = ['user login with this username already exists.']
  * Registers a user. All that is wrong with both fields is told at once.
  *
  * @param shapeErrors what the schema found wrong with the fields, if anything
- * @throws {Problem} `invalid` with the errors by field, `registration_closed`, or `overloaded`
+ * @throws {Problem} `invalid` with the errors by field, `registration_closed`, `throttled` or `overloaded`
  */
 export async function register(
   context: RegistrationContext,
@@ -36,6 +38,8 @@ export async function register(
 ): Promise<void> {
   if (context.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
   if (shapeErrors.non_field_errors) throw invalidFields(shapeErrors)
+  // Before anything is looked up or hashed: whoever asks which names are taken is slowed down, and told nothing when closed.
+  await context.limits.registration(origin)
   const errors = await allErrors(context, candidate, shapeErrors)
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
   await insert(context, origin, candidate as { username: string; password: string })

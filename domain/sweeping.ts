@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteEventsBefore } from '../db/auth-events.ts'
 import type { Database, Handle } from '../db/database.ts'
+import { deleteAddressesUnusedSince } from '../db/known-addresses.ts'
 import { deleteSessionsEndedBefore, findExpired } from '../db/session-ends.ts'
+import { deleteTalliesExpiredBefore } from '../db/tallies.ts'
 import type { Clock } from './clock.ts'
 import { expire } from './session-ends.ts'
 
@@ -12,6 +14,7 @@ export interface SweepingContext {
     readonly accessTokenTtlSeconds: number
     readonly sessionHistorySeconds: number
     readonly eventsHistorySeconds: number
+    readonly knownAddressHistorySeconds: number
   }
 }
 
@@ -19,7 +22,7 @@ export interface SweepingContext {
 const BATCH = 100
 
 /**
- * Marks expired sessions, and deletes the sessions and events that have been kept long enough.
+ * Marks expired sessions, and deletes the sessions, events, tallies and known addresses that have been kept long enough.
  *
  * @param isStopping asked between the batches
  */
@@ -29,6 +32,8 @@ export async function sweep({ db, clock, config }: SweepingContext, isStopping: 
     (handle) => expireSome(handle, now, config.accessTokenTtlSeconds),
     (handle) => deleteSessionsEndedBefore(handle, now - config.sessionHistorySeconds * 1000, BATCH),
     (handle) => deleteEventsBefore(handle, now - config.eventsHistorySeconds * 1000, BATCH),
+    (handle) => deleteTalliesExpiredBefore(handle, now, BATCH),
+    (handle) => deleteAddressesUnusedSince(handle, now - config.knownAddressHistorySeconds * 1000, BATCH),
   ]
   for (const step of steps) {
     while (!isStopping() && (await db.write(step)) === BATCH) await nextTurn()

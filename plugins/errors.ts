@@ -35,7 +35,7 @@ export function problemDocument({ status, message, code, members }: Problem): ob
 }
 
 function toProblem(error: FastifyError | Error, request: FastifyRequest): Problem {
-  if (error instanceof Problem) return error
+  if (error instanceof Problem) return error.code === 'throttled' ? withMessage(error, request) : error
   if (error instanceof DatabaseUnavailable) return unavailable('database_unavailable', 'The database does not answer. Try again later.')
   if (error instanceof DatabaseOverloaded) return unavailable('overloaded', 'Too many writes are waiting. Try again later.')
   const { validation, statusCode } = error as FastifyError
@@ -44,6 +44,13 @@ function toProblem(error: FastifyError | Error, request: FastifyRequest): Proble
     frameworkProblems[statusCode ?? 500]?.() ??
     new Problem('internal_error', 'The service failed. Its log tells why, under the request id.')
   )
+}
+
+/** Any kind of operation can be throttled: where the others of its problems have a `message`, this one has it, too. */
+function withMessage(problem: Problem, { routeOptions }: FastifyRequest): Problem {
+  const isAsked = 'message' in (routeOptions.schema?.problems?.shape.properties ?? {})
+  const { code, message, headers } = problem
+  return isAsked ? new Problem(code, message, { headers, members: { message } }) : problem
 }
 
 const framework = (code: ProblemCode, detail: string) => () => new Problem(code, detail)

@@ -11,6 +11,7 @@ import { ref } from '../schemas/ref.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/api/token/authentication-token-header/', {
+    config: { isLimitedByAddress: true },
     schema: {
       operationId: 'authenticateByHeader',
       tags: ['tokens'],
@@ -33,6 +34,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
           'user_inactive',
           'invalid_credentials',
           'token_user_mismatch',
+          'throttled',
           'overloaded',
           'database_unavailable',
         ],

@@ -9,6 +9,7 @@ import { ref } from '../schemas/ref.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/api/token/introspect/', {
+    config: { isLimitedByAddress: true },
     schema: {
       operationId: 'introspectToken',
       tags: ['tokens'],
@@ -21,7 +22,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(IntrospectionRequest),
       response: { 200: ref(Introspection) },
       cacheControl: 'no-store',
-      problems: { shape: OAuthProblem, codes: ['invalid_request', 'invalid_client', 'database_unavailable'], challenges: 'Basic' },
+      problems: {
+        shape: OAuthProblem,
+        codes: ['invalid_request', 'invalid_client', 'throttled', 'database_unavailable'],
+        challenges: 'Basic',
+      },
     },
     validatorCompiler: anyBody,
     async handler(request, reply) {

@@ -5,6 +5,7 @@ import { KeySet } from '../schemas/service.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/.well-known/jwks.json', {
+    config: { isLimitedByAddress: true },
     schema: {
       operationId: 'getKeys',
       tags: ['service'],
@@ -12,7 +13,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'A JWK set (RFC 7517 §5). Cache it as long as `Cache-Control` says, and choose the key by the `kid` of a token.',
       response: { 200: ref(KeySet) },
       cacheControl: 'public, max-age=300',
-      problems: { shape: Problem, codes: [] },
+      problems: { shape: Problem, codes: ['throttled'] },
     },
     async handler(_request, reply) {
       reply.header('cache-control', `public, max-age=${app.config.jwksMaxAgeSeconds}`)

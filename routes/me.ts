@@ -95,7 +95,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       ...common,
       body: ref(PasswordChange),
       response: { 200: ref(TokenPair) },
-      problems: { shape: PasswordChangeProblem, codes: [...bearerCodes, 'invalid', 'overloaded'], challenges: true },
+      problems: { shape: PasswordChangeProblem, codes: [...bearerCodes, 'invalid', 'throttled', 'overloaded'], challenges: true },
     },
     async handler(request) {
       const { current_password: current, new_password: next } = request.body
@@ -111,7 +111,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       ...common,
       body: ref(AccountDeletion),
       response: { 200: ref(Empty) },
-      problems: { shape: AccountDeletionProblem, codes: [...bearerCodes, 'invalid', 'overloaded'], challenges: true },
+      problems: { shape: AccountDeletionProblem, codes: [...bearerCodes, 'invalid', 'throttled', 'overloaded'], challenges: true },
     },
     async handler(request) {
       await deleteAccount(app, originOf(request), request.user, request.body.password)

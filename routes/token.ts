@@ -25,7 +25,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       cacheControl: 'no-store',
       problems: {
         shape: CredentialsProblem,
-        codes: ['invalid', 'no_active_account', 'overloaded', 'database_unavailable'],
+        codes: ['invalid', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
         challenges: true,
       },
     },
@@ -40,6 +40,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/token/refresh/', {
+    config: { isLimitedByAddress: true },
     schema: {
       operationId: 'refreshToken',
       tags: ['tokens'],
@@ -52,7 +53,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       cacheControl: 'no-store',
       problems: {
         shape: RefreshProblem,
-        codes: ['invalid', 'token_not_valid', 'no_active_account', 'overloaded', 'database_unavailable'],
+        codes: ['invalid', 'token_not_valid', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
         challenges: true,
       },
     },
@@ -63,6 +64,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/token/verify/', {
+    config: { isLimitedByAddress: true },
     schema: {
       operationId: 'verifyToken',
       tags: ['tokens'],
@@ -70,7 +72,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Tells whether an access or refresh token is good now: its session has not ended, and its user is active.',
       body: ref(VerifyRequest),
       response: { 200: ref(Empty) },
-      problems: { shape: VerifyProblem, codes: ['invalid', 'token_not_valid', 'database_unavailable'], challenges: true },
+      problems: { shape: VerifyProblem, codes: ['invalid', 'token_not_valid', 'throttled', 'database_unavailable'], challenges: true },
     },
     async handler(request) {
       await checkToken(app, request.body.token)
@@ -79,6 +81,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/token/refresh-and-verify/', {
+    config: { isLimitedByAddress: true },
     schema: {
       operationId: 'refreshAndVerifyToken',
       tags: ['tokens'],
@@ -87,7 +90,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(RefreshRequest),
       response: { 200: ref(RefreshAndVerifyAnswer) },
       cacheControl: 'no-store',
-      problems: { shape: RefreshAndVerifyProblem, codes: ['invalid', 'token_not_valid', 'overloaded', 'database_unavailable'] },
+      problems: {
+        shape: RefreshAndVerifyProblem,
+        codes: ['invalid', 'token_not_valid', 'throttled', 'overloaded', 'database_unavailable'],
+      },
     },
     validatorCompiler: anyBody,
     async handler(request, reply) {

@@ -20,7 +20,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Starts no session.',
       body: ref(Registration),
       response: { 201: ref(Registered) },
-      problems: { shape: CredentialsProblem, codes: ['invalid', 'registration_closed', 'overloaded', 'database_unavailable'] },
+      problems: { shape: CredentialsProblem, codes: ['invalid', 'registration_closed', 'throttled', 'overloaded', 'database_unavailable'] },
     },
     attachValidation: true,
     async handler(request, reply) {
@@ -38,7 +38,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(Credentials),
       response: { 200: ref(LoginAnswer) },
       cacheControl: 'no-store',
-      problems: { shape: LoginProblem, codes: ['invalid', 'invalid_credentials', 'overloaded', 'database_unavailable'] },
+      problems: { shape: LoginProblem, codes: ['invalid', 'invalid_credentials', 'throttled', 'overloaded', 'database_unavailable'] },
     },
     validatorCompiler: anyBody,
     async handler(request, reply) {

@@ -17,6 +17,11 @@ const field = Type.Optional(messages)
 const errors = Type.Optional(Type.Record(Type.String(), messages, { description: 'The same errors by field.' }))
 
 const required = ['This field is required.']
+const throttled = {
+  code: 'throttled',
+  detail: 'Request was throttled. Expected available in 1 second.',
+  message: 'Request was throttled. Expected available in 1 second.',
+}
 const tokenFault = { code: 'token_not_valid', detail: 'Token is invalid or expired' }
 
 export const Problem = Type.Object(members, {
@@ -33,6 +38,7 @@ export const Problem = Type.Object(members, {
     { code: 'payload_too_large', detail: 'The body is larger than 16 KiB.' },
     { code: 'unsupported_media_type', detail: 'Unsupported media type "text/plain" in request.' },
     { code: 'headers_too_large', detail: 'The headers are larger than 16 KiB.' },
+    { code: 'throttled', detail: 'Request was throttled. Expected available in 1 second.' },
     { code: 'internal_error', detail: 'The service failed. Its log tells why, under the request id.' },
     { code: 'overloaded', detail: 'Too many writes are waiting. Try again later.' },
     { code: 'database_unavailable', detail: 'The database does not answer. Try again later.' },
@@ -51,6 +57,7 @@ export const LoginProblem = Type.Object(
     examples: [
       { code: 'invalid', detail: 'Username and password are required', message: 'Username and password are required' },
       { code: 'invalid_credentials', detail: 'Invalid username or password', message: 'Invalid username or password' },
+      throttled,
     ],
   },
 )
@@ -77,6 +84,7 @@ export const RefreshAndVerifyProblem = Type.Object(
     examples: [
       { code: 'invalid', detail: 'Refresh token is required', message: 'Refresh token is required' },
       { code: 'token_not_valid', detail: 'Invalid refresh token', message: 'Invalid refresh token' },
+      throttled,
     ],
   },
 )

@@ -122,6 +122,7 @@ function explain({ code }: LogInProblem): string {
     case 'invalid':
     case 'invalid_credentials':
       return code
+    case 'throttled':
     case 'overloaded':
     case 'database_unavailable':
     case 'stopping':

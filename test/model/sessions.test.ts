@@ -201,6 +201,7 @@ const MODES: readonly [Mode, grace: number][] = [
 async function world(t: Test, mode: Mode, grace: number): Promise<World> {
   const rules = { mode, grace, accessTtl: 20, refreshTtl: 100, maxAge: 400, sessionsPerUser: 3 }
   const app = await build(t, {
+    LIMITS: 'off',
     REFRESH_ROTATION: mode,
     REFRESH_REUSE_GRACE: String(grace),
     ACCESS_TOKEN_TTL: '20',

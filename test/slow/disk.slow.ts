@@ -46,7 +46,7 @@ function fill(file: string): void {
 t.test('a full disk refuses writes, keeps and reads what it has, and is written again when there is space', needsMount, async (t) => {
   const place = disk(t)
   const file = `${place}/latchkey.db`
-  const service = await start(t, { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info' })
+  const service = await start(t, { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' })
   const post = (path: string, body: unknown) => postTo(`${service.url}${path}`, body)
   const register = (username: string) => post('/api/users/', { username, password: PASSWORD })
   t.same(await register('alice'), created)

@@ -66,7 +66,7 @@ async function allThere(t: Test, service: Service, file: string, { users, tokens
 
 t.test(`what was answered is there after a kill -9, ${KILLS} times`, async (t) => {
   const file = `${folder(t)}/latchkey.db`
-  const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info' }
+  const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
   const answered: Answered = { users: ['first'], tokens: [] }
   let service = await start(t, env)
   await postTo(`${service.url}/api/users/`, { username: 'first', password: PASSWORD })

@@ -10,7 +10,7 @@ const FULL_COST = { ARGON2_MEMORY_KIB: '19456', ARGON2_ITERATIONS: '2' }
 const credentials = { username: 'alice', password: PASSWORD }
 
 async function serve(t: Test, env: Record<string, string> = {}): Promise<Service> {
-  const service = await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...FULL_COST, ...env })
+  const service = await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...FULL_COST, LIMITS: 'off', ...env })
   await postTo(`${service.url}/api/users/`, credentials)
   return service
 }

@@ -44,6 +44,7 @@ const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) =>
     431,
     async (t) => parsed(await talk(await build(t), `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`)),
   ],
+  throttled: [429, asked(guessed)],
   internal_error: [500, asked(withoutTables)],
   overloaded: [503, asked(withAllHashingTaken)],
   database_unavailable: [503, asked(readOnly)],
@@ -54,7 +55,7 @@ for (const [code, [status, ask]] of Object.entries(CODES)) {
   t.test(`C: ${code}`, async (t) => {
     const seen = await ask(t)
     t.strictSame({ status: seen.status, code: seen.code }, { status, code })
-    t.equal(/^[1-9]\d*$/.test(seen.retryAfter ?? ''), status === 503, 'Retry-After in whole seconds, where trying again helps')
+    t.equal(/^[1-9]\d*$/.test(seen.retryAfter ?? ''), [429, 503].includes(status), 'Retry-After in whole seconds, where trying again helps')
   })
 }
 
@@ -124,6 +125,11 @@ async function afterUserChange(app: TestApp, change: Parameters<TestApp['db']['w
   const headers = await bearer(app)
   await app.db.write(change)
   return post(app, HEADER, {}, headers)
+}
+
+async function guessed(app: TestApp): Promise<LightMyRequestResponse> {
+  for (let i = 0; i < 10; i++) await post(app, OBTAIN, { ...RIGHT, password: `wrong ${i}` })
+  return post(app, OBTAIN, RIGHT)
 }
 
 async function withoutTables(app: TestApp): Promise<LightMyRequestResponse> {

@@ -15,7 +15,7 @@ function allowOf(header: unknown): string[] {
 }
 
 t.test('A1: with and without the trailing slash the answer is the same', async (t) => {
-  const app = await build(t)
+  const app = await build(t, { LIMITS: 'off' })
   await register(app)
   const { access } = await logIn(app)
   const bodies = ['{}', '{', '[]', JSON.stringify({ username: 'alice', password: 'wrong horse' }), '{"refresh":"x","token":"x"}']

@@ -1,0 +1,60 @@
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { KnownAddress } from './schema.ts'
+
+const known = hot((db, value) =>
+  db
+    .selectFrom('known_addresses')
+    .select('network')
+    .where('user_id', '=', (users) => users.selectFrom('users').select('id').where('username', '=', value<string>('username')))
+    .where('network', '=', value<string>('network')),
+)
+
+/** Whether the user of this name, if there is one, has logged in from a network before. */
+export async function isKnownAddress(db: Handle, username: string, network: string): Promise<boolean> {
+  return (await known(db, { username, network })).rows.length > 0
+}
+
+const remember = hot((db, value) =>
+  db
+    .insertInto('known_addresses')
+    .values({ user_id: value('user_id'), network: value('network'), last_at: value('last_at') })
+    .onConflict((conflict) => conflict.columns(['user_id', 'network']).doUpdateSet((row) => ({ last_at: row.ref('excluded.last_at') }))),
+)
+
+/** Remembers that a user has logged in from a network. `last_at` in milliseconds since the epoch. */
+export async function rememberAddress(db: Handle, address: KnownAddress): Promise<void> {
+  await remember(db, address)
+}
+
+/** Forgets all networks of a user but the `kept` that were used last. */
+export async function trimKnownAddresses(db: Handle, userId: number, kept: number): Promise<void> {
+  const newest = db
+    .selectFrom('known_addresses')
+    .select('network')
+    .where('user_id', '=', userId)
+    .orderBy('last_at', 'desc')
+    .orderBy('network')
+    .limit(kept)
+  await db.deleteFrom('known_addresses').where('user_id', '=', userId).where('network', 'not in', newest).execute()
+}
+
+/** Forgets at most `limit` networks that were not used since `before`; resolves to how many. */
+export async function deleteAddressesUnusedSince(db: Handle, before: number, limit: number): Promise<number> {
+  const old = await db
+    .selectFrom('known_addresses')
+    .select(['user_id', 'network'])
+    .where('last_at', '<', before)
+    .orderBy('last_at')
+    .limit(limit)
+    .execute()
+  for (const { user_id, network } of old) {
+    await db
+      .deleteFrom('known_addresses')
+      .where('user_id', '=', user_id)
+      .where('network', '=', network)
+      .where('last_at', '<', before)
+      .execute()
+  }
+  return old.length
+}

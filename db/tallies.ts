@@ -1,0 +1,60 @@
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { Tally } from './schema.ts'
+
+const byKey = hot((db, value) => db.selectFrom('tallies').selectAll().where('key', '=', value<string>('key')))
+
+export async function findTally(db: Handle, key: string): Promise<Tally | undefined> {
+  return (await byKey(db, { key })).rows[0]
+}
+
+const lock = hot((db, value) =>
+  db
+    .insertInto('tallies')
+    .values({
+      key: value('key'),
+      count: value('zero'),
+      in_flight: value('zero'),
+      in_flight_until: value('zero'),
+      next_at: value('zero'),
+      since: value('zero'),
+      expires_at: value('zero'),
+    })
+    // An update that changes nothing: where transactions run side by side, those with the same key now take turns.
+    .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ key: row.ref('excluded.key') })))
+    .returningAll(),
+)
+
+/** The tally of a key, held by the transaction until its end; one that has expired when there was none. */
+export async function lockTally(db: Handle, key: string): Promise<Tally> {
+  return (await lock(db, { key, zero: 0 })).rows[0] as Tally
+}
+
+const save = hot((db, value) =>
+  db
+    .updateTable('tallies')
+    .set({
+      count: value('count'),
+      in_flight: value('in_flight'),
+      in_flight_until: value('in_flight_until'),
+      next_at: value('next_at'),
+      since: value('since'),
+      expires_at: value('expires_at'),
+    })
+    .where('key', '=', value<string>('key')),
+)
+
+const remove = hot((db, value) => db.deleteFrom('tallies').where('key', '=', value<string>('key')))
+
+/** Keeps a tally that was locked; one that counts nothing goes. */
+export async function saveTally(db: Handle, tally: Tally): Promise<void> {
+  if (tally.count > 0) await save(db, tally)
+  else await remove(db, { key: tally.key })
+}
+
+/** Deletes at most `limit` tallies that expired before `before`; resolves to how many. */
+export async function deleteTalliesExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
+  const old = db.selectFrom('tallies').select('key').where('expires_at', '<', before).limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('tallies').where('key', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
+}

@@ -1,0 +1,223 @@
+import t from 'tap'
+import { listEvents } from '../../db/auth-events.ts'
+import { changePassword, deleteAccount } from '../../domain/account.ts'
+import { noOrigin } from '../../domain/events.ts'
+import { sweep } from '../../domain/sweeping.ts'
+import { build, claimsOf, logIn, post, register } from '../helper.ts'
+import { HEADER, LOGIN, OBTAIN, wrongCredentials } from '../wire/wire.ts'
+import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, throttledInMessage, two, wrong } from './limits.ts'
+
+t.test('a name and an address fail ten times for nothing, then wait one second, doubling to fifteen minutes', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  for (let i = 0; i < 10; i++) t.strictSame(await attempt(i % 2 ? a : b), wrong, `failure ${i + 1}`)
+  const waits = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+  for (const [i, seconds] of waits.entries()) {
+    const [one, other] = i % 2 ? [a, b] : [b, a]
+    t.strictSame(await attempt(one), throttled(seconds), `${seconds} s`)
+    t.strictSame(await attempt(other, RIGHT), throttled(seconds), 'and for the right password, too')
+    advance(seconds - 0.001)
+    t.strictSame(await attempt(one), throttled(1), `a millisecond before ${seconds} s`)
+    advance(0.001)
+    t.strictSame(await attempt(other), wrong, `after ${seconds} s`)
+  }
+})
+
+t.test('a success forgives what failed before from its address, and nothing else', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  for (let i = 0; i < 9; i++) await attempt(a)
+  for (let i = 0; i < 10; i++) await attempt(b, { from: '192.0.2.2' })
+  t.equal(await logsIn(b), 200)
+  for (let i = 0; i < 10; i++) t.strictSame(await attempt(a), wrong, `failure ${i + 1} afterwards`)
+  t.strictSame(await attempt(a), throttled(1))
+  t.strictSame(await attempt(a, { from: '192.0.2.2' }), throttled(1), 'another address still waits')
+  advance(1)
+  t.equal(await logsIn(a), 200)
+  t.equal(await logsIn(a), 200, 'and the next needs not wait')
+})
+
+t.test('a success of one name gives its address and its account nothing back but itself', async (t) => {
+  const { a, b } = await two(t, { LOGIN_FAILURES_PER_ADDRESS: '6', LOGIN_FAILURES_PER_ACCOUNT: '3' })
+  await register(a)
+  await register(a, 'mallory')
+  await failWithAnyName([a, b], 5, '192.0.2.1')
+  t.equal(await logsIn(a, { username: 'mallory' }), 200)
+  t.strictSame(await attempt(b), wrong, 'the sixth failure')
+  t.strictSame(await attempt(b), throttled(3600))
+  t.strictSame(await attempt(a, { from: '192.0.2.2' }), wrong, 'the second of the account')
+  t.equal(await logsIn(b, { from: '192.0.2.3' }), 200)
+  t.strictSame(await attempt(a, { from: '192.0.2.4' }), wrong, 'the third')
+  t.strictSame(await attempt(a, { from: '192.0.2.4' }), throttled(30))
+})
+
+t.test('failures are forgotten an hour after the last wait was over', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  for (let i = 0; i < 10; i++) await attempt(a)
+  advance(3600.999)
+  t.strictSame(await attempt(b), wrong)
+  t.strictSame(await attempt(b), throttled(2), 'they still count')
+  advance(2 + 3600)
+  for (let i = 0; i < 10; i++) t.strictSame(await attempt(a), wrong, `failure ${i + 1}`)
+  t.strictSame(await attempt(a), throttled(1))
+})
+
+t.test('an address fails three hundred times an hour, whatever the names', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  await failWithAnyName([a, b], 300, '192.0.2.1')
+  t.strictSame(await attempt(a), throttled(3600))
+  t.strictSame(await attempt(b, RIGHT), throttled(3600))
+  t.strictSame(await attempt(b, { from: '192.0.2.2' }), wrong, 'another address is another')
+  advance(3599.5)
+  t.strictSame(await attempt(a), throttled(1))
+  advance(0.5)
+  t.equal(await logsIn(b), 200)
+})
+
+t.test('IPv6 addresses count by their /64, and mapped IPv4 as IPv4', async (t) => {
+  const { a, b } = await two(t, { LOGIN_FAILURES_PER_ADDRESS: '4' })
+  for (let i = 1; i <= 4; i++) await attempt(i % 2 ? a : b, { from: `2001:db8:0:1::${i}`, username: `nobody-${i}` })
+  t.strictSame(await attempt(a, { from: '2001:db8:0:1:ffff:ffff:ffff:ffff' }), throttled(3600))
+  t.strictSame(await attempt(a, { from: '2001:db8:0:2::1' }), wrong)
+  for (let i = 1; i <= 4; i++) await attempt(i % 2 ? a : b, { from: i % 2 ? '192.0.2.1' : '::ffff:192.0.2.1', username: `nobody-${i}` })
+  t.strictSame(await attempt(a, { from: '::ffff:c000:201' }), throttled(3600))
+  t.strictSame(await attempt(a, { from: '192.0.2.2' }), wrong)
+})
+
+t.test('an account fails a hundred times an hour, from wherever, then one login in thirty seconds is let through', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  await failFromAnywhere([a, b], 100)
+  t.strictSame(await attempt(b, { from: '203.0.113.1' }), throttled(30))
+  t.strictSame(await attempt(a, { ...RIGHT, from: '203.0.113.2' }), throttled(30))
+  advance(29.999)
+  t.strictSame(await attempt(a, { from: '203.0.113.3' }), throttled(1))
+  advance(0.001)
+  t.strictSame(await attempt(b, { from: '203.0.113.4' }), wrong, 'one is let through')
+  t.strictSame(await attempt(a, { from: '203.0.113.5' }), throttled(30), 'and no other')
+  advance(3600 - 30)
+  t.strictSame(await attempt(a, { from: '203.0.113.6' }), wrong, 'the hour is over')
+  t.strictSame(await attempt(a, { from: '203.0.113.7' }), wrong)
+})
+
+t.test('a throttled attempt counts no further, and moves no wait', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  for (let i = 0; i < 10; i++) await attempt(a)
+  for (let i = 0; i < 50; i++) t.strictSame(await attempt(i % 2 ? a : b), throttled(1))
+  advance(1)
+  t.equal(await logsIn(b), 200)
+})
+
+t.test('every endpoint that takes a password shares the limits, each in the shape of its problems', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access } = await logIn(app)
+  const headers = { authorization: `Bearer ${access}` }
+  const endpoints = [
+    { url: OBTAIN, refused: wrong, slowed: throttled },
+    { url: LOGIN, refused: { ...wrongCredentials, retryAfter: undefined }, slowed: throttledInMessage },
+    { url: HEADER, headers, refused: { ...wrongCredentials, retryAfter: undefined }, slowed: throttledInMessage },
+  ]
+  for (let i = 0; i < 10; i++) {
+    const { refused, slowed: _, ...options } = endpoints[i % endpoints.length] as (typeof endpoints)[number]
+    t.strictSame(await attempt(app, options), refused, `failure ${i + 1}: ${options.url}`)
+  }
+  for (const { refused: _, slowed, ...options } of endpoints) t.strictSame(await attempt(app, options), slowed(1), options.url)
+})
+
+t.test('a password change and a deletion share them, too', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { user_id, sid } = claimsOf((await logIn(app)).access)
+  const caller = { id: user_id as number, username: 'alice', sessionId: Number(sid) }
+  const origin = { ...noOrigin, address: '192.0.2.1' }
+  const change = () => changePassword(app, origin, caller, { current: 'wrong', next: 'another horse battery' })
+  for (let i = 0; i < 5; i++) {
+    await t.rejects(change(), { code: 'invalid', members: { current_password: ['Invalid password.'] } })
+    await t.rejects(deleteAccount(app, origin, caller, 'wrong'), { code: 'invalid', members: { password: ['Invalid password.'] } })
+  }
+  const refused = { code: 'throttled', status: 429, headers: { 'retry-after': '1' } }
+  await t.rejects(change(), refused)
+  await t.rejects(deleteAccount(app, origin, caller, RIGHT.password), refused)
+  t.strictSame(await attempt(app), throttled(1))
+})
+
+t.test('a throttled attempt costs no hash', async (t) => {
+  const app = await build(t)
+  await register(app)
+  for (let i = 0; i < 10; i++) await attempt(app)
+  let hashes = 0
+  const { matches } = app.hashing
+  app.hashing.matches = (...args) => {
+    hashes++
+    return matches.apply(app.hashing, args)
+  }
+  t.strictSame(await attempt(app), throttled(1))
+  t.equal(hashes, 0)
+  app.clock.advance(1)
+  await attempt(app)
+  t.equal(hashes, 1)
+})
+
+t.test('a throttled attempt is recorded, with the limit that refused it', async (t) => {
+  const app = await build(t, { LOGIN_FAILURES_PER_PAIR: '1', LOGIN_FAILURES_PER_ADDRESS: '3', LOGIN_FAILURES_PER_ACCOUNT: '2' })
+  await register(app)
+  await attempt(app)
+  await attempt(app)
+  await attempt(app, { from: '192.0.2.2' })
+  await attempt(app, { from: '192.0.2.3' })
+  await attempt(app, { username: 'bob' })
+  await attempt(app, { username: 'carol' })
+  await attempt(app, { username: 'dave' })
+  await app.refusals.flush()
+  const events = await listEvents(app.db.read, { limit: 100 })
+  t.strictSame(
+    events
+      .filter(({ kind }) => kind === 'login_throttled')
+      .map(({ reason, username, address, count }) => [reason, username, address, count]),
+    [
+      ['address', 'dave', '192.0.2.1', 1],
+      ['account', 'alice', '192.0.2.3', 1],
+      ['pair', 'alice', '192.0.2.1', 1],
+    ],
+  )
+})
+
+t.test('counts that are over are swept, and so are addresses that were not used for long', async (t) => {
+  const app = await build(t, { KNOWN_ADDRESS_HISTORY: '7200' })
+  await register(app)
+  t.equal(await logsIn(app), 200)
+  await failWithAnyName([app], 150, '198.51.100.1')
+  const rows = async () => [
+    (await app.db.read.selectFrom('tallies').selectAll().execute()).length,
+    (await app.db.read.selectFrom('known_addresses').selectAll().execute()).length,
+  ]
+  t.strictSame(await rows(), [302, 1], 'a pair and an account each, the address, and the registration')
+  await sweep(app)
+  t.strictSame(await rows(), [302, 1])
+  app.clock.advance(3600.001)
+  await sweep(app)
+  t.strictSame(await rows(), [0, 1])
+  app.clock.advance(3600)
+  await sweep(app)
+  t.strictSame(await rows(), [0, 0])
+})
+
+t.test('logins that succeed leave no count behind', async (t) => {
+  const app = await build(t)
+  await register(app)
+  for (let i = 0; i < 20; i++) t.equal(await logsIn(app, { from: `192.0.2.${i}` }), 200)
+  const tallies = await app.db.read.selectFrom('tallies').select('key').execute()
+  t.equal(tallies.length, 1, 'only that of the registration')
+})
+
+t.test('with LIMITS=off nothing waits', async (t) => {
+  const app = await build(t, { LIMITS: 'off' })
+  for (let i = 0; i < 40; i++) await register(app, `user-${i}`)
+  for (let i = 0; i < 400; i++) if ((await attempt(app, { username: 'user-0' })).status !== 401) t.fail(`attempt ${i}`)
+  t.strictSame(await attempt(app, { username: 'user-0' }), wrong)
+  t.equal((await post(app, OBTAIN, { username: 'user-0', ...RIGHT })).statusCode, 200)
+})

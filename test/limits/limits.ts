@@ -1,0 +1,85 @@
+import type { LightMyRequestResponse } from 'fastify'
+import type { Test } from 'tap'
+import { build, PASSWORD, type TestApp } from '../helper.ts'
+import { folder } from '../server/process.ts'
+import { type Answer, message, noAccount, OBTAIN, problem, told } from '../wire/wire.ts'
+
+/** Two services on one database file, whose clocks move together. */
+export interface Two {
+  readonly a: TestApp
+  readonly b: TestApp
+  /** Moves by so many seconds. */
+  advance(seconds: number): void
+}
+
+export async function two(t: Test, env: Record<string, string> = {}): Promise<Two> {
+  const file = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...env }
+  const [a, b] = [await build(t, file), await build(t, file)]
+  const advance = (seconds: number) => {
+    for (const app of [a, b]) app.clock.advance(seconds)
+  }
+  return { a, b, advance }
+}
+
+export interface Attempt {
+  readonly from?: string
+  readonly username?: string
+  readonly password?: string
+  readonly url?: string
+  readonly headers?: Record<string, string>
+}
+
+/** An answer, with what it says of when to come again. */
+export interface Told extends Answer {
+  readonly retryAfter: string | undefined
+}
+
+/** Asks for tokens: with the wrong password, unless another is given. */
+export async function attempt(app: TestApp, options: Attempt = {}): Promise<Told> {
+  const { from = '192.0.2.1', username = 'alice', password = 'wrong horse battery', url = OBTAIN, headers = {} } = options
+  return toldWithRetry(await app.inject({ method: 'POST', url, remoteAddress: from, headers, payload: { username, password } }))
+}
+
+export function toldWithRetry(answer: LightMyRequestResponse): Told {
+  return { ...told(answer), retryAfter: answer.headers['retry-after'] as string | undefined }
+}
+
+export const RIGHT = { password: PASSWORD }
+export const wrong: Told = { ...noAccount, retryAfter: undefined }
+
+const detail = (seconds: number) => `Request was throttled. Expected available in ${seconds} second${seconds === 1 ? '' : 's'}.`
+
+export function throttled(seconds: number): Told {
+  return { ...problem(429, 'throttled', detail(seconds)), retryAfter: String(seconds) }
+}
+
+/** Where the seed's problems have a `message`. */
+export function throttledInMessage(seconds: number): Told {
+  return { ...message(429, 'throttled', detail(seconds)), retryAfter: String(seconds) }
+}
+
+/** Fails so many times for one name, from as many addresses of 198.18.0.0/15. */
+export function failFromAnywhere(apps: readonly TestApp[], times: number): Promise<void> {
+  return fail(apps, times, (i) => ({ from: `198.18.${i >> 8}.${i & 255}` }))
+}
+
+/** Fails so many times from one address, with as many names. */
+export function failWithAnyName(apps: readonly TestApp[], times: number, from: string): Promise<void> {
+  return fail(apps, times, (i) => ({ username: `nobody-${i}`, from }))
+}
+
+const AT_ONCE = 50
+
+async function fail(apps: readonly TestApp[], times: number, options: (i: number) => Attempt): Promise<void> {
+  for (let begun = 0; begun < times; begun += AT_ONCE) {
+    const some = Array.from({ length: Math.min(AT_ONCE, times - begun) }, (_, i) => begun + i)
+    const answers = await Promise.all(some.map((i) => attempt(apps[i % apps.length] as TestApp, options(i))))
+    const other = answers.find(({ status }) => status !== 401)
+    if (other !== undefined) throw new Error(`a failure is answered ${other.status}`)
+  }
+}
+
+/** The status and whole answer of a success is another at each login: only the status is of interest. */
+export async function logsIn(app: TestApp, options: Attempt = {}): Promise<number> {
+  return (await attempt(app, { ...RIGHT, ...options })).status
+}

@@ -1,0 +1,100 @@
+import t from 'tap'
+import { register } from '../helper.ts'
+import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
+
+const HOME = '203.0.113.10'
+
+t.test('where a user has logged in from, others can fail as often as they like: the login goes on', async (t) => {
+  const { a, b } = await two(t)
+  await register(a)
+  t.equal(await logsIn(a, { from: HOME }), 200)
+  await failFromAnywhere([a, b], 100)
+  t.strictSame(await attempt(b, { from: '198.51.100.1' }), throttled(30), 'the account is slow elsewhere')
+  t.equal(await logsIn(b, { from: HOME }), 200)
+})
+
+t.test('a known address has an allowance of its own: ten failures, and then the waits', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  t.equal(await logsIn(a, { from: HOME }), 200)
+  await failFromAnywhere([a, b], 100)
+  for (let i = 0; i < 10; i++) t.strictSame(await attempt(i % 2 ? a : b, { from: HOME }), wrong)
+  t.strictSame(await attempt(a, { ...RIGHT, from: HOME }), throttled(1))
+  advance(1)
+  t.equal(await logsIn(b, { from: HOME }), 200)
+})
+
+t.test('failures at a known address do not slow the account elsewhere', async (t) => {
+  const { a, b } = await two(t, { LOGIN_FAILURES_PER_ACCOUNT: '5' })
+  await register(a)
+  t.equal(await logsIn(a, { from: HOME }), 200)
+  for (let i = 0; i < 9; i++) await attempt(a, { from: HOME })
+  for (let i = 0; i < 5; i++) t.strictSame(await attempt(b, { from: '198.51.100.1' }), wrong)
+  t.strictSame(await attempt(b, { from: '198.51.100.1' }), throttled(30))
+})
+
+t.test('an address that others have used up is still the address of who has logged in from it', async (t) => {
+  const { a, b } = await two(t)
+  await register(a)
+  await register(a, 'bob')
+  t.equal(await logsIn(a, { from: HOME }), 200)
+  await failWithAnyName([a, b], 300, HOME)
+  t.equal(await logsIn(b, { from: HOME }), 200)
+  t.strictSame(await attempt(b, { ...RIGHT, username: 'bob', from: HOME }), throttled(3600))
+})
+
+t.test('an IPv6 address is known by its /64', async (t) => {
+  const { a, b } = await two(t, { LOGIN_FAILURES_PER_ACCOUNT: '2' })
+  await register(a)
+  t.equal(await logsIn(a, { from: '2001:db8:1:2::1' }), 200)
+  await failFromAnywhere([a, b], 2)
+  t.equal(await logsIn(b, { from: '2001:db8:1:2:a:b:c:d' }), 200)
+  t.strictSame(await attempt(b, { ...RIGHT, from: '2001:db8:1:3::1' }), throttled(30))
+})
+
+t.test('on a new device the owner gets in while the account is under attack, with patience, and is known there from then on', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  await failFromAnywhere([a, b], 100)
+  t.strictSame(await attempt(a, { ...RIGHT, from: HOME }), throttled(30))
+  advance(30)
+  t.equal(await logsIn(b, { from: HOME }), 200)
+  await attempt(a, { from: '198.51.100.1' })
+  t.strictSame(await attempt(a, { from: '198.51.100.2' }), throttled(30), 'others still take turns')
+  t.equal(await logsIn(a, { from: HOME }), 200, 'the owner does not')
+})
+
+t.test('one address cannot keep the slow lane for itself: it waits as a pair before it takes a turn', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  await failFromAnywhere([a, b], 100)
+  let turns = 0
+  let owner = 0
+  for (let seconds = 0; seconds < 3500 && owner !== 200; seconds += 10) {
+    if ((await attempt(a, { from: '198.51.100.1' })).status === 401) turns++
+    owner = await logsIn(b, { from: HOME })
+    advance(10)
+  }
+  t.equal(owner, 200)
+  t.ok(turns > 10 && turns <= 15, `after ${turns} turns of the other`)
+})
+
+t.test('the twenty addresses used last are known', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  for (let i = 1; i <= 21; i++) {
+    advance(1)
+    t.equal(await logsIn(i % 2 ? a : b, { from: `192.0.2.${i}` }), 200)
+  }
+  await failFromAnywhere([a, b], 100)
+  t.strictSame(await attempt(b, { from: '192.0.2.1' }), throttled(30), 'the oldest is forgotten')
+  for (let i = 2; i <= 21; i++) t.strictSame(await attempt(a, { from: `192.0.2.${i}` }), wrong, `192.0.2.${i}`)
+})
+
+t.test('a deleted user leaves no known address', async (t) => {
+  const { a } = await two(t)
+  await register(a)
+  t.equal(await logsIn(a), 200)
+  await a.db.write((handle) => handle.deleteFrom('users').execute())
+  t.strictSame(await a.db.read.selectFrom('known_addresses').selectAll().execute(), [])
+})

@@ -1,0 +1,109 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import { build, register } from '../helper.ts'
+import { attempt, failFromAnywhere, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
+
+const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
+
+t.test('a hundred wrong guesses at once are ten, over two processes', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  const answers = await Promise.all(times(100, (i) => attempt(i % 2 ? a : b)))
+  t.equal(answers.filter(({ status }) => status === 401).length, 10)
+  t.strictSame(new Set(answers.filter(({ status }) => status !== 401).map((answer) => JSON.stringify(answer))).size, 1)
+  t.strictSame(
+    answers.find(({ status }) => status !== 401),
+    throttled(1),
+  )
+  advance(1)
+  const more = await Promise.all(times(100, (i) => attempt(i % 2 ? a : b)))
+  t.equal(more.filter(({ status }) => status === 401).length, 1, 'and past them it is one at a time')
+})
+
+t.test('of four hundred wrong guesses at once from one address, three hundred are compared', async (t) => {
+  const { a, b } = await two(t)
+  const answers = await Promise.all(times(400, (i) => attempt(i % 2 ? a : b, { username: `nobody-${i}` })))
+  t.equal(answers.filter(({ status }) => status === 401).length, 300)
+})
+
+t.test('of two hundred wrong guesses at once for one name, from as many addresses, a hundred are compared', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  const answers = await Promise.all(times(200, (i) => attempt(i % 2 ? a : b, { from: `198.18.0.${i}` })))
+  t.equal(answers.filter(({ status }) => status === 401).length, 100)
+  advance(30)
+  const more = await Promise.all(times(50, (i) => attempt(i % 2 ? a : b, { from: `198.18.1.${i}` })))
+  t.equal(more.filter(({ status }) => status === 401).length, 1, 'the slow lane takes one')
+})
+
+for (const failures of [0, 3, 9, 10, 13]) {
+  t.test(`twelve honest logins at once all pass, over two processes, after ${failures} failures`, async (t) => {
+    const { a, b, advance } = await two(t)
+    await register(a)
+    for (let i = 0; i < failures; i++) {
+      await attempt(a)
+      if (i >= 9) advance(2 ** (i - 9))
+    }
+    t.strictSame(
+      await Promise.all(times(12, (i) => logsIn(i % 2 ? a : b))),
+      times(12, () => 200),
+    )
+    for (let i = 0; i < 10; i++) t.strictSame(await attempt(b), wrong, 'and the allowance is whole again')
+    t.strictSame(await attempt(b), throttled(1))
+  })
+}
+
+t.test('twelve honest logins at once pass from a known address, and from a new one while the account is slow', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  t.equal(await logsIn(a, { from: '203.0.113.1' }), 200)
+  await failFromAnywhere([a, b], 100)
+  t.strictSame(
+    await Promise.all(times(12, (i) => logsIn(i % 2 ? a : b, { from: '203.0.113.1' }))),
+    times(12, () => 200),
+  )
+  advance(30)
+  t.strictSame(
+    await Promise.all(times(12, (i) => logsIn(i % 2 ? a : b, { from: '203.0.113.2' }))),
+    times(12, () => 200),
+  )
+})
+
+t.test('what comes with a right password among many wrong ones at once costs one of the ten, and forgives only what is over', async (t) => {
+  const { a, b } = await two(t)
+  await register(a)
+  const answers = await Promise.all(times(60, (i) => attempt(i % 2 ? a : b, i === 0 ? RIGHT : {})))
+  const wrongOnes = answers.filter(({ status }) => status === 401).length
+  t.ok(wrongOnes >= 9 && wrongOnes <= 19, `${wrongOnes} wrong ones were compared`)
+  const after = await Promise.all(times(60, () => attempt(a)))
+  t.ok(after.filter(({ status }) => status === 401).length + wrongOnes <= 20)
+})
+
+t.test('an attempt that found no turn to be hashed was none', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { matches } = app.hashing
+  app.hashing.matches = () => app.hashing.hash('x').then(() => Promise.reject(new Error('overloaded')))
+  for (let i = 0; i < 30; i++) t.equal((await attempt(app)).status, 500)
+  app.hashing.matches = matches
+  for (let i = 0; i < 10; i++) t.strictSame(await attempt(app), wrong)
+  t.strictSame(await attempt(app), throttled(1))
+})
+
+t.test('what was under way when a process died counts as failed, and holds nobody up for longer than a minute', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  let tell = () => {}
+  const never = new Promise<boolean>((resolve) => {
+    tell = () => resolve(false)
+  })
+  a.hashing.matches = () => never
+  const begun = times(10, () => attempt(a))
+  const underWay = async () => (await b.db.read.selectFrom('tallies').select('in_flight').execute()).map((row) => row.in_flight)
+  while (!(await underWay()).includes(10)) await turn()
+  advance(60)
+  t.strictSame(await attempt(b), wrong)
+  t.strictSame(await attempt(b), throttled(2))
+  tell()
+  await Promise.all(begun)
+})
