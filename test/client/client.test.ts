@@ -76,6 +76,15 @@ t.test('a client generated from openapi.json', async (t) => {
       metadata: ['ES256'],
       live: 'ok',
       ready: 'ok',
+      account: {
+        me: 'passing',
+        sessions: 4,
+        ended: [204, 204],
+        refused: 'token_not_valid',
+        blacklisted: {},
+        revoked: {},
+        deleted: {},
+      },
     })
   })
 

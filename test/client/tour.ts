@@ -2,17 +2,25 @@
 import { createClient } from './generated/client/index.ts'
 import {
   authenticateByHeader,
+  blacklistToken,
+  changeMyPassword,
+  deleteMe,
+  endMyOtherSessions,
+  endMySession,
   getKeys,
   getLiveness,
+  getMe,
   getReadiness,
   getServerMetadata,
   introspectToken,
   type LogInProblem,
+  listMySessions,
   logIn,
   obtainTokenPair,
   refreshAndVerifyToken,
   refreshToken,
   registerUser,
+  revokeToken,
   verifyToken,
 } from './generated/index.ts'
 
@@ -59,6 +67,39 @@ export async function succeed(baseUrl: string, operator: Operator) {
     metadata: success(await getServerMetadata({ client })).id_token_signing_alg_values_supported,
     live: success(await getLiveness({ client })).status,
     ready: success(await getReadiness({ client })).status,
+    account: await succeedWithAccount(baseUrl),
+  }
+}
+
+/** Every operation of an account, from its sessions to its end. */
+async function succeedWithAccount(baseUrl: string) {
+  const client = createClient({ baseUrl })
+  const body = { username: 'passing', password: 'securepassword' }
+  success(await registerUser({ client, body }))
+  const [mine, second, third, fourth] = [
+    success(await obtainTokenPair({ client, body })),
+    success(await obtainTokenPair({ client, body })),
+    success(await obtainTokenPair({ client, body })),
+    success(await obtainTokenPair({ client, body })),
+  ]
+  const auth = mine.access
+  const listed = success(await listMySessions({ client, auth }))
+  const other = listed.find(({ current }) => !current)
+  const ended = await endMySession({ client, auth, path: { id: other?.id ?? '' } })
+  const blacklisted = success(await blacklistToken({ client, body: { refresh: third.refresh } }))
+  const revoked = success(await revokeToken({ client, body: { token: second.access } }))
+  const next = success(
+    await changeMyPassword({ client, auth, body: { current_password: body.password, new_password: 'another secure password' } }),
+  )
+  const others = await endMyOtherSessions({ client, auth: next.access })
+  return {
+    me: success(await getMe({ client, auth })).username,
+    sessions: listed.length,
+    ended: [ended.response?.status, others.response?.status],
+    refused: failure(await verifyToken({ client, body: { token: fourth.access } })).code,
+    blacklisted,
+    revoked,
+    deleted: success(await deleteMe({ client, auth, body: { password: 'another secure password' } })),
   }
 }
 
