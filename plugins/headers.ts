@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
 
@@ -42,9 +41,4 @@ export function securityHeaders(publicUrl: string): Record<string, string> {
 export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID()
-}
-
-/** For answers that carry a token, and errors in its place (RFC 6749 §5.1). */
-export function noStore(reply: FastifyReply): void {
-  reply.header('cache-control', 'no-store')
 }

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ping } from '../db/health.ts'
-import { noStore } from '../plugins/headers.ts'
 import { Problem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Health } from '../schemas/service.ts'
@@ -12,11 +11,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['service'],
       summary: 'Whether the process answers',
       response: { 200: ref(Health) },
-      cacheControl: 'no-store',
       problems: { shape: Problem, codes: [] },
     },
-    async handler(_request, reply) {
-      noStore(reply)
+    async handler() {
       return { status: 'ok' as const }
     },
   })
@@ -27,11 +24,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['service'],
       summary: 'Whether the database answers too',
       response: { 200: ref(Health) },
-      cacheControl: 'no-store',
       problems: { shape: Problem, codes: ['database_unavailable'] },
     },
-    async handler(_request, reply) {
-      noStore(reply)
+    async handler() {
       await ping(app.db.read)
       return { status: 'ok' as const }
     },

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { introspect } from '../domain/introspection.ts'
 import { looseToken } from '../domain/loose-body.ts'
-import { noStore } from '../plugins/headers.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Introspection, IntrospectionRequest } from '../schemas/introspection.ts'
 import { OAuthProblem } from '../schemas/problems.ts'
@@ -21,7 +20,6 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       security: [{ client: [] }, {}],
       body: ref(IntrospectionRequest),
       response: { 200: ref(Introspection) },
-      cacheControl: 'no-store',
       problems: {
         shape: OAuthProblem,
         codes: ['invalid_request', 'invalid_client', 'throttled', 'database_unavailable'],
@@ -29,8 +27,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     validatorCompiler: anyBody,
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       await app.authenticateClient(request)
       return introspect(app, looseToken(request.body))
     },

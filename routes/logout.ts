@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { logOut, revoke } from '../domain/logout.ts'
 import { looseToken } from '../domain/loose-body.ts'
-import { noStore } from '../plugins/headers.ts'
 import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { OAuthProblem, RefreshProblem } from '../schemas/problems.ts'
@@ -17,11 +16,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Ends the session of a refresh token, also of one that was replaced. All its tokens are refused from then on.',
       body: ref(RefreshRequest),
       response: { 200: ref(Empty) },
-      cacheControl: 'no-store',
       problems: { shape: RefreshProblem, codes: ['invalid', 'token_not_valid', 'overloaded', 'database_unavailable'], challenges: true },
     },
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       await logOut(app, originOf(request), request.body.refresh)
       return {}
     },
@@ -37,12 +34,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'A token that is not known, or was revoked before, is answered in the same way.',
       body: ref(RevocationRequest),
       response: { 200: ref(Empty) },
-      cacheControl: 'no-store',
       problems: { shape: OAuthProblem, codes: ['invalid_request', 'overloaded', 'database_unavailable'] },
     },
     validatorCompiler: anyBody,
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       await revoke(app, originOf(request), looseToken(request.body))
       return {}
     },

@@ -5,7 +5,6 @@ import { findUserById } from '../db/users.ts'
 import { changePassword, deleteAccount } from '../domain/account.ts'
 import { Problem, userNotFound } from '../domain/errors.ts'
 import { endOtherSessions, endOwnSession } from '../domain/logout.ts'
-import { noStore } from '../plugins/headers.ts'
 import { originOf } from '../plugins/origin.ts'
 import { AccountDeletion, Me, PasswordChange, SessionId, type SessionOfMine, SessionsOfMine } from '../schemas/account.ts'
 import { AccountDeletionProblem, BearerProblem, PasswordChangeProblem } from '../schemas/problems.ts'
@@ -23,11 +22,10 @@ const bearerCodes = [
 
 /** What users see and do of their own account, by an access token. */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
-  const common = { tags: ['account'], security: [{ accessToken: [] }], cacheControl: 'no-store' }
+  const common = { tags: ['account'], security: [{ accessToken: [] }] }
   const problems = { shape: BearerProblem, codes: [...bearerCodes], challenges: true as const }
 
-  app.addHook('onRequest', async (request, reply) => {
-    noStore(reply)
+  app.addHook('onRequest', async (request) => {
     await app.authenticate(request)
   })
 

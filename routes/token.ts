@@ -5,7 +5,6 @@ import { challenge, messageProblem, Problem } from '../domain/errors.ts'
 import { looseRefreshToken } from '../domain/loose-body.ts'
 import { checkToken } from '../domain/session-checks.ts'
 import { refreshSession } from '../domain/sessions.ts'
-import { noStore } from '../plugins/headers.ts'
 import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Credentials } from '../schemas/credentials.ts'
@@ -22,15 +21,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Starts a session and answers its tokens.',
       body: ref(Credentials),
       response: { 200: ref(TokenPair) },
-      cacheControl: 'no-store',
       problems: {
         shape: CredentialsProblem,
         codes: ['invalid', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
         challenges: true,
       },
     },
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       const pair = await logIn(app, originOf(request), request.body.username, request.body.password)
       if (pair === undefined) {
         throw new Problem('no_active_account', 'No active account found with the given credentials', { headers: challenge })
@@ -50,15 +47,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'A token replaced moments ago is answered with its successor; one replaced longer ago ends the session.',
       body: ref(RefreshRequest),
       response: { 200: ref(RefreshAnswer) },
-      cacheControl: 'no-store',
       problems: {
         shape: RefreshProblem,
         codes: ['invalid', 'token_not_valid', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
         challenges: true,
       },
     },
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       return refreshSession(app, originOf(request), request.body.refresh)
     },
   })
@@ -89,15 +84,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Does what `/api/token/refresh/` does, and answers it in other members.',
       body: ref(RefreshRequest),
       response: { 200: ref(RefreshAndVerifyAnswer) },
-      cacheControl: 'no-store',
       problems: {
         shape: RefreshAndVerifyProblem,
         codes: ['invalid', 'token_not_valid', 'throttled', 'overloaded', 'database_unavailable'],
       },
     },
     validatorCompiler: anyBody,
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       const { access, ...rotated } = await refreshInOneText(request)
       return { message: 'Token is valid', new_access_token: access, ...rotated }
     },

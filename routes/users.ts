@@ -3,7 +3,6 @@ import { logIn } from '../domain/credentials.ts'
 import { messageProblem } from '../domain/errors.ts'
 import { looseCredentials } from '../domain/loose-body.ts'
 import { register } from '../domain/registration.ts'
-import { noStore } from '../plugins/headers.ts'
 import { originOf } from '../plugins/origin.ts'
 import { anyBody } from '../plugins/validation.ts'
 import { Credentials, Registered, Registration } from '../schemas/credentials.ts'
@@ -37,12 +36,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Starts a session and answers its tokens.',
       body: ref(Credentials),
       response: { 200: ref(LoginAnswer) },
-      cacheControl: 'no-store',
       problems: { shape: LoginProblem, codes: ['invalid', 'invalid_credentials', 'throttled', 'overloaded', 'database_unavailable'] },
     },
     validatorCompiler: anyBody,
-    async handler(request, reply) {
-      noStore(reply)
+    async handler(request) {
       const credentials = looseCredentials(request.body)
       const pair = credentials && (await logIn(app, originOf(request), credentials.username, credentials.password))
       if (pair === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
