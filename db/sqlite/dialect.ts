@@ -13,11 +13,12 @@ import {
 import type { DirectAdapter } from '../hot.ts'
 import { isBusy, translate } from './errors.ts'
 
-/** How long SQLite itself may wait for a lock, on the event loop. */
-const BUSY_TIMEOUT_MS = 5
+/** SQLite itself never waits for a lock: it would sleep on the event loop. */
+const BUSY_TIMEOUT_MS = 0
 /** How long a statement is tried again, without holding the event loop. */
 const BUSY_DEADLINE_MS = 5000
-const BUSY_RETRY_MS = 10
+/** Often: between two commits of a busy process the lock is free for a fraction of a millisecond, and nobody queues for it. */
+const BUSY_RETRY_MS = 1
 
 /** Kysely's SQLite dialect, with write transactions that lock at once, prepared statements that are kept, and patience. */
 export class PatientSqliteDialect extends SqliteDialect {

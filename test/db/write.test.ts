@@ -164,6 +164,13 @@ t.test('an answered write is synced, and foreign keys hold', async (t) => {
   t.same(await pragma('foreign_keys'), { foreign_keys: 1 })
 })
 
+t.test('SQLite never waits for a lock by itself: it would hold the event loop', async (t) => {
+  const { db } = await openIn(t)
+  const query = rawQuery('pragma busy_timeout')
+  t.same((await db.read.executeQuery(query)).rows, [{ timeout: 0 }])
+  t.same((await db.write((handle) => handle.executeQuery(query))).rows, [{ timeout: 0 }])
+})
+
 const rawQuery = (sql: string) => ({ sql, parameters: [], query: { kind: 'RawNode' }, queryId: { queryId: sql } }) as never
 
 t.test('a lock that another process gives up in time is waited for, whoever holds it', async (t) => {
