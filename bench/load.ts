@@ -1,6 +1,6 @@
 // The load, in a process of its own: what it costs is not the server's. Told by messages what to ask, it answers how
-// that went. Plain sockets, one request at a time each: a client that costs less than what it measures.
-import { connect, type Socket } from 'node:net'
+// that went.
+import { Client, postRequest } from './client.ts'
 
 /** Requests to one path, by some connections at once, for some seconds. */
 export interface Load {
@@ -74,19 +74,20 @@ async function runClient(
   let body = isChain ? (load.bodies[index] as string) : ''
   while (performance.now() < end) {
     if (stepMs > 0) await until(due)
-    const answer = await client.ask(isChain ? requestOf(load.path, body) : nextRequest())
+    const answer = await client.ask(isChain ? postRequest(load.path, body) : nextRequest())
+    if (answer.status < 200 || answer.status > 299) throw new Error(`unexpected answer: ${answer.status} ${answer.body}`)
     const now = performance.now()
     progress.answers++
     if (now < end) progress.inTime++
     if (stepMs > 0) progress.latenciesMs.push(now - due)
-    if (isChain) body = JSON.stringify({ refresh: JSON.parse(answer).refresh })
+    if (isChain) body = JSON.stringify({ refresh: JSON.parse(answer.body).refresh })
     due += stepMs
   }
   return body
 }
 
 function supplier({ path, bodies, supply }: Load): () => string {
-  const requests = bodies.map((body) => requestOf(path, body))
+  const requests = bodies.map((body) => postRequest(path, body))
   let next = 0
   return () => {
     if (next === requests.length) {
@@ -97,58 +98,7 @@ function supplier({ path, bodies, supply }: Load): () => string {
   }
 }
 
-function requestOf(path: string, body: string): string {
-  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
-}
-
 function until(due: number): Promise<void> | undefined {
   const wait = due - performance.now()
   return wait > 0 ? new Promise((resolve) => setTimeout(resolve, wait)) : undefined
-}
-
-/** A connection that is kept alive. Its bodies are ASCII, both ways. */
-class Client {
-  readonly #socket: Socket
-  #received = ''
-  #settle: { resolve: (body: string) => void; reject: (error: Error) => void } | undefined
-
-  static open(port: number): Promise<Client> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-      socket.once('error', reject)
-      socket.once('connect', () => resolve(new Client(socket)))
-    })
-  }
-
-  constructor(socket: Socket) {
-    this.#socket = socket
-    socket.on('data', (chunk) => this.#receive(chunk as Buffer))
-    socket.on('close', () => this.#settle?.reject(new Error('the server closed the connection')))
-  }
-
-  /** Resolves to the body of a 2xx answer. */
-  ask(request: string): Promise<string> {
-    this.#socket.write(request, 'latin1')
-    return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject }
-    })
-  }
-
-  close(): void {
-    this.#settle = undefined
-    this.#socket.destroy()
-  }
-
-  #receive(chunk: Buffer): void {
-    this.#received += chunk.toString('latin1')
-    const received = this.#received
-    const headEnd = received.indexOf('\r\n\r\n')
-    if (headEnd < 0) return
-    const lengthAt = received.indexOf('content-length: ') + 'content-length: '.length
-    const bodyStart = headEnd + 4
-    if (received.length < bodyStart + Number.parseInt(received.slice(lengthAt, lengthAt + 8), 10)) return
-    this.#received = ''
-    if (received.startsWith('HTTP/1.1 2')) this.#settle?.resolve(received.slice(bodyStart))
-    else this.#settle?.reject(new Error(`unexpected answer: ${received}`))
-  }
 }
