@@ -1,6 +1,8 @@
 import { createPublicKey, randomUUID } from 'node:crypto'
 import SQLite from 'better-sqlite3'
 import { createSigner, createVerifier } from 'fast-jwt'
+import { openSqliteDatabase } from '../db/sqlite/database.ts'
+import { createClient } from '../domain/clients.ts'
 
 /** The signing key of the server's database, in the hands of the engine alone. */
 export interface Engine {
@@ -28,6 +30,20 @@ export function openEngine(file: string): Engine {
 /** The password hash of the one user. */
 export function passwordHash(file: string): string {
   return (select(file, 'select password from users order by id') as { password: string }).password
+}
+
+/** What a client of the service's own API authenticates with, in the body (RFC 6749 §2.3.1). */
+export interface ClientMembers {
+  readonly client_id: string
+  readonly client_secret: string
+}
+
+/** Makes a client, as the operator's command does beside the server. */
+export async function makeClient(file: string): Promise<ClientMembers> {
+  const db = await openSqliteDatabase(file)
+  const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
+  await db.close()
+  return { client_id, client_secret }
 }
 
 function select(file: string, sql: string): unknown {

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSqliteDatabase } from '../db/sqlite/database.ts'
-import { createClient } from '../domain/clients.ts'
 import type { Loader, Server } from './child.ts'
-import { openEngine } from './database.ts'
+import { makeClient, openEngine } from './database.ts'
 import type { Load, Outcome } from './load.ts'
 import { type Ask, compare, median, quantile } from './measure.ts'
 
@@ -71,7 +69,7 @@ export const rows: Record<string, (bench: Bench) => Promise<Line[]>> = {
   introspect: async (bench) => {
     const server = await bench.startLatchkey()
     const { access } = await logIn(server)
-    const inspection = JSON.stringify({ token: access, ...(await clientMembers(bench)) })
+    const inspection = JSON.stringify({ token: access, ...(await makeClient(bench.file)) })
     const ask = (path: string, body: string) => () => ({ path, connections: CONNECTIONS, bodies: [body], supply: 'repeat' as const })
     // Verify stands in the place of the floor: it does all but authenticate the client and tell what the token says.
     const lines = await speedLine(
@@ -257,14 +255,6 @@ async function tokenMaker({ file }: Bench, server: Server): Promise<(count: numb
   return (count) => Array.from({ length: count }, () => JSON.stringify({ token: engine.signAccess(claims) }))
 }
 
-/** Makes a client, as the operator's command does beside the server, and tells what it authenticates with. */
-async function clientMembers({ file }: Bench): Promise<object> {
-  const db = await openSqliteDatabase(file)
-  const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
-  await db.close()
-  return { client_id, client_secret }
-}
-
 function newUsers(count: number): string[] {
   return Array.from({ length: count }, () => JSON.stringify({ username: randomUUID(), password: PASSWORD }))
 }
@@ -285,7 +275,7 @@ function perSecond(rate: number): string {
   return `${Math.round(rate)}/s`
 }
 
-function ms(value: number): string {
+export function ms(value: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
 }
 

@@ -11,7 +11,7 @@ import type { Test } from 'tap'
 /** The project's folder. */
 export const ROOT = join(import.meta.dirname, '../..')
 
-type Cleanup = Pick<Test, 'teardown'>
+export type Cleanup = Pick<Test, 'teardown'>
 
 /** An empty folder that goes with the test. */
 export function folder(t: Cleanup): string {

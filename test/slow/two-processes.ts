@@ -1,0 +1,52 @@
+import { Client } from '../../bench/client.ts'
+import { type ClientMembers, makeClient } from '../../bench/database.ts'
+import type { TokenPair } from '../../domain/sessions.ts'
+import { type Cleanup, folder, type Service, start } from '../server/process.ts'
+
+/** Status and whole body of an answer. */
+export interface Seen {
+  readonly status: number
+  readonly body: unknown
+}
+
+export type Ask = (request: string) => Promise<Seen>
+
+/** Asks a service over connections that are kept alive: as many as ask at once. */
+export function asker(t: Cleanup, { port }: Pick<Service, 'port'>): Ask {
+  const idle: Client[] = []
+  t.teardown(() => {
+    for (const client of idle) client.close()
+  })
+  return async (request) => {
+    const client = idle.pop() ?? (await Client.open(port))
+    const { status, body } = await client.ask(request)
+    idle.push(client)
+    return { status, body: JSON.parse(body) }
+  }
+}
+
+/** Two services on one database file. */
+export interface TwoProcesses {
+  readonly file: string
+  readonly client: ClientMembers
+  /** One to ask each of them. */
+  readonly asks: readonly [Ask, Ask]
+  /** Asks whichever. */
+  readonly either: Ask
+}
+
+export async function startTwo(t: Cleanup): Promise<TwoProcesses> {
+  const file = `${folder(t)}/latchkey.db`
+  // Some of what races loses, and more often than the limits allow.
+  const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
+  const [one, two] = await Promise.all([start(t, env), start(t, env)])
+  const asks = [asker(t, one), asker(t, two)] as const
+  return { file, client: await makeClient(file), asks, either: (request) => (Math.random() < 0.5 ? asks[0] : asks[1])(request) }
+}
+
+/** The tokens of an answer. @throws for any answer but a 200 */
+export async function pairOf(answer: Promise<Seen>): Promise<TokenPair> {
+  const { status, body } = await answer
+  if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
+  return body as TokenPair
+}
