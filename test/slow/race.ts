@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import { logIn, refresh } from '../../bench/requests.ts'
+import type { EndReason } from '../../db/schema.ts'
+import type { TokenPair } from '../../domain/sessions.ts'
+import { noAccount } from '../wire/wire.ts'
+import { allRefused, isAnswer, type Refusal, whenEnded } from './refusals.ts'
+import { type Ask, pairOf, type TwoProcesses } from './two-processes.ts'
+
+/** Each of those that race begins within so many milliseconds. */
+const LATEST_START_MS = 6
+/** By two that race less than the 50 replaced tokens that are remembered: one of the other's must not count as forgotten. */
+const MOST_REFRESHES = 20
+
+export interface User {
+  readonly name: string
+  readonly password: string
+  /** The session that asks for a change of the password, and goes on. */
+  readonly keeper: TokenPair
+}
+
+/** How sessions end. */
+export interface Ending {
+  readonly reason: EndReason
+  /** Ends the session of these tokens at least; resolves to the user as it is when that was answered. */
+  end(user: User, tokens: TokenPair): Promise<User>
+  /** How its tokens are refused at once. */
+  readonly refusal: Refusal
+  /** Whether a login that is under way is met, too. */
+  readonly endsLogins: boolean
+  /** Makes it possible to log in again. */
+  reopen?(user: User): Promise<void>
+}
+
+/** A race of requests with the end of a session. */
+interface Race {
+  readonly ending: Ending
+  stage: 'before' | 'ending' | 'ended'
+  /** Resolves when it was answered that the session has ended. */
+  readonly end: PromiseWithResolvers<void>
+  /** Everything that was ever handed out. */
+  readonly handedOut: TokenPair[]
+  /** Refreshes that were granted, and refused, while the session was being ended. */
+  granted: number
+  refused: number
+}
+
+/** Refreshes again and again, until it is refused: as it must be once the end was answered. */
+async function refreshOn(t: Test, race: Race, ask: Ask, first: string): Promise<void> {
+  await headStart()
+  let token = first
+  for (let count = 0; ; count++) {
+    if (count === MOST_REFRESHES) await race.end.promise
+    const asked = race.stage
+    const answer = await ask(refresh(token))
+    if (answer.status !== 200) {
+      if (asked !== 'ended') race.refused++
+      const isInOrder = isAnswer(answer, race.ending.refusal.refresh) || isAnswer(answer, whenEnded.refresh)
+      return void (isInOrder || t.fail('neither granted nor refused as it should be', { answer }))
+    }
+    if (asked === 'ended') return void t.fail('refreshed after the session had ended')
+    if (race.stage !== 'before') race.granted++
+    const pair = answer.body as TokenPair
+    race.handedOut.push(pair)
+    token = pair.refresh
+  }
+}
+
+/** Logs in with what is right before the end, and perhaps no more. */
+async function logInMeanwhile(t: Test, race: Race, ask: Ask, { name, password }: User): Promise<void> {
+  await headStart()
+  const asked = race.stage
+  const answer = await ask(logIn(name, password))
+  if (answer.status === 200 && asked !== 'ended') race.handedOut.push(answer.body as TokenPair)
+  else if (!isAnswer(answer, noAccount)) t.fail('logged in after the end, or refused otherwise', { asked, answer })
+}
+
+async function end(race: Race, user: User, tokens: TokenPair): Promise<User> {
+  await headStart()
+  race.stage = 'ending'
+  const after = await race.ending.end(user, tokens)
+  race.stage = 'ended'
+  race.end.resolve()
+  return after
+}
+
+function headStart(): Promise<void> {
+  return sleep(Math.random() * LATEST_START_MS)
+}
+
+/**
+ * One session of a user, raced and ended: every token that came of it is refused in both processes.
+ *
+ * @returns how many refreshes were granted and refused while it was being ended, and the user after it
+ */
+export async function race(t: Test, two: TwoProcesses, ending: Ending, user: User) {
+  const pair = await pairOf(two.either(logIn(user.name, user.password)))
+  const race: Race = { ending, stage: 'before', end: Promise.withResolvers(), handedOut: [pair], granted: 0, refused: 0 }
+  const [after] = await Promise.all([
+    end(race, user, pair),
+    ...two.asks.map((ask) => refreshOn(t, race, ask, pair.refresh)),
+    ...(ending.endsLogins ? [logInMeanwhile(t, race, two.either, user)] : []),
+  ])
+  await allRefused(t, two, race.handedOut, ending.refusal)
+  if (ending.reopen) {
+    await ending.reopen(user)
+    await allRefused(t, two, race.handedOut, whenEnded)
+  }
+  const { granted, refused } = race
+  return { granted, refused, after }
+}

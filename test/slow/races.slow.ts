@@ -1,0 +1,88 @@
+import SQLite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { changePassword, logIn, logOut, register } from '../../bench/requests.ts'
+import { loadConfig } from '../../config.ts'
+import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { setActive } from '../../domain/account.ts'
+import { success } from '../wire/wire.ts'
+import { type Ending, race, type User } from './race.ts'
+import { isAnswer, whenDisabled, whenEnded } from './refusals.ts'
+import { pairOf, startTwo, type TwoProcesses } from './two-processes.ts'
+
+const ROUNDS = 1000
+/** Their rounds go on side by side. */
+const USERS = 8
+const PASSWORDS = ['correct horse battery', 'wrong donkey charger'] as const
+
+/** The rounds of one user; resolves to how many refreshes were granted and refused while a session was being ended. */
+async function runMany(t: Test, two: TwoProcesses, ending: Ending, name: string) {
+  await two.either(register(name, PASSWORDS[0]))
+  let user: User = { name, password: PASSWORDS[0], keeper: await pairOf(two.either(logIn(name, PASSWORDS[0]))) }
+  const sum = { granted: 0, refused: 0 }
+  for (let round = 0; round < ROUNDS / USERS && t.passing(); round++) {
+    const { granted, refused, after } = await race(t, two, ending, user)
+    user = after
+    sum.granted += granted
+    sum.refused += refused
+  }
+  return sum
+}
+
+async function raceThem(t: Test, two: TwoProcesses, ending: Ending): Promise<void> {
+  const sums = await Promise.all(Array.from({ length: USERS }, (_, i) => runMany(t, two, ending, `user-${i}`)))
+  const granted = sums.reduce((sum, one) => sum + one.granted, 0)
+  const refused = sums.reduce((sum, one) => sum + one.refused, 0)
+  t.comment(`while a session was being ended, ${granted} refreshes of it were granted, and ${refused} refused`)
+  t.ok(granted > 0 && refused > 0, 'they met')
+  const sqlite = new SQLite(two.file, { readonly: true })
+  t.teardown(() => sqlite.close())
+  const reasons = sqlite.prepare('select distinct end_reason from sessions where id not in (select min(id) from sessions group by user_id)')
+  t.same(reasons.pluck().all(), [ending.reason])
+}
+
+t.test(`a session that is refreshed while it is logged out has ended, ${ROUNDS} times`, async (t) => {
+  const two = await startTwo(t)
+  await raceThem(t, two, {
+    reason: 'logout',
+    refusal: whenEnded,
+    endsLogins: false,
+    async end(user, tokens) {
+      const answer = await two.either(logOut(tokens.refresh))
+      if (!isAnswer(answer, success(200, {}))) t.fail('not logged out', { answer })
+      return user
+    },
+  })
+})
+
+t.test(`a session that is refreshed, or begun, while the password is changed has ended, ${ROUNDS} times`, async (t) => {
+  const two = await startTwo(t)
+  await raceThem(t, two, {
+    reason: 'password_changed',
+    refusal: whenEnded,
+    endsLogins: true,
+    async end({ name, password, keeper }) {
+      const next = password === PASSWORDS[0] ? PASSWORDS[1] : PASSWORDS[0]
+      return { name, password: next, keeper: await pairOf(two.either(changePassword(keeper.access, password, next))) }
+    },
+  })
+})
+
+t.test(`a session that is refreshed, or begun, while its user is disabled has ended, ${ROUNDS} times`, async (t) => {
+  const two = await startTwo(t)
+  // What the operator's command does, beside the services.
+  const db = await openSqliteDatabase(two.file)
+  t.teardown(() => db.close())
+  const operator = { db, clock: Date.now, config: loadConfig({}) }
+  await raceThem(t, two, {
+    reason: 'user_disabled',
+    refusal: whenDisabled,
+    endsLogins: true,
+    async end(user) {
+      await setActive(operator, user.name, false)
+      return user
+    },
+    async reopen({ name }) {
+      await setActive(operator, name, true)
+    },
+  })
+})
