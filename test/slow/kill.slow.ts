@@ -1,56 +1,93 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { type ClientMembers, makeClient } from '../../bench/database.ts'
+import { changePassword, logIn, logOut, refresh, register } from '../../bench/requests.ts'
+import type { TokenPair } from '../../domain/sessions.ts'
 import { PASSWORD } from '../helper.ts'
-import { folder, postTo, type Service, start } from '../server/process.ts'
+import { folder, type Service, start } from '../server/process.ts'
+import { allRefused, whenEnded } from './refusals.ts'
+import { type Ask, asker, pairOf } from './two-processes.ts'
 
 const KILLS = 20
+const KILLS_BESIDE = 5
 const CHAINS = 4
 const REGISTRARS = 2
+const LEAVERS = 2
+
+/** What those who ask are told when the process is killed. */
+const GONE = /closed the connection|ECONNREFUSED|ECONNRESET/
 
 /** What was answered before the process was killed. */
 interface Answered {
   readonly users: string[]
-  /** The newest refresh token that each chain was given. */
-  readonly tokens: string[]
+  /** The newest pair that each chain of refreshes was given. */
+  readonly chains: TokenPair[]
+  /** Of sessions that were logged out, or ended by a change of the password. */
+  readonly ended: TokenPair[]
+  readonly changer: Changer
+  /** Who introspects. */
+  readonly client: ClientMembers
 }
 
-async function logIn({ url }: Service, username: string): Promise<{ status: number; refresh: string }> {
-  const { status, body } = await postTo(`${url}/api/token/`, { username, password: PASSWORD })
-  return { status, refresh: (body as { refresh: string }).refresh }
+/** Somebody who changes the password again and again, in one session that stays. */
+interface Changer {
+  password: string
+  /** The one that was asked for last: it may have become the password before anybody could be told. */
+  next: string
+  kept: TokenPair
 }
 
-/** Refreshes one chain until the process is gone. */
-async function followChain({ url }: Service, tokens: string[], chain: number): Promise<void> {
-  for (;;) {
-    const { body } = await postTo(`${url}/api/token/refresh/`, { refresh: tokens[chain] })
-    tokens[chain] = (body as { refresh: string }).refresh
-  }
+/** Refreshes one chain until it is done, or the process is gone. */
+async function followChain(ask: Ask, chains: TokenPair[], chain: number, until = { isDone: false }): Promise<void> {
+  while (!until.isDone) chains[chain] = await pairOf(ask(refresh((chains[chain] as TokenPair).refresh)))
 }
 
-async function registerMany({ url }: Service, users: string[], name: string): Promise<void> {
+async function registerMany(ask: Ask, users: string[], name: string): Promise<void> {
   for (let i = 0; ; i++) {
     const username = `${name}-${i}`
-    if ((await postTo(`${url}/api/users/`, { username, password: PASSWORD })).status === 201) users.push(username)
+    if ((await ask(register(username, PASSWORD))).status === 201) users.push(username)
   }
 }
 
-async function workUntilKilled(service: Service, kill: number, answered: Answered): Promise<void> {
-  const gone = () => {}
-  const work = [
-    ...Array.from({ length: CHAINS }, (_, chain) => followChain(service, answered.tokens as string[], chain).catch(gone)),
-    ...Array.from({ length: REGISTRARS }, (_, i) => registerMany(service, answered.users as string[], `user-${kill}-${i}`).catch(gone)),
-  ]
-  const before = answered.users.length
-  while (answered.users.length === before) await sleep(5)
-  await sleep(Math.random() * 200)
-  process.kill(service.pid, 'SIGKILL')
-  await Promise.all(work)
+async function comeAndGo(ask: Ask, ended: TokenPair[]): Promise<void> {
+  for (;;) {
+    const pair = await pairOf(ask(logIn('leaver', PASSWORD)))
+    if ((await ask(logOut(pair.refresh))).status === 200) ended.push(pair)
+  }
 }
 
-async function allThere(t: Test, service: Service, file: string, { users, tokens }: Answered): Promise<void> {
-  for (const token of tokens) {
-    t.equal((await postTo(`${service.url}/api/token/refresh/`, { refresh: token })).status, 200, 'an answered refresh token works')
+async function changePasswords(ask: Ask, changer: Changer, ended: TokenPair[]): Promise<void> {
+  for (;;) {
+    const other = await pairOf(ask(logIn('changer', changer.password)))
+    changer.next = changer.password === PASSWORD ? 'wrong donkey charger' : PASSWORD
+    changer.kept = await pairOf(ask(changePassword(changer.kept.access, changer.password, changer.next)))
+    changer.password = changer.next
+    ended.push(other)
+  }
+}
+
+async function workUntilKilled(t: Test, service: Service, ask: Ask, kill: number, answered: Answered): Promise<void> {
+  const { users, chains, ended, changer } = answered
+  const work = [
+    ...Array.from({ length: CHAINS }, (_, chain) => followChain(ask, chains, chain)),
+    ...Array.from({ length: REGISTRARS }, (_, i) => registerMany(ask, users, `user-${kill}-${i}`)),
+    ...Array.from({ length: LEAVERS }, () => comeAndGo(ask, ended)),
+    changePasswords(ask, changer, ended),
+  ]
+  const gone = Promise.allSettled(work)
+  const before = [users.length, ended.length] as const
+  while (users.length === before[0] || ended.length === before[1]) await sleep(5)
+  await sleep(Math.random() * 200)
+  process.kill(service.pid, 'SIGKILL')
+  for (const end of await gone) if (end.status === 'rejected') t.match(end.reason, { message: GONE })
+}
+
+async function allThere(t: Test, ask: Ask, file: string, answered: Answered, endedBefore: number): Promise<void> {
+  const { users, chains, ended, changer, client } = answered
+  await allRefused(t, { asks: [ask], client }, ended.slice(endedBefore), whenEnded)
+  for (const pair of [...chains, changer.kept]) {
+    t.equal((await ask(refresh(pair.refresh))).status, 200, 'an answered refresh token works')
   }
   const sqlite = new SQLite(file, { readonly: true })
   const stored = new Set(sqlite.prepare('select username from users').pluck().all())
@@ -64,18 +101,55 @@ async function allThere(t: Test, service: Service, file: string, { users, tokens
   sqlite.close()
 }
 
-t.test(`what was answered is there after a kill -9, ${KILLS} times`, async (t) => {
-  const file = `${folder(t)}/latchkey.db`
+/** The password that was answered is the right one, unless the next one was asked for and has become it. */
+async function settlePassword(t: Test, ask: Ask, changer: Changer): Promise<void> {
+  const candidates = [...new Set([changer.password, changer.next])]
+  const statuses = await Promise.all(candidates.map(async (password) => (await ask(logIn('changer', password))).status))
+  t.same(statuses.toSorted(), candidates.length === 1 ? [200] : [200, 401], 'one of them is the password')
+  changer.password = changer.next = candidates[statuses.indexOf(200)] as string
+  changer.kept = await pairOf(ask(logIn('changer', changer.password)))
+}
+
+/** A user each for those who refresh, leave, and change the password. */
+async function prepare(ask: Ask, file: string): Promise<Answered> {
+  for (const name of ['first', 'leaver', 'changer']) await ask(register(name, PASSWORD))
+  const changer = { password: PASSWORD, next: PASSWORD, kept: await pairOf(ask(logIn('changer', PASSWORD))) }
+  return { users: ['first'], chains: [], ended: [], changer, client: await makeClient(file) }
+}
+
+/** Kills a service again and again; what it answered is known to the next, and to those that run beside it. */
+async function killMany(t: Test, kills: number, file: string, others: readonly Ask[]): Promise<void> {
   const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
-  const answered: Answered = { users: ['first'], tokens: [] }
   let service = await start(t, env)
-  await postTo(`${service.url}/api/users/`, { username: 'first', password: PASSWORD })
-  for (let kill = 0; kill < KILLS; kill++) {
-    for (let chain = 0; chain < CHAINS; chain++) answered.tokens[chain] = (await logIn(service, 'first')).refresh
-    await workUntilKilled(service, kill, answered)
+  let ask = asker(t, service)
+  const answered = await prepare(ask, file)
+  for (let kill = 0; kill < kills; kill++) {
+    for (let chain = 0; chain < CHAINS; chain++) answered.chains[chain] = await pairOf(ask(logIn('first', PASSWORD)))
+    const endedBefore = answered.ended.length
+    await workUntilKilled(t, service, ask, kill, answered)
+    for (const other of others) await allThere(t, other, file, answered, endedBefore)
     service = await start(t, env)
-    await allThere(t, service, file, answered)
+    ask = asker(t, service)
+    await allThere(t, ask, file, answered, endedBefore)
+    await settlePassword(t, ask, answered.changer)
   }
-  const last = answered.users.at(-1) as string
-  t.equal((await logIn(service, last)).status, 200)
+  await allRefused(t, { asks: [ask, ...others], client: answered.client }, answered.ended, whenEnded)
+  t.comment(`${answered.users.length} registrations, ${answered.ended.length} ended sessions`)
+  await pairOf(ask(logIn(answered.users.at(-1) as string, PASSWORD)))
+}
+
+t.test(`what was answered is there after a kill -9, ${KILLS} times`, async (t) => {
+  await killMany(t, KILLS, `${folder(t)}/latchkey.db`, [])
+})
+
+t.test(`a process beside the one that is killed goes on, and knows what that one answered, ${KILLS_BESIDE} times`, async (t) => {
+  const file = `${folder(t)}/latchkey.db`
+  const other = asker(t, await start(t, { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }))
+  await other(register('bystander', PASSWORD))
+  const chain = [await pairOf(other(logIn('bystander', PASSWORD)))]
+  const bystander = { isDone: false }
+  const goingOn = followChain(other, chain, 0, bystander)
+  await killMany(t, KILLS_BESIDE, file, [other])
+  bystander.isDone = true
+  await goingOn
 })
