@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Server, startLoader, startServer } from './child.ts'
+import { type Bench, PASSWORD, post } from './rows.ts'
+
+/** A database with one user, in a folder that goes away with this process, and the ways to start servers on it. */
+export async function openBench(): Promise<Bench> {
+  // Folder and children go when the process exits, and so does it when it is told to.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'latchkey.db')
+  const bench = {
+    file,
+    loader: startLoader(),
+    // The limits count as they always do, but nobody is to come past them.
+    startLatchkey: () =>
+      startServer('../server.ts', { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: '1000000000' }),
+    startFloors: () => startServer('floors.ts', { BENCH_DATABASE: file, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
+  }
+  const server: Server = await bench.startLatchkey()
+  await post(server, '/api/users/', { username: 'user', password: PASSWORD })
+  await server.stop()
+  return bench
+}

@@ -1,0 +1,130 @@
+// `npm run bench:revocation`: a session is logged out in one process; from the instant of the answer another one on the
+// same database is asked until it refuses. The time is to the end of that refusal, the way there and back included.
+import { availableParallelism } from 'node:os'
+import type { TokenPair } from '../domain/sessions.ts'
+import type { Loader, Server } from './child.ts'
+import { type Answer, Client } from './client.ts'
+import { makeClient } from './database.ts'
+import type { Load, Outcome } from './load.ts'
+import { quantile } from './measure.ts'
+import { openBench } from './open.ts'
+import { authenticate, introspect, logIn, logOut, refresh, verify } from './requests.ts'
+import { ms, PASSWORD } from './rows.ts'
+
+const ROUNDS = 1000
+const LOAD_CONNECTIONS = 4
+/** Of each process. */
+const REFRESHES_PER_SECOND = 200
+
+/** A question about the tokens of a session, and whether its answer is no. */
+interface Question {
+  readonly name: string
+  ask(pair: TokenPair): string
+  isRefused(answer: Answer): boolean
+}
+
+/** How a question was refused: after so long, and so many times granted before. */
+interface Refused {
+  readonly ms: number
+  readonly granted: number
+}
+
+/** By question. */
+type Refusals = readonly Refused[][]
+
+const bench = await openBench()
+const client = await makeClient(bench.file)
+const isUnauthorized = ({ status }: Answer) => status === 401
+const questions: readonly Question[] = [
+  { name: 'verify', ask: ({ access }) => verify(access), isRefused: isUnauthorized },
+  { name: 'refresh', ask: ({ refresh: token }) => refresh(token), isRefused: isUnauthorized },
+  { name: 'header authentication', ask: ({ access }) => authenticate(access), isRefused: isUnauthorized },
+  { name: 'introspection', ask: ({ access }) => introspect(access, client), isRefused: ({ body }) => body === '{"active":false}' },
+]
+
+const here = await bench.startLatchkey()
+const there = await bench.startLatchkey()
+await measure(here, there, 100)
+const alone = await measure(here, there, ROUNDS)
+const grantedMs: number[] = []
+const beside = await besideRefreshes(bench.loader, [here, there], () => measure(here, there, ROUNDS))
+await here.stop()
+await there.stop()
+await bench.loader.stop()
+
+console.log(`\nNode ${process.versions.node}, ${availableParallelism()} cores, ${ROUNDS} logouts each\n`)
+console.log(
+  `| refused by another process after a logout | p50 | p99 | most | beside ${2 * REFRESHES_PER_SECOND} refreshes a second: p50 | p99 | most |`,
+)
+console.log('|---|---:|---:|---:|---:|---:|---:|')
+for (const [index, { name }] of questions.entries()) {
+  console.log(`| ${[name, ...shown(timesOf(alone[index])), ...shown(timesOf(beside[index]))].join(' | ')} |`)
+}
+console.log(`| for comparison, the refreshes beside it |  |  |  | ${shown(grantedMs).join(' | ')} |`)
+const granted = [...alone, ...beside].flat().reduce((sum, one) => sum + one.granted, 0)
+console.log(`\nGranted after the answer of the logout: ${granted}`)
+
+async function measure(here: Server, there: Server, rounds: number): Promise<Refusals> {
+  const leaver = await Client.open(here.port)
+  const askers = await Promise.all(questions.map(() => Client.open(there.port)))
+  const refusals: Refused[][] = questions.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    const pair = JSON.parse((await leaver.ask(logIn('user', PASSWORD))).body)
+    // So that the other process has seen these tokens: what it may remember of them must not matter.
+    for (const token of [pair.access, pair.refresh]) await askers[0]?.ask(verify(token))
+    const { status } = await leaver.ask(logOut(pair.refresh))
+    const answered = performance.now()
+    if (status !== 200) throw new Error(`the logout answers ${status}`)
+    const asked = questions.map((question, index) => untilRefused(question, askers[index] as Client, pair, answered))
+    for (const [index, refused] of (await Promise.all(asked)).entries()) refusals[index]?.push(refused)
+  }
+  for (const one of [leaver, ...askers]) one.close()
+  return refusals
+}
+
+async function untilRefused({ ask, isRefused }: Question, client: Client, pair: TokenPair, since: number): Promise<Refused> {
+  for (let granted = 0; ; granted++) {
+    if (isRefused(await client.ask(ask(pair)))) return { ms: performance.now() - since, granted }
+  }
+}
+
+/** Does some work while sessions are refreshed in these processes, and notes how long that takes. */
+async function besideRefreshes<T>(loader: Loader, servers: readonly Server[], work: () => Promise<T>): Promise<T> {
+  let isDone = false
+  const loading = (async () => {
+    let loads = await Promise.all(servers.map(refreshes))
+    while (!isDone) {
+      const outcomes: Outcome[] = await loader.run(...loads)
+      for (const { latenciesMs } of outcomes) grantedMs.push(...latenciesMs)
+      loads = loads.map((load, index) => ({ ...load, bodies: outcomes[index]?.bodies ?? [] }))
+    }
+  })()
+  const result = await work()
+  isDone = true
+  await loading
+  return result
+}
+
+async function refreshes({ port }: Server): Promise<Load> {
+  const client = await Client.open(port)
+  const bodies: string[] = []
+  for (let chain = 0; chain < LOAD_CONNECTIONS; chain++) bodies.push((await client.ask(logIn('user', PASSWORD))).body)
+  client.close()
+  return {
+    port,
+    path: '/api/token/refresh/',
+    connections: LOAD_CONNECTIONS,
+    seconds: 2,
+    bodies,
+    supply: 'chain',
+    perSecond: REFRESHES_PER_SECOND,
+  }
+}
+
+function timesOf(refused: readonly Refused[] = []): number[] {
+  return refused.map((one) => one.ms)
+}
+
+function shown(times: readonly number[]): string[] {
+  return [0.5, 0.99, 1].map((share) => ms(quantile(times, share)))
+}
