@@ -28,7 +28,7 @@ async function start(): Promise<void> {
   lowerPoolPriority()
   warnOfWeakHashing(app)
   warnOfPlainKeys(app)
-  if (config.limits === 'off') app.log.warn('LIMITS=off: passwords can be guessed as fast as they can be hashed')
+  warnOfNoLimits(app)
 }
 
 /** The first signal finishes what is in flight, closes the database and exits; further ones change nothing. */
@@ -52,6 +52,10 @@ function warnOfWeakHashing({ config, log }: FastifyInstance): void {
   if (memoryKib * (iterations + 1) < 19_456 * 3 && memoryKib < 47_104) {
     log.warn(`ARGON2_MEMORY_KIB=${memoryKib} with ARGON2_ITERATIONS=${iterations} is below OWASP's minimum`)
   }
+}
+
+function warnOfNoLimits({ config, log }: FastifyInstance): void {
+  if (config.limits === 'off') log.warn('LIMITS=off: passwords can be guessed as fast as they are hashed')
 }
 
 function warnOfPlainKeys({ config, log }: FastifyInstance): void {

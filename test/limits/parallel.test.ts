@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { build, register } from '../helper.ts'
+import { build, register, type TestApp } from '../helper.ts'
 import { attempt, failFromAnywhere, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
 
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
@@ -93,17 +93,42 @@ t.test('an attempt that found no turn to be hashed was none', async (t) => {
 t.test('what was under way when a process died counts as failed, and holds nobody up for longer than a minute', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
-  let tell = () => {}
-  const never = new Promise<boolean>((resolve) => {
-    tell = () => resolve(false)
-  })
-  a.hashing.matches = () => never
+  const tell = holdComparisons(a)
   const begun = times(10, () => attempt(a))
-  const underWay = async () => (await b.db.read.selectFrom('tallies').select('in_flight').execute()).map((row) => row.in_flight)
-  while (!(await underWay()).includes(10)) await turn()
+  await underWay(b, 10)
   advance(60)
   t.strictSame(await attempt(b), wrong)
   t.strictSame(await attempt(b), throttled(2))
-  tell()
+  tell(false)
   await Promise.all(begun)
 })
+
+t.test('a success that was under way for longer than failures are remembered forgives none of the later ones', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  const tell = holdComparisons(a)
+  const begun = attempt(a, RIGHT)
+  await underWay(b, 1)
+  advance(3601)
+  for (let i = 0; i < 9; i++) t.strictSame(await attempt(b), wrong)
+  tell(true)
+  t.equal((await begun).status, 200)
+  t.strictSame(await attempt(b), wrong, 'the tenth')
+  t.strictSame(await attempt(b), throttled(1))
+})
+
+/** Lets passwords be compared without an outcome, until one is told. */
+function holdComparisons(app: TestApp): (matches: boolean) => void {
+  let tell: (matches: boolean) => void = () => {}
+  const outcome = new Promise<boolean>((resolve) => {
+    tell = resolve
+  })
+  app.hashing.matches = () => outcome
+  return tell
+}
+
+/** Waits until so many attempts of one kind are under way. */
+async function underWay(app: TestApp, count: number): Promise<void> {
+  const counts = async () => (await app.db.read.selectFrom('tallies').select('in_flight').execute()).map((row) => row.in_flight)
+  while (!(await counts()).includes(count)) await turn()
+}
