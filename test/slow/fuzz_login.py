@@ -1,4 +1,4 @@
-"""Gives Schemathesis an access token, and a new one every second: it finds the operations that end its session. Where a
+"""Gives Schemathesis an access token, and a new one five times a second: it finds the operations that end its session. Where a
 client is asked for, it gives that."""
 
 import base64
@@ -8,7 +8,7 @@ import requests
 import schemathesis
 
 
-@schemathesis.auth(refresh_interval=1)
+@schemathesis.auth(refresh_interval=0.2)
 class Login:
     def get(self, case, context):
         credentials = {"username": "fuzzer", "password": "nobody knows it"}
