@@ -27,7 +27,7 @@ export function openEngine(file: string): Engine {
   }
 }
 
-/** The password hash of the one user. */
+/** The password hash of the first user. */
 export function passwordHash(file: string): string {
   return (select(file, 'select password from users order by id') as { password: string }).password
 }

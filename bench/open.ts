@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Server, startLoader, startServer } from './child.ts'
-import { type Bench, PASSWORD, post } from './rows.ts'
+import { type Bench, BYSTANDER, PASSWORD, post } from './rows.ts'
 
-/** A database with one user, in a folder that goes away with this process, and the ways to start servers on it. */
+/** A database with two users, in a folder that goes away with this process, and the ways to start servers on it. */
 export async function openBench(): Promise<Bench> {
   // Folder and children go when the process exits, and so does it when it is told to.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
@@ -20,7 +20,7 @@ export async function openBench(): Promise<Bench> {
     startFloors: () => startServer('floors.ts', { BENCH_DATABASE: file, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
   }
   const server: Server = await bench.startLatchkey()
-  await post(server, '/api/users/', { username: 'user', password: PASSWORD })
+  for (const username of ['user', BYSTANDER]) await post(server, '/api/users/', { username, password: PASSWORD })
   await server.stop()
   return bench
 }

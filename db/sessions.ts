@@ -109,14 +109,25 @@ export async function settleSession(
  * @param now milliseconds since the epoch
  */
 export async function listLiveSessions(db: Handle, userId: number, now: number): Promise<Session[]> {
+  return liveSessions(db, userId, now).selectAll().execute()
+}
+
+/** The ids of those after the first `keep` of them. */
+export async function findSurplusSessions(db: Handle, userId: number, now: number, keep: number): Promise<number[]> {
+  const rows = await liveSessions(db, userId, now).select('id').limit(SURPLUS_LIMIT).offset(keep).execute()
+  return rows.map(({ id }) => id)
+}
+
+/** After `SESSIONS_PER_USER` was lowered: the rest goes with the next login. */
+const SURPLUS_LIMIT = 100
+
+function liveSessions(db: Handle, userId: number, now: number) {
   return db
     .selectFrom('sessions')
-    .selectAll()
     .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
     .where('expires_at', '>', now)
     .where('refresh_exp', '>', Math.floor(now / 1000))
     .orderBy('refreshed_at', 'desc')
     .orderBy('id', 'desc')
-    .execute()
 }

@@ -1,6 +1,6 @@
 import type { Database, Handle } from '../db/database.ts'
 import type { Session } from '../db/schema.ts'
-import { findUserAndSession, insertSession, listLiveSessions, rotateSession, touchSession } from '../db/sessions.ts'
+import { findSurplusSessions, findUserAndSession, insertSession, rotateSession, touchSession } from '../db/sessions.ts'
 import type { Claims } from './claims.ts'
 import { type Clock, toSeconds } from './clock.ts'
 import { challenge, Problem, TokenProblem } from './errors.ts'
@@ -51,8 +51,8 @@ export interface Granted {
 export async function startSession(handle: Handle, context: SessionContext, origin: Origin, user: Owner): Promise<Granted> {
   const { config } = context
   const now = context.clock()
-  const surplus = (await listLiveSessions(handle, user.id, now)).slice(config.sessionsPerUser - 1)
-  for (const { id } of surplus) await endSessions(handle, user, { only: id }, endingNow(context, origin, 'superseded'))
+  const surplus = await findSurplusSessions(handle, user.id, now, config.sessionsPerUser - 1)
+  for (const id of surplus) await endSessions(handle, user, { only: id }, endingNow(context, origin, 'superseded'))
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
   const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
   const sessionId = await insertSession(handle, {
