@@ -19,7 +19,7 @@ RUN node bin/sbom.ts >sbom.json && rm -r bin
 RUN mkdir .cache && chown 1000:1000 .cache
 USER 1000
 ENV NODE_COMPILE_CACHE=/app/.cache
-RUN DATABASE_URL=:memory: HOST=127.0.0.1 node --max-semi-space-size=8 server.ts >/tmp/log & pid=$!; \
+RUN DATABASE_URL=:memory: HOST=127.0.0.1 node --max-semi-space-size=4 server.ts >/tmp/log & pid=$!; \
     for i in $(seq 100); do node -e "fetch('http://127.0.0.1:3000/health/ready').then(() => process.exit(0), () => process.exit(1))" && break; sleep 0.1; done; \
     kill -TERM $pid && wait $pid && node cli.ts --version && chmod -R a+rX .cache
 
@@ -34,4 +34,4 @@ VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 3000}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=8", "server.ts"]
+CMD ["node", "--max-semi-space-size=4", "server.ts"]

@@ -12,7 +12,7 @@ const POLL_MS = 5
 /** Of /proc/<pid>/stat: what Linux has told programs on every platform for decades, whatever the kernel counts in. */
 const TICK_MS = 10
 /** The flags of `npm start`. */
-const NODE_FLAGS = ['--max-semi-space-size=8']
+const NODE_FLAGS = ['--max-semi-space-size=4']
 
 const children = new Set<ChildProcess>()
 process.on('exit', () => {

@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 export DATABASE_URL="file:$work/latchkey.db"
-node bin/launch.mjs --max-semi-space-size=8 server.ts >"$work/log" 2>&1 </dev/null &
+node bin/launch.mjs --max-semi-space-size=4 server.ts >"$work/log" 2>&1 </dev/null &
 service=$!
 trap 'kill -TERM $service 2>/dev/null; wait $service; rm -rf "$work"' EXIT
 # Its own word, not an answer on the port: another program may have that.
