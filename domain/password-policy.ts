@@ -1,5 +1,6 @@
 import { domainToUnicode } from 'node:url'
 import type { BreachCheck } from './breach-check.ts'
+import { isListed } from './common-passwords.ts'
 import { codePoints, fold } from './text.ts'
 
 /** In code points, as all lengths here. */
@@ -41,7 +42,7 @@ function isSimilar(password: string, username: string): boolean {
 
 /** In the list, or made of the service's names with nothing but digits and punctuation about them: `Latchkey2026!`. */
 async function isCommon(password: string, publicUrl: string): Promise<boolean> {
-  if ((await commonPasswords()).has(password)) return true
+  if (await isListed(password)) return true
   const rest = namesOfService(publicUrl).reduce((text, name) => text.replaceAll(name, ' '), password)
   return rest !== password && !/\p{L}/u.test(rest)
 }
@@ -51,12 +52,4 @@ function namesOfService(publicUrl: string): string[] {
   const host = fold(domainToUnicode(new URL(publicUrl).hostname))
   const names = ['latchkey', host, ...host.split('.'), ...host.split(/[^\p{L}\p{N}]+/u)]
   return names.filter((name) => codePoints(name) > 1 && /\p{L}/u.test(name)).sort((a, b) => b.length - a.length)
-}
-
-let common: Promise<ReadonlySet<string>> | undefined
-
-/** Some 49 000 of the most used passwords, folded. Loaded at the first call: a service that only logs in never needs them. */
-export function commonPasswords(): Promise<ReadonlySet<string>> {
-  common ??= import('@zxcvbn-ts/language-common').then(({ dictionary }) => new Set(dictionary['passwords-common'].map(fold)))
-  return common
 }
