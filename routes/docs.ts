@@ -46,8 +46,8 @@ const assets = { 'swagger-ui-bundle.js': 'text/javascript', 'swagger-ui.css': 't
 
 /**
  * The document for people: it ships with its scripts, needs no other host, and can try a call. Only the files of
- * @fastify/swagger-ui are used, read when they are asked for: its plugin costs every process memory and start-up time,
- * and few are ever asked for the page.
+ * @fastify/swagger-ui are used, read when they are first asked for: its plugin costs every process memory and start-up
+ * time, and few are ever asked for the page. All answers share what was read: clients that do not read theirs cost no more.
  */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   const schema = { hide: true }
@@ -57,9 +57,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/docs/start.js', { schema }, async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(script))
   for (const [name, type] of Object.entries(assets)) {
     const file = fileURLToPath(import.meta.resolve(`@fastify/swagger-ui/static/${name}`))
+    let content: Promise<Buffer> | undefined
     app.get(`/docs/${name}`, { schema }, async (_request, reply) => {
       reply.header('cache-control', 'public, max-age=3600').type(type)
-      return readFile(file)
+      content ??= readFile(file)
+      return content
     })
   }
 }

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
-  let text: string | undefined
+  /** Bytes, which all answers share: of a text, Node would keep a copy for each client that does not read its answer. */
+  let document: Buffer | undefined
 
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
-    text ??= JSON.stringify(app.apiDocument())
-    return reply.type('application/json').send(text)
+    document ??= Buffer.from(JSON.stringify(app.apiDocument()))
+    return reply.type('application/json').send(document)
   })
 }
 
