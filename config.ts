@@ -165,6 +165,13 @@ export const settings = {
   HASHING_CONCURRENCY: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 256, description: 'Password hashes computed at once; the number of cores when unset.' }),
   ),
+  HASHING_QUEUE: Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: 256,
+    description:
+      'Password hashes that may wait for their turn: two cores compute as many in some three seconds. What comes later is told to try again.',
+  }),
 } satisfies TProperties
 
 const Settings = Type.Object(settings)
@@ -233,6 +240,7 @@ export function loadConfig(env: Environment) {
       parallelism: value.ARGON2_PARALLELISM,
     },
     hashingConcurrency: value.HASHING_CONCURRENCY ?? availableParallelism(),
+    hashingQueue: value.HASHING_QUEUE,
   }
 }
 

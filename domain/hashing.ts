@@ -1,15 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
+import type { Clock } from './clock.ts'
 import { unavailable } from './errors.ts'
 
 export interface HashingSettings {
   readonly argon2: { readonly memoryKib: number; readonly iterations: number; readonly parallelism: number }
   readonly hashingConcurrency: number
+  /** How many may wait for their turn. */
+  readonly hashingQueue: number
 }
 
-/** How many hashes may wait for their turn. At the default cost two cores compute some eighty a second. */
-const WAITING_LIMIT = 1000
+/** However long the queue takes, nobody is sent away for longer: clocks jump. */
+const RETRY_AFTER_LIMIT_SECONDS = 60
+/** The share of the newest hash in what is taken for the time of one. */
+const NEWEST_SHARE = 1 / 8
 const ARGON2ID = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$/
 /** RFC 9106 §3.1. */
 const LEAST_KIB_A_LANE = 8
@@ -20,12 +25,20 @@ const LEAST_KIB_A_LANE = 8
  */
 export class Hashing {
   readonly #settings: HashingSettings['argon2']
+  readonly #concurrency: number
+  readonly #queueLimit: number
+  readonly #clock: Clock
   readonly #turn: ReturnType<typeof pLimit>
+  /** What one hash takes, of late. */
+  #hashMs: number | undefined
   /** No password's hash. Comparing with it is the same work as comparing with a user's. */
   readonly decoy: string
 
-  constructor({ argon2, hashingConcurrency }: HashingSettings) {
+  constructor({ argon2, hashingConcurrency, hashingQueue }: HashingSettings, clock: Clock) {
     this.#settings = argon2
+    this.#concurrency = hashingConcurrency
+    this.#queueLimit = hashingQueue
+    this.#clock = clock
     this.#turn = pLimit(hashingConcurrency)
     const unpadded = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '')
     const cost = `m=${argon2.memoryKib},t=${argon2.iterations},p=${argon2.parallelism}`
@@ -70,11 +83,29 @@ export class Hashing {
     await hash(password, { memoryCost: missingKib, timeCost: iterations, parallelism })
   }
 
+  /** Past the limit it is refused at once: a waiting request holds memory, and its client gives up anyway. */
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#turn.pendingCount >= WAITING_LIMIT) {
-      throw unavailable('overloaded', 'Too many passwords are being checked. Try again later.', 2)
+    if (this.#turn.pendingCount >= this.#queueLimit) {
+      throw unavailable('overloaded', 'Too many passwords are being checked. Try again later.', this.#queueSeconds())
     }
-    return this.#turn(work)
+    return this.#turn(() => this.#timed(work))
+  }
+
+  async #timed<T>(work: () => Promise<T>): Promise<T> {
+    const began = this.#clock()
+    try {
+      return await work()
+    } finally {
+      const tookMs = Math.max(0, this.#clock() - began)
+      this.#hashMs = this.#hashMs === undefined ? tookMs : this.#hashMs + (tookMs - this.#hashMs) * NEWEST_SHARE
+    }
+  }
+
+  /** When all that wait now will have had their turn, in whole seconds. */
+  #queueSeconds(): number {
+    const hashes = this.#turn.pendingCount + this.#turn.activeCount
+    const seconds = Math.ceil(((this.#hashMs ?? 0) * hashes) / this.#concurrency / 1000)
+    return Math.min(RETRY_AFTER_LIMIT_SECONDS, Math.max(1, seconds))
   }
 }
 

@@ -9,8 +9,8 @@ declare module 'fastify' {
 }
 
 export default fp<AppOptions>(
-  async (app, { config }) => {
-    app.decorate('hashing', new Hashing(config))
+  async (app, { config, clock }) => {
+    app.decorate('hashing', new Hashing(config, clock))
   },
   { name: 'hashing' },
 )
