@@ -172,6 +172,12 @@ export const settings = {
     description:
       'Password hashes that may wait for their turn: two cores compute as many in some three seconds. What comes later is told to try again.',
   }),
+  MAX_CONNECTIONS: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 2000,
+    description: 'Connections open at once; one more is closed at once.',
+  }),
 } satisfies TProperties
 
 const Settings = Type.Object(settings)
@@ -241,6 +247,7 @@ export function loadConfig(env: Environment) {
     },
     hashingConcurrency: value.HASHING_CONCURRENCY ?? availableParallelism(),
     hashingQueue: value.HASHING_QUEUE,
+    maxConnections: value.MAX_CONNECTIONS,
   }
 }
 

@@ -10,27 +10,22 @@ import {
 } from 'fastify'
 import type { Config } from './config.ts'
 import { normalAddress } from './domain/address.ts'
+import { createHttpServer } from './http-server.ts'
 import { frameworkProblems, problemDocument, sendError } from './plugins/errors.ts'
 import { requestId, securityHeaders } from './plugins/headers.ts'
 import { requestLine } from './plugins/request-log.ts'
 import { ajvOptions } from './plugins/validation.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
-/** A whole request has to arrive within this time. */
-const REQUEST_TIMEOUT_MS = 30_000
-const KEEP_ALIVE_TIMEOUT_MS = 72_000
 
 /** How Fastify itself is set up: limits, ids, the log, and what is answered where no handler of ours is reached. */
 export function serverOptions(config: Config): FastifyHttpOptions<Server> {
   return {
     ajv: ajvOptions as NonNullable<FastifyHttpOptions<Server>['ajv']>,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    serverFactory: createHttpServer,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    // plugins/host.ts answers in its place, with a problem document.
-    http: { requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     genReqId: requestId,
