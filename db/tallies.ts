@@ -21,7 +21,7 @@ const lock = hot((db, value) =>
       expires_at: value('zero'),
     })
     // An update that changes nothing: where transactions run side by side, those with the same key now take turns.
-    .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ key: row.ref('excluded.key') })))
+    .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ count: row.ref('tallies.count') })))
     .returningAll(),
 )
 
@@ -44,11 +44,23 @@ const save = hot((db, value) =>
     .where('key', '=', value<string>('key')),
 )
 
+/** Keeps a tally that was locked. */
+export async function saveTally(db: Handle, tally: Tally): Promise<void> {
+  await save(db, tally)
+}
+
+const count = hot((db, value) =>
+  db
+    .updateTable('tallies')
+    .set({ count: value('count'), in_flight: value('in_flight'), next_at: value('next_at') })
+    .where('key', '=', value<string>('key')),
+)
+
 const remove = hot((db, value) => db.deleteFrom('tallies').where('key', '=', value<string>('key')))
 
-/** Keeps a tally that was locked; one that counts nothing goes. */
-export async function saveTally(db: Handle, tally: Tally): Promise<void> {
-  if (tally.count > 0) await save(db, tally)
+/** Keeps what has changed of a tally once an outcome is known, which no index holds. One that counts nothing goes. */
+export async function saveOutcome(db: Handle, tally: Tally): Promise<void> {
+  if (tally.count > 0) await count(db, tally)
   else await remove(db, { key: tally.key })
 }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Handle } from '../db/database.ts'
 import type { Tally } from '../db/schema.ts'
-import { findTally, lockTally, saveTally } from '../db/tallies.ts'
+import { findTally, lockTally, saveOutcome, saveTally } from '../db/tallies.ts'
 import { judge, type Outcome, type Rule, reserve, settle, type Verdict } from './throttling.ts'
 
 export type LimitName = 'pair' | 'address' | 'account' | 'registrations'
@@ -47,7 +47,7 @@ export async function charge(handle: Handle, limits: readonly Limit[], now: numb
 /** Tells one limit what became of an attempt. */
 export async function discharge(handle: Handle, { limit, since }: Charged, outcome: Outcome, now: number): Promise<void> {
   const tally = await lockTally(handle, limit.key)
-  await saveTally(handle, tally.since === since ? settle(tally, outcome, now) : tally)
+  await saveOutcome(handle, tally.since === since ? settle(tally, outcome, now) : tally)
 }
 
 /** Of those limits that refuse an attempt, the one that does so longest. */

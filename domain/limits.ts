@@ -18,6 +18,9 @@ export interface LimitsContext {
   readonly config: LimitSettings
 }
 
+/** A power cut forgives some failures: no reason to wait for the disk at each. */
+const soon = { isDurable: false }
+
 /** What an attempt was counted against. */
 interface Reservation {
   readonly network: string
@@ -68,7 +71,7 @@ export class Limits {
     if (config.limits === 'off') return
     const now = clock()
     const limits = [limitOf('registrations', this.#rules.registrations, networkFrom(origin))]
-    const refused = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => register(handle, limits, now)))
+    const refused = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => register(handle, limits, now), soon))
     if (refused) throw throttled(waitOf(refused, now))
   }
 
@@ -97,7 +100,7 @@ export class Limits {
     const isKnown = isStorable(username) && (await isKnownAddress(db.read, username, network))
     const limits = this.#limitsOf(username, network, isKnown)
     // First without a write: whoever is refused again and again costs none.
-    const charged = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => charge(handle, limits, now)))
+    const charged = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => charge(handle, limits, now), soon))
     return 'kind' in charged ? charged : { network, isKnown, charged }
   }
 
@@ -117,7 +120,7 @@ export class Limits {
    */
   #settle(reservation: Reservation, outcome: Outcome, user?: User): void {
     const job = (handle: Handle) => this.#writeOutcome(handle, reservation, outcome, user)
-    this.#context.db.write(job).catch(() => {})
+    this.#context.db.write(job, soon).catch(() => {})
   }
 
   async #writeOutcome(handle: Handle, { charged, network, isKnown }: Reservation, outcome: Outcome, user?: User): Promise<void> {

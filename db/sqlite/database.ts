@@ -70,9 +70,9 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {
   const queue = new WriteQueue(writer, WRITES_WAITING_LIMIT)
   return {
     read: reader,
-    async write(job) {
+    async write(job, { isDurable = true } = {}) {
       if (queue.isFull) throw new DatabaseOverloaded('too many writes are waiting')
-      return queue.run(job)
+      return queue.run(job, isDurable)
     },
     async close() {
       await queue.idle()

@@ -1,16 +1,17 @@
-import type { Kysely } from 'kysely'
+import { CompiledQuery, type Kysely } from 'kysely'
 import type { Handle, WriteJob } from '../database.ts'
 import { DatabaseUnavailable } from '../errors.ts'
 import type { Tables } from '../schema.ts'
 
 interface Waiting {
   readonly job: WriteJob<unknown>
+  readonly isDurable: boolean
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
 }
 
 /**
- * Group commit: the jobs that wait share one transaction, and so one fsync. If one of them throws, all are rolled
+ * Group commit: the jobs that wait share one transaction, and so one fsync, or none if none of them asks for it. If one throws, all are rolled
  * back and run again, each in a transaction of its own. If the database itself fails, all that wait are refused.
  */
 export class WriteQueue {
@@ -18,6 +19,8 @@ export class WriteQueue {
   readonly #limit: number
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
+  /** As a connection is opened. */
+  #isDurable = true
 
   /** @param limit how many jobs may wait; `isFull` then says so */
   constructor(writer: Kysely<Tables>, limit: number) {
@@ -30,9 +33,9 @@ export class WriteQueue {
   }
 
   /** Resolves to what the job returned, once it is committed; rejects with what it or the database threw. */
-  run<T>(job: WriteJob<T>): Promise<T> {
+  run<T>(job: WriteJob<T>, isDurable: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ job, resolve: resolve as Waiting['resolve'], reject })
+      this.#waiting.push({ job, isDurable, resolve: resolve as Waiting['resolve'], reject })
       this.#running ??= this.#drain()
     })
   }
@@ -54,6 +57,7 @@ export class WriteQueue {
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
     try {
+      await this.#setDurability(batch.some(({ isDurable }) => isDurable))
       const results = await this.#transaction(async (handle) => {
         const results: unknown[] = []
         for (const { job } of batch) results.push(await job(handle))
@@ -74,6 +78,13 @@ export class WriteQueue {
     const refused = [...batch, ...this.#waiting]
     this.#waiting = []
     for (const { reject } of refused) reject(error)
+  }
+
+  /** In WAL mode a commit that is not synchronous is on disk with the next one that is. Nothing of it is torn before. */
+  async #setDurability(isDurable: boolean): Promise<void> {
+    if (isDurable === this.#isDurable) return
+    await this.#writer.executeQuery(CompiledQuery.raw(`pragma synchronous = ${isDurable ? 'full' : 'normal'}`))
+    this.#isDurable = isDurable
   }
 
   #transaction<T>(job: (handle: Handle) => Promise<T>): Promise<T> {

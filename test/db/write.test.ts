@@ -164,6 +164,19 @@ t.test('an answered write is synced, and foreign keys hold', async (t) => {
   t.same(await pragma('foreign_keys'), { foreign_keys: 1 })
 })
 
+t.test('a write that may be lost in a power cut is not synced, unless it shares its transaction with one that is', async (t) => {
+  const { db } = await openIn(t)
+  const synchronous = (isDurable: boolean) =>
+    db.write(async (handle) => (await handle.executeQuery<{ synchronous: number }>(rawQuery('pragma synchronous'))).rows[0]?.synchronous, {
+      isDurable,
+    })
+  t.equal(await synchronous(false), 1)
+  t.equal(await synchronous(true), 2)
+  t.same(await Promise.all([synchronous(false), synchronous(false)]), [1, 1])
+  t.same(await Promise.all([synchronous(false), synchronous(true)]), [2, 2])
+  t.same(await Promise.all([synchronous(false), db.write(async () => 'by default')]), [2, 'by default'])
+})
+
 t.test('SQLite never waits for a lock by itself: it would hold the event loop', async (t) => {
   const { db } = await openIn(t)
   const query = rawQuery('pragma busy_timeout')
