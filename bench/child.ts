@@ -5,6 +5,7 @@ import { get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { MemoryLimit } from './control-group.ts'
 import type { Load, Outcome } from './load.ts'
 
 const START_TIMEOUT_MS = 20_000
@@ -27,15 +28,25 @@ export interface Server {
   /** Processor time that it has used so far, in all its threads. */
   cpuMs(): number
   residentMb(): number
+  /** How long its event loop was held at most since this was last asked; it has to be watched. */
+  loopHeldMs(): Promise<number>
   stop(): Promise<void>
 }
 
+export interface ServerOptions {
+  readonly limit?: MemoryLimit | undefined
+  readonly watchesLoop?: boolean
+}
+
 /** Starts a server and waits until it answers `GET /health/ready`. */
-export async function startServer(script: string, env: Record<string, string>): Promise<Server> {
+export async function startServer(script: string, env: Record<string, string>, options: ServerOptions = {}): Promise<Server> {
   const port = await freePort()
   const start = performance.now()
-  const child = spawn(process.execPath, [...NODE_FLAGS, join(import.meta.dirname, script)], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const watch = options.watchesLoop ? ['--import', join(import.meta.dirname, 'loop-delay.ts')] : []
+  const node = [process.execPath, ...NODE_FLAGS, ...watch, join(import.meta.dirname, script)]
+  const [command = '', ...args] = options.limit?.limited(node) ?? node
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'ignore', 'inherit', ...(options.watchesLoop ? (['ipc'] as const) : [])],
     env: { ...process.env, ...env, PORT: String(port) },
   })
   children.add(child)
@@ -48,6 +59,11 @@ export async function startServer(script: string, env: Record<string, string>): 
     startMs: performance.now() - start,
     cpuMs: () => cpuMs(child.pid as number),
     residentMb: () => residentMb(child.pid as number),
+    async loopHeldMs() {
+      child.send('')
+      const [heldMs] = await once(child, 'message')
+      return heldMs
+    },
     stop: () => stop(child),
   }
 }

@@ -7,15 +7,17 @@ export interface Load {
   readonly port: number
   readonly path: string
   readonly connections: number
-  readonly seconds: number
+  /** How long; as long as the other loads when undefined. */
+  readonly seconds?: number
   /** JSON texts. */
   readonly bodies: readonly string[]
   /**
    * - `repeat`: the bodies in turn, again and again;
    * - `once`: the same, but it is an error when they run out;
+   * - `each`: one body a connection, once, however long the answer takes;
    * - `chain`: one body a connection, then always the `refresh` of the last answer.
    */
-  readonly supply: 'repeat' | 'once' | 'chain'
+  readonly supply: 'repeat' | 'once' | 'each' | 'chain'
   /** Requests a second, evenly spaced, over all connections; as many as are answered when undefined. */
   readonly perSecond?: number
 }
@@ -41,21 +43,33 @@ interface Progress {
 if (process.send) {
   process.on('disconnect', () => process.exit())
   process.on('message', (loads: Load[]) => {
-    Promise.all(loads.map(run)).then(
+    runTogether(loads).then(
       (outcomes) => process.send?.({ outcomes }),
       (error: Error) => process.send?.({ failure: error.message }),
     )
   })
 }
 
-async function run(load: Load): Promise<Outcome> {
+/** Those without a time of their own end with the others. */
+async function runTogether(loads: readonly Load[]): Promise<Outcome[]> {
+  let isOver = false
+  const outcomes = loads.map((load) => run(load, () => isOver))
+  await Promise.all(outcomes.filter((_, index) => loads[index]?.seconds !== undefined))
+  isOver = true
+  return Promise.all(outcomes)
+}
+
+async function run(load: Load, othersAreOver: () => boolean): Promise<Outcome> {
   const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.open(load.port)))
   const nextRequest = supplier(load)
   const progress: Progress = { inTime: 0, answers: 0, latenciesMs: [] }
   const start = performance.now()
-  const last = await Promise.all(clients.map((client, index) => runClient(client, index, load, nextRequest, progress, start)))
+  const { seconds } = load
+  const isOver = seconds === undefined ? othersAreOver : () => performance.now() >= start + seconds * 1000
+  const last = await Promise.all(clients.map((client, index) => runClient(client, index, load, nextRequest, progress, start, isOver)))
   for (const client of clients) client.close()
-  return { rate: progress.inTime / load.seconds, answers: progress.answers, latenciesMs: progress.latenciesMs, bodies: last }
+  const elapsedSeconds = seconds ?? (performance.now() - start) / 1000
+  return { rate: progress.inTime / elapsedSeconds, answers: progress.answers, latenciesMs: progress.latenciesMs, bodies: last }
 }
 
 /** Asks until the time is over; resolves to the body that would come next. */
@@ -66,21 +80,22 @@ async function runClient(
   nextRequest: () => string,
   progress: Progress,
   start: number,
+  isOver: () => boolean,
 ): Promise<string> {
-  const end = start + load.seconds * 1000
   const isChain = load.supply === 'chain'
   const stepMs = load.perSecond === undefined ? 0 : (load.connections / load.perSecond) * 1000
   let due = start + (stepMs * index) / load.connections
   let body = isChain ? (load.bodies[index] as string) : ''
-  while (performance.now() < end) {
+  while (!isOver()) {
     if (stepMs > 0) await until(due)
     const answer = await client.ask(isChain ? postRequest(load.path, body) : nextRequest())
     if (answer.status < 200 || answer.status > 299) throw new Error(`unexpected answer: ${answer.status} ${answer.body}`)
     const now = performance.now()
     progress.answers++
-    if (now < end) progress.inTime++
+    if (!isOver()) progress.inTime++
     if (stepMs > 0) progress.latenciesMs.push(now - due)
     if (isChain) body = JSON.stringify({ refresh: JSON.parse(answer.body).refresh })
+    if (load.supply === 'each') break
     due += stepMs
   }
   return body

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Server, startLoader, startServer } from './child.ts'
+import { type Server, type ServerOptions, startLoader, startServer } from './child.ts'
 import { type Bench, BYSTANDER, PASSWORD, post } from './rows.ts'
 
 /** A database with two users, in a folder that goes away with this process, and the ways to start servers on it. */
@@ -15,8 +15,8 @@ export async function openBench(): Promise<Bench> {
     file,
     loader: startLoader(),
     // The limits count as they always do, but nobody is to come past them.
-    startLatchkey: () =>
-      startServer('../server.ts', { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: '1000000000' }),
+    startLatchkey: (options?: ServerOptions) =>
+      startServer('../server.ts', { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: '1000000000' }, options),
     startFloors: () => startServer('floors.ts', { BENCH_DATABASE: file, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
   }
   const server: Server = await bench.startLatchkey()

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Loader, Server } from './child.ts'
+import type { Loader, Server, ServerOptions } from './child.ts'
 import { makeClient, openEngine } from './database.ts'
 import type { Load, Outcome } from './load.ts'
 import { type Ask, compare, median, quantile } from './measure.ts'
@@ -19,7 +19,7 @@ const MOST_HASHES = 1000
 export interface Bench {
   readonly file: string
   readonly loader: Loader
-  startLatchkey(): Promise<Server>
+  startLatchkey(options?: ServerOptions): Promise<Server>
   startFloors(): Promise<Server>
 }
 
@@ -261,7 +261,7 @@ function newUsers(count: number): string[] {
   return Array.from({ length: count }, () => JSON.stringify({ username: randomUUID(), password: PASSWORD }))
 }
 
-async function logIn(server: Server, username = 'user'): Promise<{ access: string; refresh: string }> {
+export async function logIn(server: Server, username = 'user'): Promise<{ access: string; refresh: string }> {
   return (await post(server, '/api/token/', { username, password: PASSWORD })) as { access: string; refresh: string }
 }
 
@@ -281,6 +281,6 @@ export function ms(value: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
 }
 
-function mb(value: number): string {
+export function mb(value: number): string {
   return `${Math.round(value)} MB`
 }

@@ -1,11 +1,13 @@
 // `npm run bench` prints all rows, `npm run bench -- refresh memory` those whose names begin so.
 import { availableParallelism } from 'node:os'
+import { floodRows } from './flood-rows.ts'
 import { openBench } from './open.ts'
 import { type Line, rows } from './rows.ts'
 
+const allRows = { ...rows, ...floodRows }
 const asked = process.argv.slice(2)
-const chosen = Object.entries(rows).filter(([name]) => asked.length === 0 || asked.some((start) => name.startsWith(start)))
-if (chosen.length === 0) throw new Error(`no such row: there are ${Object.keys(rows).join(', ')}`)
+const chosen = Object.entries(allRows).filter(([name]) => asked.length === 0 || asked.some((start) => name.startsWith(start)))
+if (chosen.length === 0) throw new Error(`no such row: there are ${Object.keys(allRows).join(', ')}`)
 
 const bench = await openBench()
 const lines: Line[] = []

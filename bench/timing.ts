@@ -5,9 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import SQLite from 'better-sqlite3'
 import { type Server, startServer } from './child.ts'
-import { passwordHash } from './database.ts'
+import { insertUsers } from './database.ts'
 import { median } from './measure.ts'
 import { rankTest } from './rank-test.ts'
 import { PASSWORD, post } from './rows.ts'
@@ -38,7 +37,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const file = join(folder, 'latchkey.db')
 const server = await startServer('../server.ts', { DATABASE_URL: `file:${file}`, ...settings })
 await post(server, '/api/users/', { username: 'user', password: PASSWORD })
-insertUsers()
+insertUsers(file, names.known)
+insertUsers(file, names.disabled, false)
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 for (const name of names.known.slice(0, WARM_UP)) await refusalMs(server, name)
 
@@ -89,18 +89,6 @@ function refusalMs({ port }: Server, username: string): Promise<number> {
 
 function makeNames(): string[] {
   return Array.from({ length: logins }, () => randomBytes(8).toString('hex'))
-}
-
-/** Users with the one user's hash: registered one by one they would take as long as the measuring. */
-function insertUsers(): void {
-  const database = new SQLite(file)
-  const insert = database.prepare('insert into users (username, username_key, password, is_active, created_at) values (?, ?, ?, ?, 0)')
-  const hash = passwordHash(file)
-  database.transaction(() => {
-    for (const name of names.known) insert.run(name, name, hash, 1)
-    for (const name of names.disabled) insert.run(name, name, hash, 0)
-  })()
-  database.close()
 }
 
 function shuffled<T>(values: readonly T[]): T[] {

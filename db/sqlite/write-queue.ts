@@ -10,6 +10,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** For so long jobs run one after the other before other requests have their turn, the transaction still open. */
+const HOLD_LIMIT_MS = 4
+
 /**
  * Group commit: the jobs that wait share one transaction, and so one fsync, or none if none of them asks for it. If one throws, all are rolled
  * back and run again, each in a transaction of its own. If the database itself fails, all that wait are refused.
@@ -60,7 +63,13 @@ export class WriteQueue {
       await this.#setDurability(batch.some(({ isDurable }) => isDurable))
       const results = await this.#transaction(async (handle) => {
         const results: unknown[] = []
-        for (const { job } of batch) results.push(await job(handle))
+        let began = performance.now()
+        for (const { job } of batch) {
+          results.push(await job(handle))
+          if (performance.now() - began < HOLD_LIMIT_MS) continue
+          await gathered()
+          began = performance.now()
+        }
         return results
       })
       batch.forEach(({ resolve }, index) => {
