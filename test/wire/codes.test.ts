@@ -147,7 +147,7 @@ async function readOnly(app: TestApp): Promise<LightMyRequestResponse> {
 async function withAllHashingTaken(app: TestApp): Promise<LightMyRequestResponse> {
   const running = app.hashing.matches(app.hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=8'), 'x')
   await turn()
-  const waiting = Array.from({ length: 1000 }, () => app.hashing.matches('no hash', 'x'))
+  const waiting = Array.from({ length: app.config.hashingQueue }, () => app.hashing.matches('no hash', 'x'))
   const answer = await post(app, LOGIN, RIGHT)
   await Promise.all([running, ...waiting])
   return answer
