@@ -14,8 +14,9 @@ interface Waiting {
 const HOLD_LIMIT_MS = 4
 
 /**
- * Group commit: the jobs that wait share one transaction, and so one fsync, or none if none of them asks for it. If one throws, all are rolled
- * back and run again, each in a transaction of its own. If the database itself fails, all that wait are refused.
+ * Group commit: the jobs that wait share one transaction, and so one fsync, or none if none of them asks for it. If one
+ * throws, all are rolled back and run again, each in a transaction of its own. If the database itself fails, all that
+ * wait are refused.
  */
 export class WriteQueue {
   readonly #writer: Kysely<Tables>
@@ -78,7 +79,10 @@ export class WriteQueue {
     } catch (error) {
       if (error instanceof DatabaseUnavailable) return this.#refuse(batch, error)
       if (batch.length === 1) return batch[0]?.reject(error)
-      for (const waiting of batch) await this.#commit([waiting])
+      for (const waiting of batch) {
+        await gathered()
+        await this.#commit([waiting])
+      }
     }
   }
 
@@ -101,7 +105,7 @@ export class WriteQueue {
   }
 }
 
-/** After the requests that have already arrived were read: they join the batch. */
+/** After the requests that have already arrived were read: their jobs join the batch that is next. */
 function gathered(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve))
 }

@@ -95,6 +95,54 @@ t.test('a job that throws before it awaits anything is refused like any other', 
   t.same(await names(db), ['next'])
 })
 
+/** Tells which turn of the event loop it is. */
+function countTurns(t: Test): () => number {
+  let turns = 0
+  let next = setImmediate(function count() {
+    turns++
+    next = setImmediate(count)
+  })
+  t.teardown(() => clearImmediate(next))
+  return () => turns
+}
+
+/** Holds the event loop, as queries do. */
+function work(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+t.test('other requests have their turn in the middle of a long batch, and it stays one transaction', async (t) => {
+  const { db } = await openIn(t)
+  const turn = countTurns(t)
+  const seen = await Promise.all(
+    Array.from({ length: 5 }, (_, i) =>
+      db.write(async (handle) => {
+        await insert(handle, `user-${i}`)
+        work(10)
+        return { turn: turn(), inside: (await names({ ...db, read: handle })).length, outside: (await names(db)).length }
+      }),
+    ),
+  )
+  t.equal(new Set(seen.map(({ turn }) => turn)).size, 5)
+  t.same(
+    seen.map(({ inside, outside }) => [inside, outside]),
+    [1, 2, 3, 4, 5].map((n) => [n, 0]),
+  )
+})
+
+t.test('other requests have their turn between jobs that run again on their own', async (t) => {
+  const { db } = await openIn(t)
+  const turn = countTurns(t)
+  const [, one, two] = await Promise.allSettled([
+    db.write(() => Promise.reject(new Error())),
+    db.write(async () => turn()),
+    db.write(async () => turn()),
+  ])
+  t.match([one, two], [{ status: 'fulfilled' }, { status: 'fulfilled' }])
+  t.notSame(one, two)
+})
+
 t.test('reads go on, on what is committed, while a job runs', async (t) => {
   const { db } = await openIn(t)
   let finish = () => {}
