@@ -131,7 +131,7 @@ done
 step "first answer ${wall:-not} ms after the container started"
 check "its start takes at most 550 ms of one processor (${least:-no} ms)" "$([ "${least:-9999}" -le 550 ] && echo yes)" yes
 cached=$(docker run --rm --network none -e NODE_DEBUG_NATIVE=COMPILE_CACHE -e PORT=nonsense "$image" 2>&1)
-check 'it starts from the compile cache of the build' "$(grep -c 'server.ts\.\.\.success' <<<"$cached")" 1
+check 'it starts from the compile cache of the build' "$(grep -c '/app/server\.ts\.\.\.success' <<<"$cached")" 1
 docker rm -f "$name" >/dev/null
 
 # As `docker run -p 3000:3000 -v latchkey:/data latchkey` has it, but for the published port.
