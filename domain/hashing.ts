@@ -13,8 +13,8 @@ export interface HashingSettings {
 
 /** However long the queue takes, nobody is sent away for longer: clocks jump. */
 const RETRY_AFTER_LIMIT_SECONDS = 60
-/** The share of the newest hash in what is taken for the time of one. */
-const NEWEST_SHARE = 1 / 8
+/** The time of one hash is the median of so many: some are measured long, when the event loop had much else to do. */
+const HASHES_REMEMBERED = 32
 const ARGON2ID = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$/
 /** RFC 9106 §3.1. */
 const LEAST_KIB_A_LANE = 8
@@ -29,8 +29,8 @@ export class Hashing {
   readonly #queueLimit: number
   readonly #clock: Clock
   readonly #turn: ReturnType<typeof pLimit>
-  /** What one hash takes, of late. */
-  #hashMs: number | undefined
+  /** What the latest took. */
+  readonly #hashesMs: number[] = []
   /** No password's hash. Comparing with it is the same work as comparing with a user's. */
   readonly decoy: string
 
@@ -96,15 +96,17 @@ export class Hashing {
     try {
       return await work()
     } finally {
-      const tookMs = Math.max(0, this.#clock() - began)
-      this.#hashMs = this.#hashMs === undefined ? tookMs : this.#hashMs + (tookMs - this.#hashMs) * NEWEST_SHARE
+      this.#hashesMs.push(this.#clock() - began)
+      if (this.#hashesMs.length > HASHES_REMEMBERED) this.#hashesMs.shift()
     }
   }
 
   /** When all that wait now will have had their turn, in whole seconds. */
   #queueSeconds(): number {
     const hashes = this.#turn.pendingCount + this.#turn.activeCount
-    const seconds = Math.ceil(((this.#hashMs ?? 0) * hashes) / this.#concurrency / 1000)
+    const sorted = this.#hashesMs.toSorted((a, b) => a - b)
+    const hashMs = sorted[(sorted.length - 1) >> 1] ?? 0
+    const seconds = Math.ceil((hashMs * hashes) / this.#concurrency / 1000)
     return Math.min(RETRY_AFTER_LIMIT_SECONDS, Math.max(1, seconds))
   }
 }
