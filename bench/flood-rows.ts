@@ -9,6 +9,8 @@ import { type Bench, type Line, logIn, mb, ms, PASSWORD } from './rows.ts'
 const MEMORY_MIB = 192
 const STORM_LOGINS = 200
 const STORMS = 6
+/** Before anything counts: cold code takes twice as long. */
+const WARM_UP_STORMS = 2
 /** Other work only adds to how long the event loop is held: the least of so many tries is ours. */
 const TRIES = 5
 
@@ -35,6 +37,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
       supply: 'repeat',
       perSecond: 200,
     }
+    for (let turn = 0; turn < WARM_UP_STORMS; turn++) await bench.loader.run(logins, verifies)
     const residentMb: number[] = []
     const sampling = setInterval(() => residentMb.push(server.residentMb()), 20)
     const latenciesMs: number[] = []
@@ -58,7 +61,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
         latchkey: ms(quantile(latenciesMs, 0.99)),
         wanted: '≤ 10 ms',
       },
-      { what: 'until the last of those logins is answered, all 200', latchkey: `${median(seconds).toFixed(1)} s`, wanted: 'all' },
+      { what: 'until the last of those logins is answered, all with success', latchkey: `${median(seconds).toFixed(1)} s`, wanted: 'all' },
       { what: 'memory meanwhile, the most', latchkey: mb(Math.max(...residentMb)), wanted: '≤ 201 MB' },
     ]
   },
