@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { limitMemory } from '../../bench/control-group.ts'
+import { PASSWORD } from '../helper.ts'
+import { bare, folder, open, postTo, type Service, start } from '../server/process.ts'
+
+const MEMORY_MIB = 192
+const FULL_COST = { ARGON2_MEMORY_KIB: '19456', ARGON2_ITERATIONS: '2' }
+const onLinux = process.platform === 'linux' ? {} : { skip: 'the memory of a process is read where Linux tells it' }
+
+const alice = { username: 'alice', password: PASSWORD }
+
+/** A user's access token. */
+async function accessToken({ url }: Service): Promise<string> {
+  await postTo(`${url}/api/users/`, alice)
+  return ((await postTo(`${url}/api/token/`, alice)).body as { access: string }).access
+}
+
+async function assertGood(t: Test, { url }: Service, token: string): Promise<void> {
+  t.same(await postTo(`${url}/api/token/verify/`, { token }), { status: 200, body: {} })
+}
+
+/** Of the process's own, without what it shares with the file it is run from. */
+function memoryMb({ pid }: Service): number {
+  return Number(/^RssAnon:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+}
+
+/** Connections that send something, and read nothing. */
+async function openUnread(t: Test, { port }: Service, count: number, bytes: string): Promise<Socket[]> {
+  const sockets = await Promise.all(Array.from({ length: count }, () => open(t, port)))
+  for (const socket of sockets) socket.pause().write(bytes)
+  return sockets
+}
+
+const limit = limitMemory(MEMORY_MIB)
+t.teardown(() => limit?.remove())
+const needsLimit = limit ? {} : { skip: 'no control group can be made here: that takes root on Linux' }
+
+t.test(
+  `200 users who log in at once within ${MEMORY_MIB} MiB are all served, again and again, and nobody is killed`,
+  needsLimit,
+  async (t) => {
+    const command = bare(process.execPath, '--max-semi-space-size=4', 'server.ts')
+    const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...FULL_COST, LIMITS: 'off' }
+    const service = await start(t, env, limit?.limited(command))
+    const token = await accessToken(service)
+    for (let storm = 0; storm < 5; storm++) {
+      const answers = await Promise.all(Array.from({ length: 200 }, () => postTo(`${service.url}/api/token/`, alice)))
+      t.equal(answers.filter(({ status }) => status === 200).length, 200)
+    }
+    await postTo(`${service.url}/api/token/verify/`, { token })
+    t.match(await service.stop(), { code: 0, signal: null })
+    t.equal(limit?.kills(), 0)
+  },
+)
+
+/** What a client may ask for without an account, as much of it at once as it likes. */
+const unread: [what: string, bytes: string][] = [
+  ['the script of the page', 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(8)],
+  ['the API document', 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40)],
+  ['what is refused', 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1500)],
+]
+
+for (const [what, bytes] of unread) {
+  t.test(`a hundred clients that ask for ${what} and do not read cost little memory`, onLinux, async (t) => {
+    const service = await start(t, { DATABASE_URL: ':memory:' })
+    const token = await accessToken(service)
+    const before = memoryMb(service)
+    await openUnread(t, service, 100, bytes)
+    await sleep(1500)
+    const grown = memoryMb(service) - before
+    t.ok(grown < 40, `${grown.toFixed(0)} MB`)
+    await assertGood(t, service, token)
+  })
+}
+
+t.test('connections beyond the limit are refused, and those within it are served', async (t) => {
+  const service = await start(t, { DATABASE_URL: ':memory:', MAX_CONNECTIONS: '300' })
+  const token = await accessToken(service)
+  const mine = await open(t, service.port)
+  const others = await Promise.all(Array.from({ length: 400 }, () => open(t, service.port)))
+  for (const socket of others) socket.resume()
+  const closed = () => others.filter(({ closed }) => closed).length
+  while (closed() < 100) await sleep(10)
+  await sleep(200)
+  t.ok(closed() <= 105, `${closed()} are closed`)
+  const body = JSON.stringify({ token })
+  mine.write(
+    `POST /api/token/verify/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  const [answer] = await once(mine, 'data')
+  t.match(String(answer), /^HTTP\/1\.1 200 OK\r\n/)
+})
