@@ -176,7 +176,7 @@ export const settings = {
     minimum: 1,
     maximum: 1_000_000,
     default: 2000,
-    description: 'Connections open at once; one more is closed at once.',
+    description: 'Connections open at once; one more is closed at once. Each may hold some 40 kB of memory.',
   }),
 } satisfies TProperties
 
