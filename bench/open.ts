@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { type Server, type ServerOptions, startLoader, startServer } from './child.ts'
 import { type Bench, BYSTANDER, PASSWORD, post } from './rows.ts'
 
+const FAR_AWAY = '1000000000'
+
 /** A database with two users, in a folder that goes away with this process, and the ways to start servers on it. */
 export async function openBench(): Promise<Bench> {
   // Folder and children go when the process exits, and so does it when it is told to.
@@ -16,7 +18,11 @@ export async function openBench(): Promise<Bench> {
     loader: startLoader(),
     // The limits count as they always do, but nobody is to come past them.
     startLatchkey: (options?: ServerOptions) =>
-      startServer('../server.ts', { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: '1000000000' }, options),
+      startServer(
+        '../server.ts',
+        { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: FAR_AWAY, LOGIN_FAILURES_PER_PAIR: FAR_AWAY },
+        options,
+      ),
     startFloors: () => startServer('floors.ts', { BENCH_DATABASE: file, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
   }
   const server: Server = await bench.startLatchkey()
