@@ -8,7 +8,7 @@ import { bare, folder, open, parseAnswers, postTo, ROOT, type Service, start, ta
 const atOnce = {}
 
 /** One hash takes some tenths of a second. */
-const SLOW_HASHING = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '12', HASHING_CONCURRENCY: '1' }
+const SLOW_HASHING = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '8', HASHING_CONCURRENCY: '1' }
 
 function login(password = PASSWORD): string {
   const body = JSON.stringify({ username: 'alice', password })
