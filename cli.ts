@@ -14,9 +14,10 @@ const program = new Command('latchkey')
     'after',
     `
 The settings are the server's own: the same environment variables, above all DATABASE_URL.
+A name that begins with a dash goes after --, as in: latchkey users disable -- -alice
 Exit codes: 0 it is done; 1 it failed, for the reason on standard error; ${WRONG_USAGE} wrong usage.`,
   )
-  .showHelpAfterError('(--help tells more)')
+  .showHelpAfterError('(--help tells more; a name that begins with a dash goes after --)')
   .exitOverride()
 for (const addTo of [addUsers, addKeys, addClients, addEvents]) addTo(program)
 

@@ -10,13 +10,20 @@ export interface GeneratedKey {
   readonly publicPem: string | null
 }
 
-/** @param secret `JWT_SECRET`, which is the key of `HS256` */
+/**
+ * One key in 64 has a thumbprint that begins with a dash, which `latchkey keys retire` would read as an option: such a key is
+ * thrown away, so that whoever has to retire one at night can paste its name as it is.
+ *
+ * @param secret `JWT_SECRET`, which is the key of `HS256`
+ */
 export async function generateKey(algorithm: Algorithm, secret: string | undefined): Promise<GeneratedKey> {
   if (algorithm === 'HS256') return { kid: secretKid(secret as string), algorithm, privatePem: null, publicPem: null }
   const privateKey = await generatePrivateKey(algorithm)
   const publicKey = createPublicKey(privateKey)
+  const kid = thumbprint({ ...publicKey.export({ format: 'jwk' }) })
+  if (kid.startsWith('-')) return generateKey(algorithm, secret)
   return {
-    kid: thumbprint({ ...publicKey.export({ format: 'jwk' }) }),
+    kid,
     algorithm,
     privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     publicPem: publicKey.export({ type: 'spki', format: 'pem' }) as string,

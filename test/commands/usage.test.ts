@@ -126,6 +126,20 @@ for (const [name, env, line] of FAILING) {
   })
 }
 
+t.test('a name that begins with a dash goes after --, and whoever forgets it is told so', async (t) => {
+  const file = await databaseFile(t)
+  t.match(await latchkey(t, file, 'users', 'disable', '-alice'), {
+    code: 2,
+    stdout: '',
+    stderr: "error: unknown option '-alice'\n(--help tells more; a name that begins with a dash goes after --)\n",
+  })
+  t.match(await latchkey(t, file, 'users', 'disable', '--json', '--', '-alice'), {
+    code: 1,
+    stdout: '',
+    stderr: 'latchkey: there is no user "-alice"\n',
+  })
+})
+
 t.test('a command that finds no database makes none', async (t) => {
   const dir = folder(t)
   await latchkey(t, join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')
