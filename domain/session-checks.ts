@@ -1,6 +1,6 @@
 import { DatabaseOverloaded, DatabaseUnavailable } from '../db/errors.ts'
-import type { Session, User } from '../db/schema.ts'
-import { findUserAndSession, settleSession } from '../db/sessions.ts'
+import type { User } from '../db/schema.ts'
+import { findUserAndSession, type SessionState, settleSession } from '../db/sessions.ts'
 import type { Claims } from './claims.ts'
 import { Problem, TokenProblem, userInactive, userNotFound } from './errors.ts'
 import { settle, standing } from './rotation.ts'
@@ -27,7 +27,7 @@ export async function checkToken(context: SessionContext, token: string): Promis
   const now = context.clock()
   if (!isLive(session, now)) throw new TokenProblem('ended')
   if (claims.token_type === 'refresh' && standing(session, claims.jti, now, graceMs(context)) === 'reused') throw new TokenProblem('ended')
-  await confirm(context, session, claims)
+  if (session.pending_jti !== null) await confirm(context, session, claims)
   return { claims, user }
 }
 
@@ -60,7 +60,7 @@ export async function authenticate(context: SessionContext, token: string): Prom
   if (found === undefined) throw userNotFound()
   if (!found.user.is_active) throw userInactive()
   if (!isLive(found.session, context.clock())) throw new TokenProblem('ended')
-  await confirm(context, found.session, claims)
+  if (found.session.pending_jti !== null) await confirm(context, found.session, claims)
   return { id: found.user.id, username: found.user.username, sessionId: found.session.id }
 }
 
@@ -68,8 +68,7 @@ export async function authenticate(context: SessionContext, token: string): Prom
  * With `REFRESH_ROTATION=confirmed`: a client that shows what it got by a rotation has got it, and the token before is
  * replaced. Where that cannot be written now, it will be the next time.
  */
-async function confirm(context: SessionContext, session: Session, { token_type, jti }: Claims): Promise<void> {
-  if (session.pending_jti === null) return
+async function confirm(context: SessionContext, session: SessionState, { token_type, jti }: Claims): Promise<void> {
   const isSeen = token_type === 'refresh' ? jti === session.refresh_jti : accompanies(jti, session.refresh_jti)
   if (!isSeen) return
   const { replaced } = settle(session, context.clock(), graceMs(context))

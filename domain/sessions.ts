@@ -1,6 +1,6 @@
 import type { Database, Handle } from '../db/database.ts'
 import type { Session } from '../db/schema.ts'
-import { findSurplusSessions, findUserAndSession, insertSession, rotateSession, touchSession } from '../db/sessions.ts'
+import { findSurplusSessions, findUserAndSession, insertSession, rotateSession, type SessionState, touchSession } from '../db/sessions.ts'
 import type { Claims } from './claims.ts'
 import { type Clock, toSeconds } from './clock.ts'
 import { challenge, Problem, TokenProblem } from './errors.ts'
@@ -147,7 +147,7 @@ async function refreshOrRefuse(handle: Handle, context: SessionContext, origin: 
 }
 
 /** Gives a session its next refresh token, in a transaction; the same one where they do not rotate. */
-export async function rotate(handle: Handle, context: SessionContext, origin: Origin, session: Session): Promise<Granted> {
+export async function rotate(handle: Handle, context: SessionContext, origin: Origin, session: SessionState): Promise<Granted> {
   const now = context.clock()
   const { refreshRotation, refreshTokenTtlSeconds } = context.config
   const use = { id: session.id, ...used(origin, now) }
@@ -164,7 +164,7 @@ export async function rotate(handle: Handle, context: SessionContext, origin: Or
 }
 
 /** Whether a session goes on: it has not ended, and is not too old. Its refresh token tells itself whether it was idle too long. */
-export function isLive(session: Session | undefined, now: number): session is Session {
+export function isLive(session: SessionState | undefined, now: number): session is SessionState {
   return session !== undefined && session.ended_at === null && session.expires_at > now
 }
 
@@ -189,7 +189,7 @@ function current({ jti, iat, exp }: TokenIdentity): Pick<Session, 'refresh_jti' 
   return { refresh_jti: jti, refresh_iat: iat, refresh_exp: exp }
 }
 
-function grant(session: Session): Granted {
+function grant(session: SessionState): Granted {
   return {
     userId: session.user_id,
     sessionId: session.id,
