@@ -13,9 +13,12 @@ export async function openBench(): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'latchkey.db')
+  const loader = startLoader()
+  const bystander = startLoader()
   const bench = {
     file,
-    loader: startLoader(),
+    loader,
+    bystander,
     // The limits count as they always do, but nobody is to come past them.
     startLatchkey: (options?: ServerOptions) =>
       startServer(
@@ -24,6 +27,10 @@ export async function openBench(): Promise<Bench> {
         options,
       ),
     startFloors: () => startServer('floors.ts', { BENCH_DATABASE: file, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
+    close: async () => {
+      await loader.stop()
+      await bystander.stop()
+    },
   }
   const server: Server = await bench.startLatchkey()
   for (const username of ['user', BYSTANDER]) await post(server, '/api/users/', { username, password: PASSWORD })

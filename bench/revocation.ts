@@ -50,7 +50,7 @@ const grantedMs: number[] = []
 const beside = await besideRefreshes(bench.loader, [here, there], () => measure(here, there, ROUNDS))
 await here.stop()
 await there.stop()
-await bench.loader.stop()
+await bench.close()
 
 console.log(`\nNode ${process.versions.node}, ${availableParallelism()} cores, ${ROUNDS} logouts each\n`)
 console.log(

@@ -15,7 +15,7 @@ for (const [name, measure] of chosen) {
   console.error(`${name} …`)
   lines.push(...(await measure(bench)))
 }
-await bench.loader.stop()
+await bench.close()
 
 console.log(`\nNode ${process.versions.node}, ${availableParallelism()} cores\n`)
 console.log('| | Latchkey | floor | ratio | CPU a request | wanted |')
