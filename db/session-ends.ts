@@ -1,5 +1,6 @@
 import type { Handle } from './database.ts'
-import type { EndReason } from './schema.ts'
+import { hot } from './hot.ts'
+import type { EndReason, Session, User } from './schema.ts'
 
 /** Which of a user's sessions: one, all but one, or all. */
 export interface Which {
@@ -29,34 +30,46 @@ export interface Expired {
 }
 
 /**
- * Sessions that expired and are not marked so yet: at most `limit`, of one user when it is given.
+ * Sessions that expired and are not marked so yet, at most `limit`.
  *
  * @param now milliseconds since the epoch
  * @param accessTtlSeconds a session that was idle too long is over when its last access token is
  */
-export async function findExpired(
-  db: Handle,
-  now: number,
-  accessTtlSeconds: number,
-  { userId, limit }: { userId?: number; limit: number },
-): Promise<Expired[]> {
-  const idleSince = Math.floor(now / 1000) - accessTtlSeconds
-  const sessions = db
-    .selectFrom('sessions')
-    .innerJoin('users', 'users.id', 'sessions.user_id')
-    .select(['sessions.id', 'sessions.user_id', 'users.username', 'sessions.expires_at', 'sessions.refresh_exp'])
-    .where('sessions.ended_at', 'is', null)
-    // No refresh token outlives its session, so the first condition finds all, by its index.
-    .where('sessions.refresh_exp', '<=', Math.floor(now / 1000))
-    .where((where) => where.or([where('sessions.expires_at', '<=', now), where('sessions.refresh_exp', '<=', idleSince)]))
-    .limit(limit)
-  const rows = await (userId === undefined ? sessions : sessions.where('sessions.user_id', '=', userId)).execute()
-  return rows.map((row) => ({
-    id: row.id,
-    userId: row.user_id,
-    username: row.username,
-    at: Math.min(row.expires_at, row.refresh_exp * 1000),
-  }))
+export async function findExpired(db: Handle, now: number, accessTtlSeconds: number, limit: number): Promise<Expired[]> {
+  const { nowSeconds, idleSince } = inSeconds(now, accessTtlSeconds)
+  return (await expired(db, now, nowSeconds, idleSince).limit(limit).execute()).map(toExpired)
+}
+
+const expiredOf = hot((db, value) =>
+  expired(db, value('now'), value('nowSeconds'), value('idleSince')).where('sessions.user_id', '=', value<number>('userId')),
+)
+
+/** Those of one user, all of them. */
+export async function findExpiredOf(db: Handle, userId: number, now: number, accessTtlSeconds: number): Promise<Expired[]> {
+  const { rows } = await expiredOf(db, { userId, now, ...inSeconds(now, accessTtlSeconds) })
+  return rows.map(toExpired)
+}
+
+function inSeconds(now: number, accessTtlSeconds: number) {
+  const nowSeconds = Math.floor(now / 1000)
+  return { nowSeconds, idleSince: nowSeconds - accessTtlSeconds }
+}
+
+function expired(db: Handle, now: number, nowSeconds: number, idleSince: number) {
+  return (
+    db
+      .selectFrom('sessions')
+      .innerJoin('users', 'users.id', 'sessions.user_id')
+      .select(['sessions.id', 'sessions.user_id', 'users.username', 'sessions.expires_at', 'sessions.refresh_exp'])
+      .where('sessions.ended_at', 'is', null)
+      // No refresh token outlives its session, so the first condition finds all, by its index.
+      .where('sessions.refresh_exp', '<=', nowSeconds)
+      .where((where) => where.or([where('sessions.expires_at', '<=', now), where('sessions.refresh_exp', '<=', idleSince)]))
+  )
+}
+
+function toExpired(row: Pick<Session, 'id' | 'user_id' | 'expires_at' | 'refresh_exp'> & Pick<User, 'username'>): Expired {
+  return { id: row.id, userId: row.user_id, username: row.username, at: Math.min(row.expires_at, row.refresh_exp * 1000) }
 }
 
 /** Marks a session as expired, at the instant when that was. */

@@ -125,25 +125,31 @@ export async function settleSession(
  * @param now milliseconds since the epoch
  */
 export async function listLiveSessions(db: Handle, userId: number, now: number): Promise<Session[]> {
-  return liveSessions(db, userId, now).selectAll().execute()
-}
-
-/** The ids of those after the first `keep` of them. */
-export async function findSurplusSessions(db: Handle, userId: number, now: number, keep: number): Promise<number[]> {
-  const rows = await liveSessions(db, userId, now).select('id').limit(SURPLUS_LIMIT).offset(keep).execute()
-  return rows.map(({ id }) => id)
+  return liveSessions(db, userId, now, Math.floor(now / 1000))
+    .selectAll()
+    .execute()
 }
 
 /** After `SESSIONS_PER_USER` was lowered: the rest goes with the next login. */
 const SURPLUS_LIMIT = 100
 
-function liveSessions(db: Handle, userId: number, now: number) {
+const surplus = hot((db, value) =>
+  liveSessions(db, value('userId'), value('now'), value('nowSeconds')).select('id').limit(SURPLUS_LIMIT).offset(value<number>('keep')),
+)
+
+/** The ids of those after the first `keep` of them. */
+export async function findSurplusSessions(db: Handle, userId: number, now: number, keep: number): Promise<number[]> {
+  const { rows } = await surplus(db, { userId, now, nowSeconds: Math.floor(now / 1000), keep })
+  return rows.map(({ id }) => id)
+}
+
+function liveSessions(db: Handle, userId: number, now: number, nowSeconds: number) {
   return db
     .selectFrom('sessions')
     .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
     .where('expires_at', '>', now)
-    .where('refresh_exp', '>', Math.floor(now / 1000))
+    .where('refresh_exp', '>', nowSeconds)
     .orderBy('refreshed_at', 'desc')
     .orderBy('id', 'desc')
 }

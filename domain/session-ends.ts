@@ -1,6 +1,6 @@
 import type { Handle } from '../db/database.ts'
 import type { EndReason, User } from '../db/schema.ts'
-import { type Expired, endSessions as endRows, expireSession, findExpired, type Which } from '../db/session-ends.ts'
+import { type Expired, endSessions as endRows, expireSession, findExpiredOf, type Which } from '../db/session-ends.ts'
 import { noOrigin, type Origin, recordEvent } from './events.ts'
 
 /** Whose sessions end. */
@@ -21,16 +21,13 @@ export interface Ending {
  */
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
   const { at, reason, origin } = ending
-  await expire(handle, await findExpired(handle, at, ending.accessTokenTtlSeconds, { userId: owner.id, limit: ALL }))
+  await expire(handle, await findExpiredOf(handle, owner.id, at, ending.accessTokenTtlSeconds))
   const ids = await endRows(handle, owner.id, which, at, reason)
   for (const sessionId of ids) {
     await recordEvent(handle, at, origin, { kind: 'session_ended', reason, userId: owner.id, username: owner.username, sessionId })
   }
   return ids.length
 }
-
-/** More than a user has sessions. */
-const ALL = 100_000
 
 /** Marks sessions as expired, each with its event, at the instant when that was. */
 export async function expire(handle: Handle, sessions: readonly Expired[]): Promise<void> {

@@ -41,7 +41,7 @@ export async function sweep({ db, clock, config }: SweepingContext, isStopping: 
 }
 
 async function expireSome(handle: Handle, now: number, accessTtlSeconds: number): Promise<number> {
-  const sessions = await findExpired(handle, now, accessTtlSeconds, { limit: BATCH })
+  const sessions = await findExpired(handle, now, accessTtlSeconds, BATCH)
   await expire(handle, sessions)
   return sessions.length
 }
