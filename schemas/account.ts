@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { newPassword, password } from './passwords.ts'
 
 const instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-01-01T00:00:00.000Z'] })
 
@@ -31,17 +32,10 @@ export const SessionId = Type.Object(
   { $id: 'SessionId' },
 )
 
-const password = { minLength: 1, 'x-characters': 'text', format: 'password' }
-
 export const PasswordChange = Type.Object(
   {
     current_password: Type.String({ ...password, examples: ['securepassword'] }),
-    new_password: Type.String({
-      ...password,
-      maxLength: 1024,
-      description: 'At least 8 characters, not entirely numeric, not a common password, and not similar to the username.',
-      examples: ['a more secure passphrase'],
-    }),
+    new_password: Type.String({ ...newPassword, examples: ['a more secure passphrase'] }),
   },
   { $id: 'PasswordChange' },
 )

@@ -1,18 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { newPassword, password } from './passwords.ts'
 
 const username = { 'x-strip': true, 'x-characters': 'name', description: 'Case-sensitive; surrounding white space is ignored.' }
 const examples = { username: ['testuser'], password: ['securepassword'] }
 
 export const Registration = Type.Object(
   {
-    password: Type.String({
-      minLength: 1,
-      maxLength: 1024,
-      'x-characters': 'text',
-      format: 'password',
-      description: 'At least 8 characters, not entirely numeric, not a common password, and not similar to the username.',
-      examples: examples.password,
-    }),
+    password: Type.String({ ...newPassword, examples: examples.password }),
     username: Type.String({ ...username, minLength: 1, maxLength: 200, examples: examples.username }),
   },
   { $id: 'Registration' },
@@ -22,7 +16,7 @@ export type Registration = Static<typeof Registration>
 export const Credentials = Type.Object(
   {
     username: Type.String({ ...username, minLength: 1, examples: examples.username }),
-    password: Type.String({ minLength: 1, 'x-characters': 'text', format: 'password', examples: examples.password }),
+    password: Type.String({ ...password, examples: examples.password }),
   },
   { $id: 'Credentials' },
 )
