@@ -27,7 +27,7 @@ export async function checkToken(context: SessionContext, token: string): Promis
   const now = context.clock()
   if (!isLive(session, now)) throw new TokenProblem('ended')
   if (claims.token_type === 'refresh' && standing(session, claims.jti, now, graceMs(context)) === 'reused') throw new TokenProblem('ended')
-  if (session.pending_jti !== null) await confirm(context, session, claims)
+  await confirm(context, session, claims)
   return { claims, user }
 }
 
@@ -60,7 +60,7 @@ export async function authenticate(context: SessionContext, token: string): Prom
   if (found === undefined) throw userNotFound()
   if (!found.user.is_active) throw userInactive()
   if (!isLive(found.session, context.clock())) throw new TokenProblem('ended')
-  if (found.session.pending_jti !== null) await confirm(context, found.session, claims)
+  await confirm(context, found.session, claims)
   return { id: found.user.id, username: found.user.username, sessionId: found.session.id }
 }
 
@@ -69,6 +69,7 @@ export async function authenticate(context: SessionContext, token: string): Prom
  * replaced. Where that cannot be written now, it will be the next time.
  */
 async function confirm(context: SessionContext, session: SessionState, { token_type, jti }: Claims): Promise<void> {
+  if (session.pending_jti === null) return
   const isSeen = token_type === 'refresh' ? jti === session.refresh_jti : accompanies(jti, session.refresh_jti)
   if (!isSeen) return
   const { replaced } = settle(session, context.clock(), graceMs(context))
