@@ -2,9 +2,9 @@
 import { limitMemory } from './control-group.ts'
 import { insertUsers } from './database.ts'
 import { attacks, send } from './hostile.ts'
-import type { Load, Outcome } from './load.ts'
+import type { Load } from './load.ts'
 import { median, quantile } from './measure.ts'
-import { type Bench, type Line, logIn, mb, ms, PASSWORD } from './rows.ts'
+import { type Bench, type Line, logIn, mb, ms, PASSWORD, verifyBeside } from './rows.ts'
 
 const MEMORY_MIB = 192
 const STORM_LOGINS = 200
@@ -30,17 +30,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     const server = await bench.startLatchkey({ limit })
     const logins = storm(bench, server.port)
     const { access } = await logIn(server)
-    const body = JSON.stringify({ token: access })
-    const verifies: Load = {
-      port: server.port,
-      path: '/api/token/verify/',
-      connections: 8,
-      seconds: BYSTANDER_SECONDS,
-      bodies: [body],
-      supply: 'repeat',
-      perSecond: 200,
-    }
-    const flood = () => Promise.all([bench.bystander.run(verifies), bench.loader.run(logins)])
+    const flood = () => verifyBeside(bench, logins, access, BYSTANDER_SECONDS)
     for (let turn = 0; turn < WARM_UP_STORMS; turn++) await flood()
     const residentMb: number[] = []
     const sampling = setInterval(() => residentMb.push(server.residentMb()), 20)
@@ -49,9 +39,9 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     for (let turn = 0; turn < STORMS; turn++) {
       const began = performance.now()
       // An answer that is no success, or none, ends the bench.
-      const [[verified]] = await flood()
+      const { verifies } = await flood()
       seconds.push((performance.now() - began) / 1000)
-      latenciesMs.push(...(verified as Outcome).latenciesMs)
+      latenciesMs.push(...verifies.latenciesMs)
     }
     clearInterval(sampling)
     await server.stop()
