@@ -3,7 +3,7 @@ import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
-import { serverOptions } from './server-options.ts'
+import { serverOptions } from './http/options.ts'
 
 export interface AppOptions {
   readonly config: Config

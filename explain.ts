@@ -1,7 +1,7 @@
 import { ConfigError } from './config.ts'
 import { DatabaseUnavailable, NotOurDatabase } from './db/errors.ts'
-import { SettingMismatch } from './domain/secrets.ts'
-import { SigningKeyError } from './domain/signing-keys.ts'
+import { SigningKeyError } from './domain/keys/load.ts'
+import { SettingMismatch } from './domain/keys/secrets.ts'
 
 /** One line that names the setting, for what an operator can mend; the stack for a fault of ours. */
 export function explain(error: NodeJS.ErrnoException): string {

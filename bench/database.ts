@@ -2,7 +2,7 @@ import { createPublicKey, randomUUID } from 'node:crypto'
 import SQLite from 'better-sqlite3'
 import { createSigner, createVerifier } from 'fast-jwt'
 import { openSqliteDatabase } from '../db/sqlite/database.ts'
-import { createClient } from '../domain/clients.ts'
+import { createClient } from '../domain/accounts/clients.ts'
 
 /** The signing key of the server's database, in the hands of the engine alone. */
 export interface Engine {

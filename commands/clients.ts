@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { listClients } from '../db/clients.ts'
 import type { Client } from '../db/schema.ts'
-import { createClient, revokeClient } from '../domain/clients.ts'
+import { createClient, revokeClient } from '../domain/accounts/clients.ts'
 import { codePoints, strip } from '../domain/text.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { KeyCommandError, type KeyInfo, listKeys, retireKey, rotateKeys } from '../domain/key-commands.ts'
+import { KeyCommandError, type KeyInfo, listKeys, retireKey, rotateKeys } from '../domain/keys/commands.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { type CommandContext, CommandError, runCommand } from './run.ts'
 

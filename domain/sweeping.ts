@@ -5,7 +5,7 @@ import { deleteAddressesUnusedSince } from '../db/known-addresses.ts'
 import { deleteSessionsEndedBefore, findExpired } from '../db/session-ends.ts'
 import { deleteTalliesExpiredBefore } from '../db/tallies.ts'
 import type { Clock } from './clock.ts'
-import { expire } from './session-ends.ts'
+import { expire } from './sessions/ends.ts'
 
 export interface SweepingContext {
   readonly db: Database

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type ClientCredentials, isClient } from '../domain/clients.ts'
+import { type ClientCredentials, isClient } from '../domain/accounts/clients.ts'
 import { oauthProblem } from '../domain/errors.ts'
-import { looseMembers } from '../domain/loose-body.ts'
+import { looseMembers } from '../http/loose-body.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

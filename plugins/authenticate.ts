@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { bearerProblem, TokenProblem } from '../domain/errors.ts'
-import { authenticate } from '../domain/session-checks.ts'
+import { authenticate } from '../domain/sessions/checks.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

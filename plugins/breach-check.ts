@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
-import { BreachCheck } from '../domain/breach-check.ts'
+import { BreachCheck } from '../domain/passwords/breach-check.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

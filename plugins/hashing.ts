@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
-import { Hashing } from '../domain/hashing.ts'
+import { Hashing } from '../domain/passwords/hashing.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -3,9 +3,9 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
 import { challenge, notAuthenticated, Problem } from '../domain/errors.ts'
-import { type DatabaseKeyRing, openKeyRing } from '../domain/key-ring.ts'
-import type { Caller } from '../domain/session-checks.ts'
-import { Tokens } from '../domain/tokens.ts'
+import { type DatabaseKeyRing, openKeyRing } from '../domain/keys/ring.ts'
+import type { Caller } from '../domain/sessions/checks.ts'
+import { Tokens } from '../domain/tokens/tokens.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

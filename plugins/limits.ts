@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
-import { Limits } from '../domain/limits.ts'
-import { RequestLimit } from '../domain/request-limit.ts'
-import { addressOf } from './origin.ts'
+import { Limits } from '../domain/limits/attempts.ts'
+import { RequestLimit } from '../domain/limits/request-limit.ts'
+import { addressOf } from '../http/origin.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { type ApiDocument, codeTable, completeDocument, type OperationProblems } from '../api-document.ts'
+import { type ApiDocument, codeTable, completeDocument, type OperationProblems } from '../http/api-document.ts'
 import * as account from '../schemas/account.ts'
 import * as credentials from '../schemas/credentials.ts'
 import * as introspection from '../schemas/introspection.ts'

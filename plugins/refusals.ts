@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { Refusals } from '../domain/events.ts'
+import { Refusals } from '../domain/events/record.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

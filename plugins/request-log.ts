@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
-import { addressOf } from './origin.ts'
+import { addressOf } from '../http/origin.ts'
 
 /** One line a request, without its headers, its body or the query of its URL: they may carry secrets. */
 export default fp<AppOptions>(

@@ -26,7 +26,7 @@ export default fp(
   { name: 'validation' },
 )
 
-/** For routes that read their body by `domain/loose-body.ts`: the schema documents it, and refuses nothing. */
+/** For routes that read their body by `http/loose-body.ts`: the schema documents it, and refuses nothing. */
 export const anyBody = () => () => true
 
 /** The names of a route's body fields, in the order they are documented. */

@@ -2,7 +2,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../app.ts'
 import { loadConfig } from '../config.ts'
-import type { ClientCredentials } from '../domain/clients.ts'
+import type { ClientCredentials } from '../domain/accounts/clients.ts'
 
 /** 2026-01-01T00:00:00Z, in milliseconds. */
 export const START = 1_767_225_600_000

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '@hey-api/openapi-ts'
 import t, { type Test } from 'tap'
-import { createClient as createServiceClient } from '../../domain/clients.ts'
+import { createClient as createServiceClient } from '../../domain/accounts/clients.ts'
 import { build, type TestApp } from '../helper.ts'
 
 const run = promisify(execFile)

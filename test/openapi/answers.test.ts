@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import type { Answer, ApiDocument, Schema } from '../../api-document.ts'
-import { createClient } from '../../domain/clients.ts'
+import { createClient } from '../../domain/accounts/clients.ts'
+import type { Answer, ApiDocument, Schema } from '../../http/api-document.ts'
 import { basic, build, claimsOf, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
 
 interface Call {

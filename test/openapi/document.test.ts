@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import type { ApiDocument, Media, Operation } from '../../api-document.ts'
 import { problems } from '../../domain/errors.ts'
+import type { ApiDocument, Media, Operation } from '../../http/api-document.ts'
 import { build } from '../helper.ts'
 
 const app = await build(t)

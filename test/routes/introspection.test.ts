@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import { type ClientCredentials, createClient, revokeClient } from '../../domain/clients.ts'
+import { type ClientCredentials, createClient, revokeClient } from '../../domain/accounts/clients.ts'
 import { basic, build, claimsOf, headerOf, logIn, post, register, START, type TestApp } from '../helper.ts'
 import { segment, signed } from '../wire/forge.ts'
 import { FORM, INTROSPECT, postForm, postRaw, REFRESH, VERIFY } from '../wire/wire.ts'

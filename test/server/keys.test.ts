@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import { openSqliteDatabase } from '../../db/sqlite/database.ts'
-import { listKeys, retireKey, rotateKeys } from '../../domain/key-commands.ts'
+import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
 import { folder, postTo, type Service, start, startInVain } from './process.ts'
 

@@ -1,6 +1,6 @@
 import { createHmac, sign } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { retireKey, rotateKeys } from '../../domain/key-commands.ts'
+import { retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { build, headerOf, logIn, post, register, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
 import { challenged, HEADER, message, problem, REFRESH, REFRESH_AND_VERIFY, success, told, VERIFY } from './wire.ts'

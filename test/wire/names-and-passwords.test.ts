@@ -1,5 +1,5 @@
 import t from 'tap'
-import { commonPasswords } from '../../domain/common-passwords.ts'
+import { commonPasswords } from '../../domain/passwords/common.ts'
 import { fold } from '../../domain/text.ts'
 import { build, logIn, PASSWORD, post, register } from '../helper.ts'
 import {

@@ -1,0 +1,95 @@
+import { TokenProblem } from '../errors.ts'
+
+export type TokenType = 'access' | 'refresh'
+
+/** The claims of our tokens. Times are seconds since the epoch. */
+export interface Claims {
+  readonly token_type: TokenType
+  readonly exp: number
+  readonly iat: number
+  readonly jti: string
+  readonly user_id: number
+  readonly iss: string
+  readonly sub: string
+  readonly aud?: string
+  readonly sid: string
+}
+
+/** What a token must say to be ours. */
+export interface ClaimRules {
+  /** `JWT_ISSUER` and `JWT_PREVIOUS_ISSUERS`. */
+  readonly issuers: ReadonlySet<string>
+  readonly audience: string | undefined
+}
+
+/** The `typ` of each kind: that of RFC 9068 §2.1 for access tokens, and only for them. */
+export const headerTypes: Readonly<Record<TokenType, string>> = { access: 'at+jwt', refresh: 'JWT' }
+
+/** How far another host's clock may run ahead of ours. */
+const CLOCK_SKEW_SECONDS = 60
+/** The end of the year 9999, the last that the seed's date type holds. */
+const LAST_TIME = 253_402_300_799
+
+/**
+ * The claims of a token whose signature is good, with everything about them checked that stays as it is.
+ * The order of the checks is the seed's.
+ *
+ * @param typ the `typ` of its header
+ * @param nowSeconds for the texts of expired tokens, which come before those of missing claims
+ * @param expected the type that is asked for; any of ours when undefined
+ * @throws {TokenProblem}
+ */
+export function checkClaims(
+  payload: Readonly<Record<string, unknown>>,
+  typ: string,
+  rules: ClaimRules,
+  nowSeconds: number,
+  expected?: TokenType,
+): Claims {
+  const { token_type: type, exp, iat, nbf, jti, sub } = payload
+  if (![exp, iat, nbf].every((time) => time === undefined || isTime(time))) throw new TokenProblem('invalid')
+  if (jti !== undefined && (typeof jti !== 'string' || jti === '')) throw new TokenProblem('invalid')
+  if (sub !== undefined && typeof sub !== 'string') throw new TokenProblem('invalid')
+  if (isAhead(iat, nowSeconds) || isAhead(nbf, nowSeconds)) throw new TokenProblem('invalid')
+  if (exp === undefined) throw new TokenProblem('no_exp')
+  if (!isLive(exp as number, nowSeconds)) throw new TokenProblem('invalid')
+  if (jti === undefined) throw new TokenProblem('no_id')
+  if (type === undefined) throw new TokenProblem('no_type')
+  if (typeof type !== 'string') throw new TokenProblem('invalid')
+  if (expected !== undefined && type !== expected) throw new TokenProblem('wrong_type')
+  if (iat === undefined || !isOurs(payload, typ, rules)) throw new TokenProblem('invalid')
+  return payload as unknown as Claims
+}
+
+/** Good while `exp` is after now; no leeway. */
+export function isLive(exp: number, nowSeconds: number): boolean {
+  return exp > nowSeconds
+}
+
+function isTime(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LAST_TIME
+}
+
+/** Issued later than now, by more than two hosts' clocks may differ. */
+export function isAhead(time: unknown, nowSeconds: number): boolean {
+  return (time as number) > nowSeconds + CLOCK_SKEW_SECONDS
+}
+
+function isOurs(payload: Readonly<Record<string, unknown>>, typ: string, rules: ClaimRules): boolean {
+  const { token_type: type, user_id: userId, sub, sid, iss, aud } = payload
+  return (
+    typ === headerTypes[type as TokenType] &&
+    Number.isSafeInteger(userId) &&
+    sub === String(userId) &&
+    typeof sid === 'string' &&
+    /^[1-9]\d{0,15}$/.test(sid) &&
+    typeof iss === 'string' &&
+    rules.issuers.has(iss) &&
+    isAudience(aud, rules.audience)
+  )
+}
+
+/** RFC 7519 §4.1.3: a text or a list of texts; a token for somebody else is refused, also where we have no name. */
+function isAudience(aud: unknown, ours: string | undefined): boolean {
+  return Array.isArray(aud) ? aud.includes(ours) && ours !== undefined : aud === ours
+}

@@ -1,0 +1,158 @@
+import { STATUS_CODES } from 'node:http'
+import type { TObject } from '@sinclair/typebox'
+import { type ProblemCode, problems } from '../domain/errors.ts'
+import { Problem } from '../schemas/problems.ts'
+
+// What @fastify/swagger makes of the routes' schemas, completed: examples, error answers, headers, form bodies.
+
+/** The error answers of an operation, beside those that every one can give. */
+export interface OperationProblems {
+  /** Their members; the document names the schema after the operation, so that a client has one error type for each. */
+  readonly shape: TObject
+  readonly codes: readonly ProblemCode[]
+  /** Whether its 401s can carry `WWW-Authenticate`: a bearer's challenge, or always that of a client (RFC 6749 §5.2). */
+  readonly challenges?: true | 'Basic'
+}
+
+/** What a route says of its answers, as the document carries it until it is completed. */
+export interface OperationNotes {
+  readonly 'x-problems'?: OperationProblems
+  readonly 'x-cache-control'?: string
+}
+
+type Json = Record<string, unknown>
+export type Schema = Json & { $ref?: string; type?: string; items?: Schema; properties?: Record<string, Schema>; required?: string[] }
+type Examples = Record<string, { summary: string; value: unknown }>
+export interface Media {
+  schema: Schema
+  example?: unknown
+  examples?: Examples
+}
+export interface Answer {
+  description: string
+  headers: Json
+  /** Undefined of a 204. */
+  content?: Record<string, Media>
+}
+export interface Operation extends OperationNotes {
+  operationId: string
+  requestBody?: { required: boolean; content: Record<string, Media> }
+  responses: Record<string, Answer>
+}
+export interface ApiDocument {
+  info: Json
+  components: { schemas: Record<string, Schema>; [kind: string]: Json }
+  paths: Record<string, Record<string, Operation>>
+}
+
+/** What any request can be answered with, whatever its path. */
+const always: ProblemCode[] = ['bad_request', 'request_timeout', 'headers_too_large', 'internal_error', 'stopping']
+/** What a request with a body can be answered with, too. */
+const withBody: ProblemCode[] = ['parse_error', 'payload_too_large', 'unsupported_media_type']
+
+/** The codes as a table, for the description of the document. */
+export const codeTable = [
+  '| code | status | when |',
+  '|---|---|---|',
+  ...Object.entries(problems).map(([code, { statuses, when }]) => `| \`${code}\` | ${statuses.join(', ')} | ${when} |`),
+].join('\n')
+
+/** Completes the document, in an order that does not depend on how the routes were loaded. */
+export function completeDocument({ components, paths, ...document }: ApiDocument): ApiDocument {
+  const schemas = sorted(clean(components.schemas) as Record<string, Schema>)
+  const completed: ApiDocument['paths'] = {}
+  for (const [path, operations] of Object.entries(sorted(paths))) {
+    completed[path] = {}
+    for (const [method, operation] of Object.entries(operations)) completed[path][method] = complete(operation, schemas)
+  }
+  return { ...document, paths: completed, components: { ...components, schemas: sorted(schemas) } }
+}
+
+function complete(operation: Operation, schemas: Record<string, Schema>): Operation {
+  const { 'x-problems': own, 'x-cache-control': cacheControl, requestBody, responses, ...rest } = operation
+  if (own === undefined) throw new Error(`${rest.operationId} says nothing of its error answers`)
+  const name = `${rest.operationId.replace(/^./, (letter) => letter.toUpperCase())}Problem`
+  const codes = [...own.codes, ...(requestBody ? withBody : []), ...always]
+  schemas[name] = withCodes(own.shape, codes)
+  return {
+    ...rest,
+    ...(requestBody && { requestBody: bodyOf(requestBody, schemas) }),
+    responses: { ...successes(responses, schemas, cacheControl), ...failures(name, own, codes) },
+  }
+}
+
+/** JSON and a form alike; nothing has to be sent where no member has to be. */
+function bodyOf({ content }: NonNullable<Operation['requestBody']>, schemas: Record<string, Schema>) {
+  const media = withExample(content['application/json'] as Media, schemas)
+  const required = (resolve(media.schema, schemas).required ?? []).length > 0
+  return { required, content: { 'application/json': media, 'application/x-www-form-urlencoded': media } }
+}
+
+function successes(responses: Operation['responses'], schemas: Record<string, Schema>, cacheControl = 'no-store') {
+  const headers = { 'X-Request-Id': header('RequestId'), 'Cache-Control': cacheHeader(cacheControl) }
+  const answers = Object.entries(responses).map(([status, { content }]) => {
+    if (content === undefined) return [status, { description: STATUS_CODES[status] as string, headers }] as const
+    const media = withExample(content['application/json'] as Media, schemas)
+    return [status, { description: STATUS_CODES[status] as string, headers, content: { 'application/json': media } }] as const
+  })
+  return Object.fromEntries<Answer>(answers)
+}
+
+/** The error answers by status, with an example a code. */
+function failures(name: string, own: OperationProblems, codes: ProblemCode[]): Operation['responses'] {
+  const byStatus: Record<number, ProblemCode[]> = {}
+  for (const code of codes) for (const status of problems[code].statuses) byStatus[status] = [...(byStatus[status] ?? []), code]
+  const answers = Object.entries(byStatus).map(([status, given]) => {
+    const examples: Examples = {}
+    for (const code of given) examples[code] = { summary: problems[code].when, value: problemExample(own.shape, code, Number(status)) }
+    const headers = {
+      'X-Request-Id': header('RequestId'),
+      'Cache-Control': header('NoStore'),
+      ...(status === '401' &&
+        own.challenges && { 'WWW-Authenticate': header(own.challenges === 'Basic' ? 'BasicChallenge' : 'Challenge') }),
+      ...(['429', '503'].includes(status) && { 'Retry-After': header('RetryAfter') }),
+    }
+    const description = given.map((code) => `\`${code}\`: ${problems[code].when}`).join('; ')
+    return [status, { description, headers, content: { 'application/problem+json': { schema: reference(name), examples } } }] as const
+  })
+  return Object.fromEntries<Answer>(answers)
+}
+
+function problemExample(shape: TObject, code: ProblemCode, status: number): unknown {
+  const all = [...(shape.examples as Json[]), ...Problem.examples] as Json[]
+  const { detail, ...members } = all.find((example) => example.code === code && (example.status ?? status) === status) ?? {}
+  return { title: STATUS_CODES[status], status, detail, code, ...members }
+}
+
+function withCodes({ examples: _, ...shape }: TObject, codes: ProblemCode[]): Schema {
+  const schema = clean(shape) as Schema
+  return { ...schema, properties: { ...schema.properties, code: { ...schema.properties?.code, enum: codes } } }
+}
+
+function withExample({ schema }: Media, schemas: Record<string, Schema>): Media {
+  const { type, items = {}, ...rest } = resolve(schema, schemas)
+  return { schema, example: type === 'array' ? [exampleOf(resolve(items, schemas))] : exampleOf(rest) }
+}
+
+/** The example of an object: its members' first examples. */
+function exampleOf({ properties = {} }: Schema): Json {
+  return Object.fromEntries(Object.entries(properties).map(([name, { examples }]) => [name, (examples as unknown[] | undefined)?.[0]]))
+}
+
+function resolve(schema: Schema, schemas: Record<string, Schema>): Schema {
+  return schema.$ref ? (schemas[schema.$ref.replace('#/components/schemas/', '')] as Schema) : schema
+}
+
+const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+const header = (name: string) => ({ $ref: `#/components/headers/${name}` })
+const cacheHeader = (example: string) =>
+  example === 'no-store' ? header('NoStore') : { required: true, schema: { type: 'string' }, example }
+
+/** Without the keywords that are for our own validator. */
+function clean(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (key, member) => (key.startsWith('x-') ? undefined : member))
+}
+
+function sorted<T>(record: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,20 @@
+import type { FastifyRequest } from 'fastify'
+import { normalAddress } from '../domain/address.ts'
+import type { Origin } from '../domain/events/record.ts'
+
+/** In characters. Longer ones are nobody's browser. */
+const CLIENT_LENGTH_LIMIT = 200
+
+/** Where a request came from. Header values are Latin-1, without control characters: Node's parser sees to it. */
+export function originOf(request: FastifyRequest): Origin {
+  return {
+    address: addressOf(request) ?? null,
+    client: request.headers['user-agent']?.slice(0, CLIENT_LENGTH_LIMIT) ?? null,
+    requestId: request.id,
+  }
+}
+
+/** The client's address: the rightmost of `X-Forwarded-For` and the socket's that is not in `TRUST_PROXY`. */
+export function addressOf(request: FastifyRequest): string | undefined {
+  return normalAddress(request.ip)
+}

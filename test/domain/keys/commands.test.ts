@@ -1,0 +1,230 @@
+import t from 'tap'
+import { KeyCommandError, listKeys, retireKey, rotateKeys } from '../../../domain/keys/commands.ts'
+import { headerOf, START } from '../../helper.ts'
+import { openSite, type Process } from './keys.ts'
+
+const DAY = 86_400_000
+const SECRET = 'a secret of at least thirty-two bytes'
+const HS256 = { JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET }
+
+const kidOf = (token: string) => headerOf(token).kid as string
+const events = (process: Process) =>
+  process.db.read.selectFrom('auth_events').select(['kind', 'subject', 'at', 'address', 'user_id']).orderBy('id').execute()
+const event = (kind: string, subject: string, at: number) => ({ kind, subject, at, address: null, user_id: null })
+
+t.test('rotate makes a key now, says when it begins to sign, and records it', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const first = kidOf(process.issue())
+  site.now += 1000
+  const made = await rotateKeys(process)
+  t.same(made, {
+    kid: made.kid,
+    algorithm: 'ES256',
+    state: 'pending',
+    createdAt: START + 1000,
+    signsFrom: START + 303_000,
+    verifiesUntil: START + 303_000 + 600_000 + DAY,
+    retiredAt: null,
+  })
+  t.same(await events(process), [event('key_created', first, START), event('key_created', made.kid, START + 1000)])
+  await process.tick()
+  site.now = made.signsFrom
+  t.equal(kidOf(process.issue()), made.kid)
+})
+
+t.test('rotate puts the next rotation off by a whole interval', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start({ KEY_ROTATION_INTERVAL: '3600' })
+  site.now += 3_599_999
+  await rotateKeys(process)
+  site.now += 3_599_999
+  await process.tick()
+  t.equal((await listKeys(process)).length, 2)
+  site.now++
+  await process.tick()
+  t.equal((await listKeys(process)).length, 3)
+})
+
+t.test('list tells every key, newest first, and its state', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const states = async () => (await listKeys(process)).map(({ kid, state }) => [kid, state])
+  const first = kidOf(process.issue())
+  site.now += 1
+  const { kid: second, signsFrom } = await rotateKeys(process)
+  const other = kidOf((await site.start({ JWT_ALGORITHM: 'EdDSA' })).issue())
+  const secret = kidOf((await site.start(HS256)).issue())
+  const same = (rows: string[][]) => rows.map(([kid, state]) => `${kid} ${state}`).sort()
+  t.same(
+    same(await states()),
+    same([
+      [second, 'pending'],
+      [other, 'verifying'],
+      [secret, 'ended'],
+      [first, 'signing'],
+    ]),
+  )
+  site.now = signsFrom
+  t.match(
+    new Map((await states()) as [string, string][]),
+    new Map([
+      [second, 'signing'],
+      [first, 'verifying'],
+    ]),
+  )
+  await retireKey(process, first)
+  t.equal(new Map((await states()) as [string, string][]).get(first), 'retired')
+  site.now += 2 * DAY
+  t.equal(new Map((await states()) as [string, string][]).get(other), 'ended')
+})
+
+t.test('a retired key verifies nothing, at once, in every process, also what it was known to have signed', async (t) => {
+  const site = await openSite(t)
+  const [one, two] = [await site.start(), await site.start()]
+  const token = one.issue()
+  for (const process of [one, two]) t.ok(await process.accepts(token))
+  await retireKey(one, kidOf(token))
+  for (const process of [one, two]) {
+    await process.ring.look()
+    t.notOk(await process.accepts(token))
+    t.notOk(process.ring.publicJwks.some(({ kid }) => kid === kidOf(token)))
+  }
+})
+
+t.test('retire of the only key that signs makes a new one, which signs at once in every process', async (t) => {
+  const site = await openSite(t)
+  const [one, two] = [await site.start(), await site.start()]
+  const first = kidOf(one.issue())
+  site.now += 1000
+  const { retired, signing, isNew } = await retireKey(one, first)
+  t.match(retired, { kid: first, state: 'retired', retiredAt: START + 1000, verifiesUntil: START + 1000 })
+  t.match(signing, { algorithm: 'ES256', state: 'signing', createdAt: START + 1000, signsFrom: START + 1000 })
+  t.ok(isNew)
+  for (const process of [one, two]) {
+    await process.ring.look()
+    t.equal(kidOf(process.issue()), signing?.kid)
+  }
+  t.same(await events(one), [
+    event('key_created', first, START),
+    event('key_retired', first, START + 1000),
+    event('key_created', signing?.kid as string, START + 1000),
+  ])
+})
+
+t.test('retire leaves the row, without its private part', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const { retired } = await retireKey(process, kidOf(process.issue()))
+  site.now += 1000 * DAY
+  await process.tick()
+  const rows = await process.db.read.selectFrom('signing_keys').selectAll().where('kid', '=', retired.kid).execute()
+  t.match(rows, [{ private_key: null, retired_at: START }])
+})
+
+t.test('when the newest key is retired, the one before signs again, for it is still published', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const first = kidOf(process.issue())
+  const { kid, signsFrom } = await rotateKeys(process)
+  await process.tick()
+  site.now = signsFrom
+  await process.tick()
+  t.equal(kidOf(process.issue()), kid)
+  const { signing, isNew } = await retireKey(process, kid)
+  t.match(signing, { kid: first })
+  t.notOk(isNew)
+  await process.tick()
+  t.equal(kidOf(process.issue()), first)
+})
+
+t.test('when the newest key is retired, one whose tokens are all dead does not sign again: nobody has it any more', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const first = kidOf(process.issue())
+  const { kid, signsFrom } = await rotateKeys(process)
+  site.now = signsFrom + 2 * DAY
+  const { signing, isNew } = await retireKey(process, kid)
+  t.not(signing?.kid, first)
+  t.ok(isNew)
+})
+
+t.test('when the key that signs is retired, a published one that waits for its time signs at once', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const first = kidOf(process.issue())
+  const { kid } = await rotateKeys(process)
+  const { signing, isNew } = await retireKey(process, first)
+  t.match(signing, { kid })
+  t.notOk(isNew)
+  await process.tick()
+  t.equal(kidOf(process.issue()), kid)
+  t.match(await listKeys(process), [{}, {}])
+  t.match(
+    (await listKeys(process)).find((one) => one.kid === kid),
+    { state: 'signing', signsFrom: START },
+  )
+})
+
+t.test('a second retire changes nothing, and is not recorded', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const first = kidOf(process.issue())
+  const { signing } = await retireKey(process, first)
+  const before = await events(process)
+  site.now += 1000
+  const again = await retireKey(process, first)
+  t.match(again, { retired: { kid: first, retiredAt: START }, signing: { kid: signing?.kid }, isNew: false })
+  t.same(await events(process), before)
+})
+
+t.test('an unknown key is told', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  await t.rejects(retireKey(process, 'nonsense'), new KeyCommandError('there is no key nonsense'))
+  t.equal((await events(process)).length, 1)
+})
+
+t.test('a secret does not rotate and, while it signs, is not retired: it is a setting', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start(HS256)
+  const kid = kidOf(process.issue())
+  await t.rejects(rotateKeys(process), new KeyCommandError('the key of HS256 is JWT_SECRET: set another one there'))
+  await t.rejects(retireKey(process, kid), new KeyCommandError(`${kid} is JWT_SECRET, which signs: set another one there instead`))
+})
+
+t.test('a secret that only verifies can be retired, and never signs again', async (t) => {
+  const site = await openSite(t)
+  const token = (await site.start(HS256)).issue()
+  const process = await site.start({ JWT_SECRET: SECRET })
+  t.ok(await process.accepts(token))
+  const { signing } = await retireKey(process, kidOf(token))
+  t.match(signing, { algorithm: 'ES256' })
+  await process.tick()
+  t.notOk(await process.accepts(token))
+  await t.rejects(site.start(HS256), {
+    message: 'JWT_SECRET is a key that has been retired, and JWT_ALGORITHM=HS256 wants another one there',
+  })
+})
+
+t.test('where SECRETS_KEY is lost, to retire all keys is the way out', async (t) => {
+  const site = await openSite(t)
+  const lost = await site.start({ SECRETS_KEY: Buffer.alloc(32, 1).toString('base64') })
+  await rotateKeys(lost)
+  const found = { SECRETS_KEY: Buffer.alloc(32, 2).toString('base64') }
+  const context = await site.context(found)
+  for (const { kid } of await listKeys(context)) await retireKey(context, kid)
+  const process = await site.start(found)
+  t.ok(await process.accepts(process.issue()))
+})
+
+t.test('a process whose last key is retired with other settings than its own makes one for itself', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start({ JWT_ALGORITHM: 'EdDSA' })
+  const { isNew } = await retireKey(await site.context(), kidOf(process.issue()))
+  t.ok(isNew, 'for the settings of the command')
+  await process.ring.look()
+  t.throws(() => process.issue(), { code: 'overloaded', status: 503 })
+  await process.tick()
+  t.equal(headerOf(process.issue()).alg, 'EdDSA')
+})

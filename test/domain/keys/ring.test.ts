@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import type { Handle } from '../../../db/database.ts'
+import { DatabaseUnavailable } from '../../../db/errors.ts'
+import { listSigningKeys } from '../../../db/signing-keys.ts'
+import { rotateKeys } from '../../../domain/keys/commands.ts'
+import { DatabaseKeyRing, openKeyRing } from '../../../domain/keys/ring.ts'
+import { keyTools } from '../../../domain/keys/upkeep.ts'
+import { headerOf, START } from '../../helper.ts'
+import { openSite, type Process } from './keys.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const MONTH = 30 * DAY
+const SECRET = 'a secret of at least thirty-two bytes'
+
+const kids = (process: Process) => process.ring.publicJwks.map(({ kid }) => kid)
+const kidOf = (token: string) => headerOf(token).kid as string
+
+t.test('of several processes, one makes the first key, which signs at once', async (t) => {
+  const site = await openSite(t)
+  const processes = await Promise.all(Array.from({ length: 5 }, () => site.start()))
+  const tokens = processes.map((process) => process.issue())
+  t.equal(new Set(tokens.map(kidOf)).size, 1)
+  for (const process of processes) for (const token of tokens) t.ok(await process.accepts(token))
+  const rows = await listSigningKeys(processes[0]?.db.read as never)
+  t.match(rows, [{ created_at: START, signs_from: START, used_at: START, token_ttl: 86_400, retired_at: null }])
+  t.equal(rows.length, 1)
+})
+
+t.test('of several processes, exactly one makes a new key an interval', async (t) => {
+  const site = await openSite(t)
+  const processes = await Promise.all(Array.from({ length: 4 }, () => site.start({ KEY_ROTATION_INTERVAL: '3600' })))
+  for (let interval = 1; interval <= 3; interval++) {
+    site.now = START + interval * HOUR - 1
+    await Promise.all(processes.map((process) => process.tick()))
+    t.equal((await listSigningKeys(processes[0]?.db.read as never)).length, interval)
+    site.now++
+    await Promise.all(processes.map((process) => process.tick()))
+    await Promise.all(processes.map((process) => process.tick()))
+    t.equal((await listSigningKeys(processes[0]?.db.read as never)).length, interval + 1)
+  }
+  const events = await processes[0]?.db.read.selectFrom('auth_events').select(['kind', 'at']).orderBy('at').execute()
+  t.same(
+    events,
+    [0, 1, 2, 3].map((interval) => ({ kind: 'key_created', at: START + interval * HOUR })),
+  )
+})
+
+t.test('a new key is published at once, and signs from its instant on in every process', async (t) => {
+  const site = await openSite(t)
+  const [one, two] = [await site.start(), await site.start()]
+  const old = one.issue()
+  site.now += MONTH
+  await one.tick()
+  await two.tick()
+  const [next] = kids(one)
+  for (const process of [one, two]) t.same(kids(process), [next, kidOf(old)], 'newest first')
+  site.now += 302_000 - 1
+  for (const process of [one, two]) t.equal(kidOf(process.issue()), kidOf(old))
+  site.now++
+  for (const process of [one, two]) t.equal(kidOf(process.issue()), next)
+})
+
+t.test('an old key verifies and stays published until its last token is dead; then its private part goes, and its row', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start({ ACCESS_TOKEN_TTL: '86400' })
+  const old = kidOf(process.issue())
+  site.now += MONTH
+  await process.tick()
+  site.now += 302_000 - 1
+  const last = process.issue()
+  site.now++
+  await process.tick()
+  t.not(kidOf(process.issue()), old)
+  site.now += DAY - 1001
+  await process.tick()
+  t.ok(await process.accepts(last))
+  t.ok(kids(process).includes(old))
+
+  site.now += 600_000
+  await process.tick()
+  t.notOk(kids(process).includes(old), 'ten minutes later at most')
+  const row = async () => (await listSigningKeys(process.db.read)).find(({ kid }) => kid === old)
+  t.match(await row(), { private_key: null })
+  site.now += DAY
+  await process.tick()
+  t.equal(await row(), undefined)
+})
+
+t.test('a token whose key this process has not seen yet is verified: it looks into the table at once', async (t) => {
+  const site = await openSite(t)
+  const [one, two] = [await site.start(), await site.start({ JWT_ALGORITHM: 'EdDSA' })]
+  t.ok(await one.accepts(two.issue()))
+  t.equal(kids(one).length, 2)
+  t.ok(await one.accepts(two.issue()))
+})
+
+t.test('hostile key ids cost no query each', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const [, payload, signature] = process.issue().split('.')
+  let looks = 0
+  const { look } = process.ring
+  process.ring.look = () => {
+    looks++
+    return look.call(process.ring)
+  }
+  const withKid = (kid: unknown) => {
+    const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid, typ: 'at+jwt' })).toString('base64url')
+    return `${header}.${payload}.${signature}`
+  }
+  const hostile = [
+    '',
+    'x',
+    '../../etc/passwd',
+    "' or 1=1 --",
+    '__proto__',
+    'x'.repeat(5000),
+    `${'x'.repeat(42)}é`,
+    7,
+    null,
+    ['x'.repeat(43)],
+  ]
+  for (const kid of hostile) t.notOk(await process.accepts(withKid(kid)))
+  t.equal(looks, 0, 'what cannot be an id of ours')
+  const began = performance.now()
+  const forged = Array.from({ length: 1000 }, () => withKid(randomBytes(32).toString('base64url')))
+  t.notOk((await Promise.all(forged.map((token) => process.accepts(token)))).some(Boolean))
+  t.ok(looks <= 2 + (performance.now() - began) / 100, `${looks} looks`)
+})
+
+t.test('a retired or forgotten key is known not to be good, without a query', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const token = process.issue()
+  await process.db.write((handle) => handle.updateTable('signing_keys').set({ retired_at: START, private_key: null }).execute())
+  await process.tick()
+  process.ring.look = () => Promise.reject(new Error('asked'))
+  t.equal(await process.ring.search(kidOf(token)), undefined)
+  await t.rejects(process.ring.search(randomBytes(32).toString('base64url')), { message: 'asked' })
+})
+
+t.test('while the database does not answer, the keys at hand stay in use; an unknown one is told from a bad one', async (t) => {
+  const site = await openSite(t)
+  const [process, other] = [await site.start(), await site.start({ JWT_ALGORITHM: 'EdDSA' })]
+  const unseen = other.issue()
+  process.ring.look = () => Promise.reject(new DatabaseUnavailable('gone'))
+  t.ok(await process.accepts(process.issue()))
+  await t.rejects(process.tokens.verify(unseen), new DatabaseUnavailable('gone'))
+})
+
+t.test('an answer of the database that was overtaken by a later one changes nothing', async (t) => {
+  const site = await openSite(t)
+  const context = await site.context()
+  const { kid } = await rotateKeys(context)
+  const all = { rows: await listSigningKeys(context.db.read) }
+  const answers: ((result: unknown) => void)[] = []
+  const read = slowly(context.db.read, () => new Promise((resolve) => answers.push(resolve)))
+  const ring = new DatabaseKeyRing(keyTools({ ...context, db: { ...context.db, read } }), () => {})
+  const [first, second] = [ring.look(), ring.look()]
+  answers[1]?.(all)
+  await second
+  answers[0]?.({ rows: [] })
+  await first
+  t.ok(ring.find(kid))
+})
+
+/** A handle whose queries are answered by hand. */
+function slowly(db: Handle, executeQuery: () => Promise<unknown>): Handle {
+  const own: Record<string | symbol, unknown> = { executeQuery, getExecutor: () => ({ adapter: executeQuery }) }
+  return new Proxy(db, {
+    get(target, name: keyof Handle) {
+      const value = own[name] ?? target[name]
+      return typeof value === 'function' ? (value as () => unknown).bind(target) : value
+    },
+  })
+}
+
+t.test('a row that cannot be read is told once, and the others stay in use', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const token = process.issue()
+  const [row] = await listSigningKeys(process.db.read)
+  const broken = { ...row, kid: 'broken', public_key: 'hunter2', private_key: '-----hunter2' }
+  await process.db.write((handle) =>
+    handle
+      .insertInto('signing_keys')
+      .values(broken as never)
+      .execute(),
+  )
+  await process.tick()
+  await process.tick()
+  t.match(process.errors, [{ message: /^signing key broken of the database cannot be read/ }])
+  t.equal(process.errors.length, 1)
+  t.ok(await process.accepts(token))
+  t.equal(kidOf(process.issue()), kidOf(token))
+})
+
+for (const [from, to] of [
+  ['ES256', 'EdDSA'],
+  ['EdDSA', 'RS256'],
+  ['HS256', 'ES256'],
+  ['RS256', 'HS256'],
+] as const) {
+  t.test(`from ${from} to ${to} and back: no token is refused, and each is verified by its key alone`, async (t) => {
+    const site = await openSite(t)
+    const env = (JWT_ALGORITHM: string) => ({ JWT_ALGORITHM, JWT_SECRET: SECRET })
+    const before = await site.start(env(from))
+    const first = before.issue()
+    const after = await site.start(env(to))
+    const second = after.issue()
+    t.equal(headerOf(second).alg, to, 'the new one signs at once')
+    for (const process of [before, after]) for (const token of [first, second]) t.ok(await process.accepts(token))
+    const asymmetric = [to, from].filter((algorithm) => algorithm !== 'HS256')
+    t.same(new Set(after.ring.publicJwks.map(({ alg }) => alg)), new Set(asymmetric))
+    t.same(after.ring.algorithms, [to, from])
+    const back = await site.start(env(from))
+    t.equal(kidOf(back.issue()), kidOf(first), 'the old key signs again')
+    for (const token of [first, second]) t.ok(await back.accepts(token))
+  })
+}
+
+t.test('an algorithm that no process signs with any more ends; one that some process signs with does not', async (t) => {
+  const site = await openSite(t)
+  const [old, mine] = [await site.start(), await site.start({ JWT_ALGORITHM: 'EdDSA' })]
+  const kid = kidOf(old.issue())
+  for (let day = 1; day <= 5; day++) {
+    site.now += DAY
+    await old.tick()
+    await mine.tick()
+  }
+  t.ok(await mine.accepts(old.issue()))
+  site.now += DAY + 600_000
+  await mine.tick()
+  t.same(kids(mine).includes(kid), false)
+})
+
+t.test('another secret is another key, and the old one is of no use', async (t) => {
+  const site = await openSite(t)
+  const env = { JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET }
+  const old = await site.start(env)
+  const token = old.issue()
+  const other = await site.start({ ...env, JWT_SECRET: 'another secret of at least 32 bytes' })
+  t.notOk(await other.accepts(token))
+  t.notOk(await old.accepts(other.issue()))
+  t.same(other.ring.publicJwks, [])
+})
+
+t.test('a ring that is watched takes changes up by itself', async (t) => {
+  const site = await openSite(t)
+  const context = await site.context()
+  const ring = await openKeyRing(context, () => {})
+  t.teardown(() => ring.close())
+  const { kid } = await rotateKeys(context)
+  for (let waited = 0; ring.find(kid) === undefined && waited < 500; waited++) await sleep(10)
+  t.ok(ring.find(kid))
+})

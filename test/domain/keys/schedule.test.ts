@@ -1,0 +1,228 @@
+import t from 'tap'
+import type { SigningKeyRow } from '../../../db/schema.ts'
+import { secretKid } from '../../../domain/keys/generate.ts'
+import {
+  dueChanges,
+  isKeyDue,
+  isUsable,
+  type KeyRules,
+  keyRules,
+  lastExpiry,
+  maySign,
+  signingKey,
+  signsFrom,
+} from '../../../domain/keys/schedule.ts'
+import { START } from '../../helper.ts'
+
+const SECRET = 'a secret of at least thirty-two bytes'
+const DAY = 86_400_000
+const LEASE = 600_000
+
+const settings = {
+  jwtAlgorithm: 'ES256',
+  jwtSecret: undefined,
+  jwksMaxAgeSeconds: 300,
+  keyRotationIntervalSeconds: 2_592_000,
+  accessTokenTtlSeconds: 300,
+  refreshTokenTtlSeconds: 86_400,
+} as const
+const rules = keyRules(settings)
+
+function key(kid: string, row: Partial<SigningKeyRow> = {}): SigningKeyRow {
+  return {
+    kid,
+    algorithm: 'ES256',
+    private_key: 'private',
+    public_key: 'public',
+    created_at: START,
+    signs_from: START,
+    used_at: START,
+    token_ttl: 86_400,
+    retired_at: null,
+    ...row,
+  }
+}
+
+/** What is due at an instant, without what is due to the key that signs. */
+const dueAt = (rows: SigningKeyRow[], now: number, signingKid?: string, by: KeyRules = rules) => dueChanges(rows, by, signingKid, now)
+
+t.test('a new key signs once it has been published as long as it may be cached, two seconds for its way there included', async (t) => {
+  t.equal(signsFrom([key('a')], rules, START), START + 302_000)
+  t.equal(signsFrom([key('a')], keyRules({ ...settings, jwksMaxAgeSeconds: 2 }), START), START + 4000)
+  t.equal(signsFrom([key('a', { signs_from: START + DAY })], rules, START), START + 302_000)
+})
+
+t.test('a new key signs at once where no other may', async (t) => {
+  const others = [
+    key('retired', { retired_at: START }),
+    key('ended', { private_key: null }),
+    key('of another algorithm', { algorithm: 'EdDSA' }),
+    key(secretKid(SECRET), { algorithm: 'HS256', private_key: null, public_key: null }),
+  ]
+  t.equal(signsFrom([], rules, START), START)
+  t.equal(signsFrom(others, rules, START), START)
+})
+
+t.test('the newest key signs from its instant on, and the one before until then', async (t) => {
+  const rows = [key('b', { created_at: START + 1, signs_from: START + 302_001 }), key('a')]
+  t.equal(signingKey(rows, START + 302_000)?.kid, 'a')
+  t.equal(signingKey(rows, START + 302_001)?.kid, 'b')
+  t.equal(signingKey(rows.toReversed(), START + 302_000)?.kid, 'a')
+  t.equal(signingKey(rows.toReversed(), START + 302_001)?.kid, 'b')
+})
+
+t.test('keys that come faster than the cache time take turns, each after its own time of publication', async (t) => {
+  const rows = [0, 1, 2, 3].map((second) =>
+    key(`k${second}`, { created_at: START + second * 1000, signs_from: START + 4000 + second * 1000 }),
+  )
+  const inTurn = [4, 5, 6, 7, 8].map((second) => signingKey(rows, START + second * 1000)?.kid)
+  t.same(inTurn, ['k0', 'k1', 'k2', 'k3', 'k3'])
+})
+
+t.test('where none has been published long enough, the one published longest signs', async (t) => {
+  const rows = [key('c', { signs_from: START + 2000 }), key('b', { signs_from: START + 1000 })]
+  t.equal(signingKey(rows, START)?.kid, 'b')
+  t.equal(signingKey([], START), undefined)
+})
+
+t.test('retired keys, keys without their private part and keys of another algorithm sign nothing', async (t) => {
+  t.ok(maySign(key('a'), rules))
+  t.notOk(maySign(key('a', { retired_at: START }), rules))
+  t.notOk(maySign(key('a', { private_key: null }), rules))
+  t.notOk(maySign(key('a', { algorithm: 'EdDSA' }), rules))
+})
+
+t.test('a key of another algorithm verifies; a retired one, one that has ended, and the one of another secret do not', async (t) => {
+  const withSecret = keyRules({ ...settings, jwtSecret: SECRET })
+  const hs256 = (secret: string) => key(secretKid(secret), { algorithm: 'HS256', private_key: null, public_key: null })
+  t.ok(isUsable(key('a', { algorithm: 'EdDSA' }), rules))
+  t.ok(isUsable(hs256(SECRET), withSecret))
+  t.notOk(isUsable(hs256('another secret of at least 32 bytes'), withSecret))
+  t.notOk(isUsable(hs256(SECRET), rules))
+  t.notOk(isUsable({ ...hs256(SECRET), retired_at: START }, withSecret))
+  t.notOk(isUsable(key('a', { algorithm: 'EdDSA', retired_at: START }), rules))
+  t.notOk(isUsable(key('a', { algorithm: 'EdDSA', private_key: null }), rules))
+})
+
+t.test('a new key is due when the youngest is as old as the interval', async (t) => {
+  const rows = [key('b', { signs_from: START + 302_000 }), key('a', { created_at: START - 100 * DAY })]
+  t.notOk(isKeyDue(rows, rules, START + 30 * DAY - 1))
+  t.ok(isKeyDue(rows, rules, START + 30 * DAY))
+})
+
+t.test('a new key is due when there is none that may sign', async (t) => {
+  t.ok(isKeyDue([], rules, START))
+  t.ok(isKeyDue([key('a', { retired_at: START }), key('b', { algorithm: 'RS256' })], rules, START))
+})
+
+t.test('a secret is taken up once, does not rotate by itself, and never comes back when it was retired', async (t) => {
+  const hs256 = keyRules({ ...settings, jwtAlgorithm: 'HS256', jwtSecret: SECRET })
+  const row = key(secretKid(SECRET), { algorithm: 'HS256', private_key: null, public_key: null })
+  t.ok(isKeyDue([], hs256, START))
+  t.notOk(isKeyDue([row], hs256, START + 1000 * DAY))
+  t.notOk(isKeyDue([{ ...row, retired_at: START }], hs256, START))
+})
+
+t.test('the key that signs says so before the last word about it runs out', async (t) => {
+  const rows = [key('a')]
+  t.same(dueAt(rows, START, 'a'), [])
+  t.same(dueAt(rows, START + LEASE / 2 - 1, 'a'), [])
+  t.same(dueAt(rows, START + LEASE / 2, 'a'), [{ kid: 'a', change: { used_at: START + LEASE / 2, signs_from: START } }])
+})
+
+t.test('short lives make the word short, but never shorter than five seconds', async (t) => {
+  t.equal(lastExpiry(key('a', { token_ttl: 1000 }), [key('a', { token_ttl: 1000 })]), START + 100_000 + 1_000_000)
+  t.equal(lastExpiry(key('a', { token_ttl: 4 }), [key('a', { token_ttl: 4 })]), START + 5000 + 4000)
+})
+
+t.test('a key that signs before its time, because no other may, says that its time has come', async (t) => {
+  const rows = [key('a', { signs_from: START + 1000, used_at: START + 1000 })]
+  t.same(dueAt(rows, START, 'a'), [{ kid: 'a', change: { used_at: START, signs_from: START } }])
+})
+
+t.test('a key stays until the last token it can have signed is dead, then its private part goes, and a day later its row', async (t) => {
+  const rows = [key('b', { created_at: START + 1, signs_from: START + DAY, used_at: START + 3 * DAY }), key('a')]
+  const end = START + LEASE + DAY
+  t.equal(lastExpiry(key('a'), rows), end)
+  t.same(dueAt(rows, end - 1, 'b'), [])
+  t.same(dueAt(rows, end, 'b'), [{ kid: 'a', change: { private_key: null } }])
+  const ended = [rows[0] as SigningKeyRow, key('a', { private_key: null })]
+  t.same(dueAt(ended, end + DAY - 1, 'b'), [])
+  t.same(dueAt(ended, end + DAY, 'b'), [{ kid: 'a', change: 'delete' }])
+})
+
+t.test('a key that others sign with stays as long as they say so, whatever is set here', async (t) => {
+  const eddsa = keyRules({ ...settings, jwtAlgorithm: 'EdDSA' })
+  const mine = key('e', { algorithm: 'EdDSA', used_at: START + 10 * DAY })
+  const end = START + 10 * DAY + LEASE + DAY
+  const theirs = key('a', { used_at: START + 10 * DAY })
+  t.same(
+    dueAt([mine, theirs], end - 1, 'e', eddsa).filter(({ kid }) => kid === 'a'),
+    [],
+  )
+  t.same(
+    dueAt([mine, theirs], end, 'e', eddsa).filter(({ kid }) => kid === 'a'),
+    [{ kid: 'a', change: { private_key: null } }],
+  )
+})
+
+t.test('the key that signs never ends, however long the service was down', async (t) => {
+  const rows = [key('a')]
+  t.same(dueAt(rows, START + 1000 * DAY, 'a'), [{ kid: 'a', change: { used_at: START + 1000 * DAY, signs_from: START } }])
+})
+
+t.test('a key that has not begun stays', async (t) => {
+  const pending = key('b', { signs_from: START + 302_000, used_at: START + 302_000 })
+  t.same(dueAt([pending, key('a')], START, 'a'), [])
+})
+
+t.test('a retired row stays as it is', async (t) => {
+  const retired = key('a', { retired_at: START, private_key: null, token_ttl: 0 })
+  t.same(dueAt([key('b', { used_at: START + 1000 * DAY }), retired], START + 1000 * DAY, 'b'), [])
+})
+
+t.test('a key lives as long as the longest life that was set while it signed', async (t) => {
+  const longer = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
+  t.same(dueAt([key('a')], START, 'a', longer), [{ kid: 'a', change: { token_ttl: 604_800 } }])
+  t.same(dueAt([key('a', { token_ttl: 604_800 })], START, 'a'), [], 'a shorter one does not make it shorter')
+  const access = keyRules({ ...settings, accessTokenTtlSeconds: 604_800 })
+  t.same(dueAt([key('a')], START, 'a', access), [{ kid: 'a', change: { token_ttl: 604_800 } }])
+})
+
+t.test('a longer life changes the keys that may yet sign, and not those that are done', async (t) => {
+  const longer = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
+  const rows = [
+    key('next', { signs_from: START + 2000, used_at: START + 2000 }),
+    key('now', { signs_from: START, created_at: START - 1000 }),
+    key('before', { signs_from: START - DAY, created_at: START - DAY }),
+    key('other', { algorithm: 'EdDSA' }),
+  ]
+  t.same(
+    dueAt(rows, START, 'now', longer).map(({ kid }) => kid),
+    ['next', 'now'],
+  )
+})
+
+t.test(
+  'a token signed again by the next key, with the expiry it had, stays good: a key outlives what the ones before it signed',
+  async (t) => {
+    const before = key('a', { token_ttl: 2_592_000, used_at: START })
+    const next = key('b', { signs_from: START + 1000, used_at: START + 1000, token_ttl: 3600 })
+    const lease = 360_000
+    t.equal(lastExpiry(next, [next, before]), START + 1000 + lease + 30 * DAY)
+    const later = key('c', { signs_from: START + 10 * DAY, used_at: START + 10 * DAY, token_ttl: 3600 })
+    t.equal(lastExpiry(later, [later, before]), START + LEASE + 30 * DAY, 'as long as theirs can live, and no longer')
+    t.equal(lastExpiry(next, [later, next]), START + 1000 + lease + 3_600_000, 'what comes later is not its own')
+  },
+)
+
+t.test('a key from before the lives were kept counts as used until now', async (t) => {
+  const rows = [
+    key('a', { token_ttl: 0, used_at: 0, signs_from: 0 }),
+    key('b', { token_ttl: 0, used_at: 0, signs_from: 0, algorithm: 'EdDSA' }),
+  ]
+  t.same(dueAt(rows, START, 'a'), [
+    { kid: 'a', change: { used_at: START, signs_from: 0, token_ttl: 86_400 } },
+    { kid: 'b', change: { used_at: START, token_ttl: 86_400 } },
+  ])
+})
