@@ -53,7 +53,7 @@ async function stopApp(app: FastifyInstance): Promise<void> {
 
 /** OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB and 2 passes, or what costs as much. */
 function warnOfWeakHashing({ config, log }: FastifyInstance): void {
-  const { memoryKib, iterations } = config.argon2
+  const { argon2MemoryKib: memoryKib, argon2Iterations: iterations } = config
   if (memoryKib * (iterations + 1) < 19_456 * 3 && memoryKib < 47_104) {
     log.warn(`ARGON2_MEMORY_KIB=${memoryKib} with ARGON2_ITERATIONS=${iterations} is below OWASP's minimum`)
   }

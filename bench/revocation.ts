@@ -1,7 +1,7 @@
 // `npm run bench:revocation`: a session is logged out in one process; from the instant of the answer another one on the
 // same database is asked until it refuses. The time is to the end of that refusal, the way there and back included.
 import { availableParallelism } from 'node:os'
-import type { TokenPair } from '../domain/sessions/refresh.ts'
+import type { TokenPair } from '../domain/sessions/grant.ts'
 import type { Loader, Server } from './child.ts'
 import { type Answer, Client } from './client.ts'
 import { makeClient } from './database.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { KeyCommandError, type KeyInfo, listKeys, retireKey, rotateKeys } from '../domain/keys/commands.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
-import { type CommandContext, CommandError, runCommand } from './run.ts'
+import { CommandError, runCommand } from './run.ts'
 
 /** `keys list`, `keys rotate`, `keys retire KID`. */
 export function addKeys(program: Command): void {
@@ -43,7 +43,7 @@ export function addKeys(program: Command): void {
     )
 }
 
-function runKeyCommand(work: (context: CommandContext) => Promise<void>): Promise<void> {
+function runKeyCommand(work: Parameters<typeof runCommand>[0]): Promise<void> {
   return runCommand(async (context) => {
     try {
       await work(context)

@@ -1,28 +1,22 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Config, loadConfig } from '../config.ts'
+import { loadConfig } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { openSqliteDatabase } from '../db/sqlite/database.ts'
-import type { Clock } from '../domain/clock.ts'
+import type { Core } from '../domain/context.ts'
+import { Secrets } from '../domain/keys/secrets.ts'
 import { explain } from '../explain.ts'
-
-/** What a command works with. */
-export interface CommandContext {
-  readonly db: Database
-  readonly config: Config
-  readonly clock: Clock
-}
 
 /** A command that cannot do what it is asked, for a reason that one line tells. */
 export class CommandError extends Error {}
 
 /** Does the work of a command on the database of the service's settings. A failure is one line and exit code 1. */
-export async function runCommand(work: (context: CommandContext) => Promise<void>): Promise<void> {
+export async function runCommand(work: (core: Core & { readonly secrets: Secrets }) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env)
     const db = await openExisting(config.databaseFile)
     try {
-      await work({ db, config, clock: Date.now })
+      await work({ db, config, clock: Date.now, secrets: new Secrets(config) })
     } finally {
       await db.close()
     }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { logOutUser, setActive } from '../domain/accounts/own.ts'
+import { logOutUser, setActive } from '../domain/accounts/administration.ts'
 import { jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 

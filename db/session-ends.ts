@@ -2,23 +2,23 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { EndReason, Session, User } from './schema.ts'
 
-/** Which of a user's sessions: one, all but one, or all. */
-export interface Which {
-  readonly only?: number
-  readonly except?: number
-}
+/** Which of a user's sessions: all, one, or all but one. */
+export type Which = 'all' | { readonly only: number } | { readonly except: number }
 
 /** Ends those of a user's sessions that have not ended before; resolves to their ids. `endedAt` in milliseconds. */
 export async function endSessions(db: Handle, userId: number, which: Which, endedAt: number, reason: EndReason): Promise<number[]> {
-  let update = db
+  const all = db
     .updateTable('sessions')
     .set({ ended_at: endedAt, end_reason: reason })
     .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
-  if (which.only !== undefined) update = update.where('id', '=', which.only)
-  if (which.except !== undefined) update = update.where('id', '!=', which.except)
-  const rows = await update.returning('id').execute()
+    .returning('id')
+  const rows = await (which === 'all' ? all : all.where('id', ...condition(which))).execute()
   return rows.map(({ id }) => id)
+}
+
+function condition(which: Exclude<Which, 'all'>): ['=' | '!=', number] {
+  return 'only' in which ? ['=', which.only] : ['!=', which.except]
 }
 
 /** A session that has expired, and when, in milliseconds since the epoch. */

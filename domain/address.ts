@@ -9,7 +9,7 @@ const WITH_PORT = /^(?:\[([^\]]*)\](?::\d{1,5})?|(\d+(?:\.\d+){3}):\d{1,5})$/
  * came mapped into IPv6; IPv6 as RFC 5952 §4 writes it, without its zone.
  *
  * @param text an address, perhaps with a port
- * @returns undefined for what is no address
+ * @returns undefined for anything else
  */
 export function normalAddress(text: string | undefined): string | undefined {
   const [, bracketed, dotted] = WITH_PORT.exec(text ?? '') ?? []
@@ -22,7 +22,7 @@ export function normalAddress(text: string | undefined): string | undefined {
   return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String()
 }
 
-/** The network that one customer has: an IPv4 address alone, of IPv6 the first 64 bits. Limits count by it. */
+/** The network that limits count by: an IPv4 address, or the first 64 bits of an IPv6 address, which one customer usually has. */
 export function networkOf(address: string): string {
   return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toRFC5952String()}/64` : address
 }

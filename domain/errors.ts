@@ -1,6 +1,6 @@
 /**
- * The one table of error codes: the status each is answered with (the first, unless the thrower says another of
- * its list) and when. The API document and the README are held to it by a test.
+ * The one table of error codes: when each is the answer, and with which status (the first, unless the code that throws it
+ * names another of the list). A test holds the API document and docs/errors.md to it.
  */
 export const problems = {
   invalid: { statuses: [400], when: 'a field or the body is not as asked for' },
@@ -39,12 +39,12 @@ export type FieldErrors = Record<string, string[]>
 interface ProblemOptions {
   /** Another status of the code's list than its first. */
   readonly status?: number
-  /** Members beside `title`, `status`, `detail` and `code`: those that a client of the seed reads. */
+  /** Members beside `title`, `status`, `detail` and `code`: those that a client of the original API reads. */
   readonly members?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An answer that is an error: thrown anywhere, rendered once, by `plugins/errors.ts`, as RFC 9457 says. */
+/** An answer that is an error. Thrown anywhere, it is rendered as RFC 9457 says by `http/problems.ts`. */
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly status: number
@@ -60,7 +60,7 @@ export class Problem extends Error {
   }
 }
 
-/** The challenge of RFC 6750 §3, on those 401s where the seed has it. */
+/** The challenge of RFC 6750 §3, on those 401s where the original API has it. */
 export const challenge = { 'www-authenticate': 'Bearer realm="api"' }
 
 /** No token where one is asked for. */
@@ -68,24 +68,24 @@ export function notAuthenticated(): Problem {
   return new Problem('not_authenticated', 'Authentication credentials were not provided.', { headers: challenge })
 }
 
-/** A problem whose text the seed's clients read in `message` instead of `detail`. */
+/** A problem whose text clients of the original API read in `message` instead of `detail`. */
 export function messageProblem(code: ProblemCode, message: string, status = problems[code].statuses[0] as number): Problem {
   return new Problem(code, message, { status, members: { message } })
 }
 
-/** A refusal of an endpoint of OAuth: with the `error` member of RFC 6749 §5.2 and, of a client, the challenge that it asks for. */
+/** A problem of an OAuth endpoint, with the `error` member of RFC 6749 §5.2 and, where a client must authenticate, its challenge. */
 export function oauthProblem(code: 'invalid_request' | 'invalid_client', detail: string): Problem {
   const headers = code === 'invalid_client' ? { 'www-authenticate': 'Basic realm="api"' } : {}
   return new Problem(code, detail, { headers, members: { error: code } })
 }
 
-/** Fields that are wrong, each with its messages at the top level (where the seed has them) and under `errors`. */
+/** Fields that are wrong, each with its messages at the top level (as in Django REST framework) and under `errors`. */
 export function invalidFields(errors: FieldErrors): Problem {
   const detail = `Not valid: ${Object.keys(errors).join(', ')}.`
   return new Problem('invalid', detail, { members: { ...errors, errors } })
 }
 
-/** A problem that passes by itself. `retryAfterSeconds` is a whole number of seconds. */
+/** A problem that goes away by itself. `retryAfterSeconds` is a whole number of seconds. */
 export function unavailable(code: 'overloaded' | 'database_unavailable' | 'stopping', detail: string, retryAfterSeconds = 1): Problem {
   return new Problem(code, detail, { headers: { 'retry-after': String(retryAfterSeconds) } })
 }
@@ -101,7 +101,7 @@ export function throttled(waitMs: number): Problem {
   return new Problem('throttled', detail, { headers: { 'retry-after': String(seconds) } })
 }
 
-/** What can be wrong with a token, in the seed's words. */
+/** What can be wrong with a token, in Simple JWT's words. */
 const tokenFaults = {
   invalid: 'Token is invalid or expired',
   no_exp: "Token has no 'exp' claim",
@@ -113,7 +113,7 @@ const tokenFaults = {
 
 export type TokenFault = keyof typeof tokenFaults
 
-/** A token that is refused. Rendered as Simple JWT renders it; the routes that answer in other words reword it. */
+/** A token that is refused, in Simple JWT's words. Some routes replace them by their own. */
 export class TokenProblem extends Problem {
   readonly fault: TokenFault
 
@@ -123,7 +123,7 @@ export class TokenProblem extends Problem {
   }
 }
 
-/** A refused access token of an `Authorization` header, as Simple JWT's authentication class tells it. */
+/** A refused access token of an `Authorization` header, as Simple JWT's authentication class answers it. */
 export function bearerProblem({ message }: TokenProblem): Problem {
   return new Problem('token_not_valid', 'Given token not valid for any token type', {
     headers: challenge,

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Does some work again and again, each time so long after the last has ended. It does not keep the process alive.
+ * Does some work again and again, `everyMs` after the last time has ended. It does not keep the process alive.
  *
- * @param onError told of the first failure of several in a row
- * @returns ends it; resolves when nothing of it is under way
+ * @param onError called with the first failure of several in a row
+ * @returns a function that ends it, and resolves when no work is under way
  */
 export function repeat(work: () => Promise<void>, everyMs: number, onError: (error: unknown) => void): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -36,8 +36,8 @@ export function repeat(work: () => Promise<void>, everyMs: number, onError: (err
 }
 
 /**
- * Work that many ask for at once, done at most once in so long. Whoever asks gets the result of work that began after
- * that: those who ask in between share one.
+ * Work that many ask for at once, done at most once in `spacingMs`. A caller gets the result of work that began after it
+ * asked: callers that ask in between share one.
  */
 export function spaced<T>(work: () => Promise<T>, spacingMs: number): () => Promise<T> {
   let mayBegin: Promise<unknown> = Promise.resolve()

@@ -1,24 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteEventsBefore } from '../db/auth-events.ts'
-import type { Database, Handle } from '../db/database.ts'
+import type { Handle } from '../db/database.ts'
 import { deleteAddressesUnusedSince } from '../db/known-addresses.ts'
 import { deleteSessionsEndedBefore, findExpired } from '../db/session-ends.ts'
 import { deleteTalliesExpiredBefore } from '../db/tallies.ts'
-import type { Clock } from './clock.ts'
+import type { Core } from './context.ts'
 import { expire } from './sessions/ends.ts'
 
-export interface SweepingContext {
-  readonly db: Database
-  readonly clock: Clock
-  readonly config: {
-    readonly accessTokenTtlSeconds: number
-    readonly sessionHistorySeconds: number
-    readonly eventsHistorySeconds: number
-    readonly knownAddressHistorySeconds: number
-  }
-}
-
-/** Rows a transaction: a few milliseconds of the database, and other writes take turns with it. */
+/** Rows in a transaction: some milliseconds, after which other writes have their turn. */
 const BATCH = 100
 
 /**
@@ -26,7 +15,7 @@ const BATCH = 100
  *
  * @param isStopping asked between the batches
  */
-export async function sweep({ db, clock, config }: SweepingContext, isStopping: () => boolean = () => false): Promise<void> {
+export async function sweep({ db, clock, config }: Core, isStopping: () => boolean = () => false): Promise<void> {
   const now = clock()
   const steps: ((handle: Handle) => Promise<number>)[] = [
     (handle) => expireSome(handle, now, config.accessTokenTtlSeconds),

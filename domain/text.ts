@@ -13,8 +13,8 @@ export function strip(text: string): string {
 }
 
 /**
- * The key under which names that differ only by case or compatibility form meet. Lower first, then upper, then lower:
- * a capital sharp s has no other upper case, and so meets `ss` only by way of its lower case.
+ * The key that names share when they differ only by case or compatibility form. Lower, upper, lower: the capital sharp s
+ * becomes `ss` only by way of its lower case.
  */
 export function fold(text: string): string {
   return text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC')
@@ -32,7 +32,7 @@ export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
 }
 
-/** Whether Python would take the value for false: what the seed's `if not value` lets through. */
+/** Whether Python takes the value for false: the original API checks some members with `if not value`. */
 export function isFalsy(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return !value
   return Object.keys(value).length === 0

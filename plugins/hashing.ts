@@ -1,5 +1,4 @@
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import { Hashing } from '../domain/passwords/hashing.ts'
 
 declare module 'fastify' {
@@ -8,9 +7,9 @@ declare module 'fastify' {
   }
 }
 
-export default fp<AppOptions>(
-  async (app, { config, clock }) => {
-    app.decorate('hashing', new Hashing(config, clock))
+export default fp(
+  async (app) => {
+    app.decorate('hashing', new Hashing(app))
   },
   { name: 'hashing' },
 )

@@ -1,7 +1,6 @@
 import fastifyJwt from '@fastify/jwt'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import { challenge, notAuthenticated, Problem } from '../domain/errors.ts'
 import { type DatabaseKeyRing, openKeyRing } from '../domain/keys/ring.ts'
 import type { Caller } from '../domain/sessions/checks.ts'
@@ -25,18 +24,18 @@ declare module '@fastify/jwt' {
  * @fastify/jwt finds the token of a request and keeps its user. It makes signers and verifiers anew at each call and
  * knows nothing of sessions, so `app.tokens` issues and verifies; its own `jwtVerify` and `jwtSign` have no key.
  */
-export default fp<AppOptions>(
-  async (app, { config, clock }) => {
+export default fp(
+  async (app) => {
     const keys = await openKeyRing(app, (error) => app.log.warn({ err: error }, 'the signing keys at hand stay in use'))
     app.decorate('keys', keys)
     app.addHook('onClose', () => keys.close())
-    app.decorate('tokens', new Tokens(keys, config, clock))
+    app.decorate('tokens', new Tokens(app))
     await app.register(fastifyJwt, {
       secret: () => Promise.reject(new Error('app.tokens signs and verifies')),
       verify: { extractToken: bearerToken },
     })
   },
-  { name: 'jwt', dependencies: ['db'] },
+  { name: 'jwt', dependencies: ['db', 'secrets'] },
 )
 
 /**

@@ -28,11 +28,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async handler(request) {
-      const pair = await logIn(app, originOf(request), request.body.username, request.body.password)
-      if (pair === undefined) {
-        throw new Problem('no_active_account', 'No active account found with the given credentials', { headers: challenge })
-      }
-      return pair
+      const login = await logIn(app, originOf(request), request.body.username, request.body.password)
+      if (login.kind === 'granted') return login.tokens
+      throw new Problem('no_active_account', 'No active account found with the given credentials', { headers: challenge })
     },
   })
 

@@ -41,9 +41,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     validatorCompiler: anyBody,
     async handler(request) {
       const credentials = looseCredentials(request.body)
-      const pair = credentials && (await logIn(app, originOf(request), credentials.username, credentials.password))
-      if (pair === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
-      return { message: 'Login successful', ...pair }
+      const login = credentials && (await logIn(app, originOf(request), credentials.username, credentials.password))
+      if (login?.kind === 'granted') return { message: 'Login successful', ...login.tokens }
+      throw messageProblem('invalid_credentials', 'Invalid username or password')
     },
   })
 }

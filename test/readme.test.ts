@@ -18,7 +18,7 @@ t.test('the table of settings is the one of the code', async (t) => {
   const rows = readme.split('\n').filter((line) => /^\| `[A-Z0-9_]+` \|/.test(line))
   t.same(
     rows,
-    Object.entries(settings).map(([name, schema]) => row(name, schema)),
+    Object.values(settings).map((schema) => row(schema.env, schema)),
   )
 })
 

@@ -1,15 +1,9 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { findClient, insertClient, revokeClientAt } from '../../db/clients.ts'
-import type { Database } from '../../db/database.ts'
 import type { Client } from '../../db/schema.ts'
-import type { Clock } from '../clock.ts'
+import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { isStorable } from '../text.ts'
-
-export interface ClientContext {
-  readonly db: Database
-  readonly clock: Clock
-}
 
 /** What a client authenticates with (RFC 6749 §2.3.1). Neither part changes when it is form-urlencoded. */
 export interface ClientCredentials {
@@ -20,8 +14,8 @@ export interface ClientCredentials {
 const ID_BYTES = 16
 const SECRET_BYTES = 32
 
-/** Makes a client, and its secret, which nothing tells again: only its hash is kept. */
-export async function createClient({ db, clock }: ClientContext, name: string): Promise<ClientCredentials> {
+/** Makes a client and its secret. Only the secret's hash is kept, so this is the one time it can be shown. */
+export async function createClient({ db, clock }: Pick<Core, 'db' | 'clock'>, name: string): Promise<ClientCredentials> {
   const clientId = randomBytes(ID_BYTES).toString('hex')
   const clientSecret = randomBytes(SECRET_BYTES).toString('base64url')
   const now = clock()
@@ -37,7 +31,7 @@ export async function createClient({ db, clock }: ClientContext, name: string): 
  *
  * @returns the client, or undefined when there is none of this id
  */
-export async function revokeClient({ db, clock }: ClientContext, clientId: string): Promise<Client | undefined> {
+export async function revokeClient({ db, clock }: Pick<Core, 'db' | 'clock'>, clientId: string): Promise<Client | undefined> {
   const now = clock()
   return db.write(async (handle) => {
     const isRevokedNow = await revokeClientAt(handle, clientId, now)
@@ -46,19 +40,19 @@ export async function revokeClient({ db, clock }: ClientContext, clientId: strin
   })
 }
 
-/** In the place of the hash of a client that does not exist: of no secret, for nobody knows what hashes to it. */
-const nobodysHash = '0'.repeat(64)
+/** Compared with when there is no such client, so that unknown ids cost the same work. No known input has this hash. */
+const UNKNOWN_CLIENT_HASH = '0'.repeat(64)
 
-/** Whether these are the credentials of a client that was not revoked. Whatever is wrong costs the same work. */
-export async function isClient({ db }: Pick<ClientContext, 'db'>, { clientId, clientSecret }: ClientCredentials): Promise<boolean> {
+/** Whether these are the credentials of a client that was not revoked. An unknown client costs the same work as a wrong secret. */
+export async function isClient({ db }: Pick<Core, 'db'>, { clientId, clientSecret }: ClientCredentials): Promise<boolean> {
   const client = await findClient(db.read, isStorable(clientId) ? clientId : '')
-  const stored = Buffer.from(client?.secret_hash ?? nobodysHash, 'hex')
+  const stored = Buffer.from(client?.secret_hash ?? UNKNOWN_CLIENT_HASH, 'hex')
   return timingSafeEqual(digest(clientSecret), stored) && client?.revoked_at === null
 }
 
 /**
- * A password is hashed slowly because it can be guessed. A secret of 256 random bits cannot, however fast the hash: so
- * SHA-256, which costs an introspection next to nothing.
+ * A password must be hashed slowly because it can be guessed. A secret of 256 random bits cannot be guessed, so a fast hash
+ * is enough, and introspection stays cheap.
  */
 function digest(clientSecret: string): Buffer {
   return hash('sha256', clientSecret, 'buffer')

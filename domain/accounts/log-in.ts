@@ -1,95 +1,135 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
 import { findUserByName, replacePasswordHash } from '../../db/users.ts'
+import type { Core } from '../context.ts'
 import type { Origin } from '../events/record.ts'
-import type { Limits } from '../limits/attempts.ts'
+import type { Refusals } from '../events/refusals.ts'
+import type { Attempt, Limits } from '../limits/attempts.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH } from '../passwords/policy.ts'
-import { type Granted, type SessionContext, signPair, startSession, type TokenPair } from '../sessions/refresh.ts'
+import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
+import { startSession } from '../sessions/start.ts'
 import { codePoints, isStorable, strip } from '../text.ts'
+import type { Tokens } from '../tokens/tokens.ts'
 
-export interface LoginContext extends SessionContext {
-  readonly hashing: Hashing
-  readonly limits: Limits
-}
+type PasswordCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
+
+/** What came of a login. Its answer depends on the route. */
+export type Login = { readonly kind: 'granted'; readonly tokens: TokenPair } | { readonly kind: 'refused' }
 
 /**
- * The active user with this name and password. Unknown and disabled users cost the same work as a wrong password.
+ * Logs a user in by name and password: starts a session. Its failures are forgiven, and its address is remembered, in the
+ * transaction that does so.
  *
  * @param username is trimmed as it was at registration; the password is compared as it is
  * @throws {Problem} `throttled` or `overloaded`
  */
-export async function checkCredentials(
-  context: LoginContext,
+export async function logIn(
+  core: PasswordCore & { readonly tokens: Tokens },
   origin: Origin,
   username: string,
   password: string,
-): Promise<User | undefined> {
-  const name = strip(username)
-  const find = async () => (isStorable(name) ? findUserByName(context.db.read, name) : undefined)
-  return checkPassword(context, origin, name, find, password)
+): Promise<Login> {
+  const granted = await withUser(core, origin, username, password, (user, attempt) => start(core, origin, user, password, attempt))
+  // The hash was replaced after it had been compared: compare with the new one.
+  if (granted === 'changed') return logIn(core, origin, username, password)
+  return granted === undefined ? { kind: 'refused' } : { kind: 'granted', tokens: signPair(core, granted) }
 }
 
 /**
- * The user, if active and the password is right. This is the one way to compare a password: the limits on guessing hold
- * for all that do, and a failure is noted.
+ * The active user with this name and password, without a session. Unknown and disabled users cost the same work as a wrong
+ * password.
  *
- * @param username as it was told: it counts also where there is no such user
- * @param find only called when the password is compared
+ * @param username is trimmed as it was at registration; the password is compared as it is
  * @throws {Problem} `throttled` or `overloaded`
  */
-export async function checkPassword(
-  context: LoginContext,
+export function checkCredentials(core: PasswordCore, origin: Origin, username: string, password: string): Promise<User | undefined> {
+  return withUser(core, origin, username, password, async (user, attempt) => {
+    attempt.succeed(user)
+    return user
+  })
+}
+
+function withUser<T>(
+  core: PasswordCore,
   origin: Origin,
   username: string,
-  find: () => Promise<User | undefined>,
   password: string,
-): Promise<User | undefined> {
-  return context.limits.attempt(origin, username, async () => {
+  work: (user: User, attempt: Attempt) => Promise<T>,
+): Promise<T | undefined> {
+  const name = strip(username)
+  const find = async () => (isStorable(name) ? findUserByName(core.db.read, name) : undefined)
+  return withPassword(core, origin, { username: name, find }, password, work)
+}
+
+/** Whose password is compared. The limits count `username` also where there is no such user; `find` is called after them. */
+interface Claimed {
+  readonly username: string
+  readonly find: () => Promise<User | undefined>
+}
+
+/**
+ * Does some work for the user, if active and the password is right. Every comparison of a password goes through here, so the
+ * limits on guessing hold for all of them, and each failure is an event.
+ *
+ * @param work settles the attempt
+ * @returns undefined for a wrong password
+ * @throws {Problem} `throttled` or `overloaded`
+ */
+export function withPassword<T>(
+  core: PasswordCore,
+  origin: Origin,
+  { username, find }: Claimed,
+  password: string,
+  work: (user: User, attempt: Attempt) => Promise<T>,
+): Promise<T | undefined> {
+  return core.limits.attempt(origin, username, async (attempt) => {
     const user = await find()
-    const matches = await passwordMatches(context.hashing, user, password)
-    if (user?.is_active && matches) return user
+    const matches = await passwordMatches(core.hashing, user, password)
+    if (user?.is_active && matches) return work(user, attempt)
+    attempt.fail()
     const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
-    context.refusals.note(origin, { kind: 'login_failed', reason, username, ...(user && { userId: user.id }) })
+    core.refusals.note(origin, { kind: 'login_failed', reason, username, ...(user && { userId: user.id }) })
     return undefined
   })
 }
 
-/** Nobody's password costs the same work. */
+/** An unknown user costs the same work as a known one. */
 async function passwordMatches(hashing: Hashing, user: User | undefined, password: string): Promise<boolean> {
   if (codePoints(password) > PASSWORD_MAX_LENGTH) return false
   const matches = await hashing.matches(user?.password ?? hashing.decoy, password)
-  // A lone surrogate is hashed as the replacement character, and that is another password.
+  // A lone surrogate is hashed as the replacement character, which would make two different passwords equal.
   return matches && password.isWellFormed() && user !== undefined
 }
 
-/**
- * Starts a session for a name and password.
- *
- * @returns its tokens, or undefined for wrong credentials
- * @throws {Problem} `throttled` or `overloaded`
- */
-export async function logIn(context: LoginContext, origin: Origin, username: string, password: string): Promise<TokenPair | undefined> {
-  const user = await checkCredentials(context, origin, username, password)
-  if (user === undefined) return undefined
-  const { hashing } = context
+async function start(
+  core: PasswordCore,
+  origin: Origin,
+  user: User,
+  password: string,
+  attempt: Attempt,
+): Promise<Granted | 'changed' | undefined> {
+  const { hashing, db } = core
   const betterHash = hashing.isWeaker(user.password) ? await hashing.hash(password) : undefined
-  const granted = await context.db.write((handle) => startUnlessChanged(handle, context, origin, user, betterHash))
-  // The hash was replaced since it was compared: what is stored now decides.
-  return granted === 'changed' ? logIn(context, origin, username, password) : granted && signPair(context, granted)
+  const granted = await db.write((handle) => startUnlessChanged(handle, core, origin, user, attempt, betterHash))
+  if (granted === 'changed') attempt.giveBack()
+  if (granted === undefined) attempt.fail()
+  return granted
 }
 
 /** While the password was hashed, the user may have been disabled or deleted, or the password changed. */
 async function startUnlessChanged(
   handle: Handle,
-  context: LoginContext,
+  core: Core,
   origin: Origin,
   user: User,
+  attempt: Attempt,
   betterHash: string | undefined,
 ): Promise<Granted | 'changed' | undefined> {
   const current = await findUserByName(handle, user.username)
   if (!current?.is_active || current.id !== user.id) return undefined
   if (current.password !== user.password) return 'changed'
   if (betterHash !== undefined) await replacePasswordHash(handle, user.id, user.password, betterHash)
-  return startSession(handle, context, origin, user)
+  await attempt.succeedIn(handle, user)
+  return startSession(handle, core, origin, user)
 }

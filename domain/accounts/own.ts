@@ -1,17 +1,27 @@
-import type { Database, Handle } from '../../db/database.ts'
+import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
 import { findUserAndSession } from '../../db/sessions.ts'
-import { deleteUser, findUserById, findUserByName, replacePasswordHash, setUserActive } from '../../db/users.ts'
-import type { Clock } from '../clock.ts'
+import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts'
+import type { Core } from '../context.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
-import { noOrigin, type Origin, recordEvent } from '../events/record.ts'
-import { type PolicyContext, passwordFaults } from '../passwords/policy.ts'
+import { type Origin, recordEvent } from '../events/record.ts'
+import type { Refusals } from '../events/refusals.ts'
+import type { Limits } from '../limits/attempts.ts'
+import type { BreachCheck } from '../passwords/breach-check.ts'
+import type { Hashing } from '../passwords/hashing.ts'
+import { passwordFaults } from '../passwords/policy.ts'
 import type { Caller } from '../sessions/checks.ts'
-import { endSessions } from '../sessions/ends.ts'
-import { endingNow, type Granted, isLive, rotate, type SessionSettings, signPair, type TokenPair } from '../sessions/refresh.ts'
-import { checkPassword, type LoginContext } from './log-in.ts'
+import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
+import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
+import { rotate } from '../sessions/refresh.ts'
+import type { Tokens } from '../tokens/tokens.ts'
+import { withPassword } from './log-in.ts'
 
-/** As Djoser says it, whose clients then find their text. */
+// What users do to their own account.
+
+type OwnCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
+
+/** Djoser's text for the same fault, which clients of Django know. */
 const wrongPassword = ['Invalid password.']
 
 /**
@@ -21,27 +31,27 @@ const wrongPassword = ['Invalid password.']
  *   user or the session went meanwhile
  */
 export async function changePassword(
-  context: LoginContext & PolicyContext,
+  core: OwnCore & { readonly tokens: Tokens; readonly breachCheck: BreachCheck },
   origin: Origin,
   caller: Caller,
   passwords: { readonly current: string; readonly next: string },
 ): Promise<TokenPair> {
-  const user = await existing(context, caller)
-  const currentErrors = await currentPasswordErrors(context, origin, user, passwords.current, 'current_password')
-  const faults = await passwordFaults(context, passwords.next, user.username)
+  const user = await existing(core, caller)
+  const currentErrors = await currentPasswordErrors(core, origin, user, passwords.current, 'current_password')
+  const faults = await passwordFaults(core, passwords.next, user.username)
   const errors = { ...currentErrors, ...(faults.length > 0 && { new_password: faults }) }
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-  const newHash = await context.hashing.hash(passwords.next)
-  const result = await context.db.write((handle) => replacePassword(handle, context, origin, caller, user, newHash))
-  if (result === 'changed') return changePassword(context, origin, caller, passwords)
+  const newHash = await core.hashing.hash(passwords.next)
+  const result = await core.db.write((handle) => replacePassword(handle, core, origin, caller, user, newHash))
+  if (result === 'changed') return changePassword(core, origin, caller, passwords)
   if (result instanceof Error) throw result
-  return signPair(context, result)
+  return signPair(core, result)
 }
 
-/** Somebody else may have changed the password meanwhile, or ended the session: then nothing is written. */
+/** Writes nothing when the password was changed meanwhile, or the session has ended. */
 async function replacePassword(
   handle: Handle,
-  context: LoginContext,
+  core: Core,
   origin: Origin,
   caller: Caller,
   user: User,
@@ -50,92 +60,54 @@ async function replacePassword(
   const found = await findUserAndSession(handle, caller.id, caller.sessionId)
   if (found === undefined) return userNotFound()
   if (!found.user.is_active) return userInactive()
-  if (!isLive(found.session, context.clock())) return bearerProblem(new TokenProblem('ended'))
+  if (!isLive(found.session, core.clock())) return bearerProblem(new TokenProblem('ended'))
   if ((await findUserById(handle, user.id))?.password !== user.password) return 'changed'
   await replacePasswordHash(handle, user.id, user.password, newHash)
-  const ending = endingNow(context, origin, 'password_changed')
+  const ending = endingNow(core, origin, 'password_changed')
   await endSessions(handle, user, { except: caller.sessionId }, ending)
-  await recordEvent(handle, ending.at, origin, {
-    kind: 'password_changed',
-    userId: user.id,
-    username: user.username,
-    sessionId: caller.sessionId,
-  })
-  return rotate(handle, context, origin, found.session)
+  const { id: userId, username } = user
+  await recordEvent(handle, ending.at, origin, { kind: 'password_changed', userId, username, sessionId: caller.sessionId })
+  return rotate(handle, core, origin, found.session)
 }
 
 /**
  * Deletes a user, with all sessions.
  *
- * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when somebody else was faster
+ * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when the user was deleted meanwhile
  */
-export async function deleteAccount(context: LoginContext, origin: Origin, caller: Caller, password: string): Promise<void> {
-  const user = await existing(context, caller)
-  const errors = await currentPasswordErrors(context, origin, user, password, 'password')
+export async function deleteAccount(core: OwnCore, origin: Origin, caller: Caller, password: string): Promise<void> {
+  const user = await existing(core, caller)
+  const errors = await currentPasswordErrors(core, origin, user, password, 'password')
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-  const result = await context.db.write(async (handle) => {
-    const current = await findUserById(handle, user.id)
-    if (current === undefined) return 'gone'
-    if (current.password !== user.password) return 'changed'
-    const ending = endingNow(context, origin, 'user_deleted')
-    await endSessions(handle, user, {}, ending)
-    await recordEvent(handle, ending.at, origin, { kind: 'user_deleted', userId: user.id, username: user.username })
-    await deleteUser(handle, user.id)
-    return 'deleted'
-  })
+  const result = await core.db.write((handle) => deleteUnlessChanged(handle, core, origin, user))
   if (result === 'gone') throw userNotFound()
-  if (result === 'changed') return deleteAccount(context, origin, caller, password)
+  if (result === 'changed') return deleteAccount(core, origin, caller, password)
 }
 
-async function existing({ db }: LoginContext, caller: Caller): Promise<User> {
+async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, user: User): Promise<'gone' | 'changed' | 'deleted'> {
+  const current = await findUserById(handle, user.id)
+  if (current === undefined) return 'gone'
+  if (current.password !== user.password) return 'changed'
+  const ending = endingNow(core, origin, 'user_deleted')
+  await endSessions(handle, user, 'all', ending)
+  await recordEvent(handle, ending.at, origin, { kind: 'user_deleted', userId: user.id, username: user.username })
+  await deleteUser(handle, user.id)
+  return 'deleted'
+}
+
+async function existing({ db }: Core, caller: Caller): Promise<User> {
   const user = await findUserById(db.read, caller.id)
   if (user === undefined) throw userNotFound()
   if (!user.is_active) throw userInactive()
   return user
 }
 
-/** A wrong password of a user who is logged in is a wrong field. */
-async function currentPasswordErrors(
-  context: LoginContext,
-  origin: Origin,
-  user: User,
-  password: string,
-  field: string,
-): Promise<FieldErrors> {
-  const isRight = await checkPassword(context, origin, user.username, async () => user, password)
-  return isRight ? {} : { [field]: wrongPassword }
-}
-
-export interface OperatorContext {
-  readonly db: Database
-  readonly clock: Clock
-  readonly config: SessionSettings
-}
-
-/**
- * Enables a user, or disables one and ends all sessions.
- *
- * @returns false when there is no user of exactly this name
- */
-export async function setActive({ db, clock, config }: OperatorContext, username: string, isActive: boolean): Promise<boolean> {
-  return db.write(async (handle) => {
-    const user = await findUserByName(handle, username)
-    if (user === undefined) return false
-    await setUserActive(handle, user.id, isActive)
-    if (!isActive) await endSessions(handle, user, {}, endingNow({ config, clock }, noOrigin, 'user_disabled'))
-    await recordEvent(handle, clock(), noOrigin, { kind: isActive ? 'user_enabled' : 'user_disabled', userId: user.id, username })
+/** The wrong password of a user who is logged in is an error of its field, not a 401: the access token is good. */
+async function currentPasswordErrors(core: OwnCore, origin: Origin, user: User, password: string, field: string): Promise<FieldErrors> {
+  const claimed = { username: user.username, find: async () => user }
+  const isRight = await withPassword(core, origin, claimed, password, async (_user, attempt) => {
+    attempt.succeed(user)
     return true
   })
-}
-
-/**
- * Ends all sessions of a user.
- *
- * @returns how many; undefined when there is no user of exactly this name
- */
-export async function logOutUser({ db, clock, config }: OperatorContext, username: string): Promise<number | undefined> {
-  return db.write(async (handle) => {
-    const user = await findUserByName(handle, username)
-    return user && endSessions(handle, user, {}, endingNow({ config, clock }, noOrigin, 'admin'))
-  })
+  return isRight ? {} : { [field]: wrongPassword }
 }

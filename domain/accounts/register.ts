@@ -1,22 +1,16 @@
-import type { Database } from '../../db/database.ts'
 import { insertUser, isNameTaken } from '../../db/users.ts'
-import type { Clock } from '../clock.ts'
+import type { Core } from '../context.ts'
 import { type FieldErrors, invalidFields, Problem } from '../errors.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import type { Limits } from '../limits/attempts.ts'
+import type { BreachCheck } from '../passwords/breach-check.ts'
 import type { Hashing } from '../passwords/hashing.ts'
-import { type PolicyContext, passwordFaults } from '../passwords/policy.ts'
+import { passwordFaults } from '../passwords/policy.ts'
 import { fold } from '../text.ts'
 
-export interface RegistrationContext extends PolicyContext {
-  readonly db: Database
-  readonly hashing: Hashing
-  readonly limits: Limits
-  readonly clock: Clock
-  readonly config: PolicyContext['config'] & { readonly registration: 'open' | 'closed' }
-}
+type RegistrationCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly breachCheck: BreachCheck }
 
-/** What was sent, whatever it is; the name already trimmed. */
+/** A body as it was received: a member may be of any type. The name is trimmed already. */
 export interface Candidate {
   readonly username?: unknown
   readonly password?: unknown
@@ -25,31 +19,26 @@ export interface Candidate {
 const nameTaken = ['user login with this username already exists.']
 
 /**
- * Registers a user. All that is wrong with both fields is told at once.
+ * Registers a user. An answer names everything that is wrong with both fields.
  *
  * @param shapeErrors what the schema found wrong with the fields, if anything
  * @throws {Problem} `invalid` with the errors by field, `registration_closed`, `throttled` or `overloaded`
  */
-export async function register(
-  context: RegistrationContext,
-  origin: Origin,
-  candidate: Candidate,
-  shapeErrors: FieldErrors,
-): Promise<void> {
-  if (context.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
+export async function register(core: RegistrationCore, origin: Origin, candidate: Candidate, shapeErrors: FieldErrors): Promise<void> {
+  if (core.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
   if (shapeErrors.non_field_errors) throw invalidFields(shapeErrors)
-  // Before anything is looked up or hashed: whoever asks which names are taken is slowed down, and told nothing when closed.
-  await context.limits.registration(origin)
-  const errors = await allErrors(context, candidate, shapeErrors)
+  // Before the name is looked up: registration reveals which names are taken, and the limit slows such questions down.
+  await core.limits.registration(origin)
+  const errors = await allErrors(core, candidate, shapeErrors)
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-  await insert(context, origin, candidate as { username: string; password: string })
+  await insert(core, origin, candidate as { username: string; password: string })
 }
 
-async function allErrors(context: RegistrationContext, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
+async function allErrors(core: RegistrationCore, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
   const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
-  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(context, password, name) : []
+  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(core, password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
-  const isTaken = name !== undefined && (await isNameTaken(context.db.read, fold(name)))
+  const isTaken = name !== undefined && (await isNameTaken(core.db.read, fold(name)))
   const usernameErrors = isTaken ? nameTaken : (shapeErrors.username ?? [])
   return {
     ...(passwordErrors.length > 0 && { password: passwordErrors }),
@@ -57,9 +46,9 @@ async function allErrors(context: RegistrationContext, { username, password }: C
   }
 }
 
-/** The name may be taken while the password is hashed, here or by another process: exactly one gets it. */
+/** Looks the name up again in the transaction: it may have been taken while the password was hashed. */
 async function insert(
-  { db, hashing, clock }: RegistrationContext,
+  { db, hashing, clock }: RegistrationCore,
   origin: Origin,
   user: { username: string; password: string },
 ): Promise<void> {

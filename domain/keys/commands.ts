@@ -1,29 +1,34 @@
+import type { Handle } from '../../db/database.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
+import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { generateKey } from './generate.ts'
-import { isUsable, lastExpiry, maySign, signingKey } from './schedule.ts'
-import { applyDue, checkKeys, insertKey, type KeyContext, type KeyTools, keyTools } from './upkeep.ts'
+import { isUsable, keyRules, lastExpiry, maySign, signingKey } from './schedule.ts'
+import type { Secrets } from './secrets.ts'
+import { applyDue, checkKeys, insertKey } from './upkeep.ts'
 
-// What the operator can do to the keys, beside running services too: they take it up within a second.
+// What the operator can do to the keys. Running services see a change within a second.
+
+type KeyCore = Core & { readonly secrets: Secrets }
 
 /**
  * - `pending`: published, and signs from `signsFrom` on;
- * - `signing`: signs what is issued with the algorithm that is set;
- * - `verifying`: signs nothing any more, and tokens of it may live;
- * - `ended`: its last token is dead;
- * - `retired`: withdrawn, with all its tokens.
+ * - `signing`: signs new tokens, with `JWT_ALGORITHM`;
+ * - `verifying`: signs no more, but verifies the tokens that it has signed;
+ * - `ended`: its last token has expired;
+ * - `retired`: withdrawn by the operator, with all its tokens.
  */
 export type KeyState = 'pending' | 'signing' | 'verifying' | 'ended' | 'retired'
 
-/** A key for the operator's eyes. Instants are milliseconds since the epoch. */
+/** A key as the operator sees it. Instants are milliseconds since the epoch. */
 export interface KeyInfo {
   readonly kid: string
   readonly algorithm: string
   readonly state: KeyState
   readonly createdAt: number
   readonly signsFrom: number
-  /** When the last token is dead, or refused, that it can have signed so far. */
+  /** When the last token that it can have signed so far expires, or is refused because the key is retired. */
   readonly verifiesUntil: number
   readonly retiredAt: number | null
 }
@@ -32,10 +37,9 @@ export interface KeyInfo {
 export class KeyCommandError extends Error {}
 
 /** All keys, newest first. */
-export async function listKeys(context: KeyContext): Promise<KeyInfo[]> {
-  const tools = keyTools(context)
-  const rows = await listSigningKeys(tools.db.read)
-  return rows.map((row) => infoOf(row, rows, tools))
+export async function listKeys(core: Core): Promise<KeyInfo[]> {
+  const rows = await listSigningKeys(core.db.read)
+  return rows.map((row) => infoOf(row, rows, core))
 }
 
 /**
@@ -44,76 +48,74 @@ export async function listKeys(context: KeyContext): Promise<KeyInfo[]> {
  * @throws {KeyCommandError} for `HS256`
  * @throws {SettingMismatch} when the services would not be able to read it
  */
-export async function rotateKeys(context: KeyContext): Promise<KeyInfo> {
-  const tools = keyTools(context)
-  const { db, rules, secret } = tools
-  if (rules.algorithm === 'HS256') throw new KeyCommandError('the key of HS256 is JWT_SECRET: set another one there')
-  checkKeys(await listSigningKeys(db.read), tools)
-  const fresh = await generateKey(rules.algorithm, secret)
+export async function rotateKeys(core: KeyCore): Promise<KeyInfo> {
+  const { db, config } = core
+  if (config.jwtAlgorithm === 'HS256') throw new KeyCommandError('the key of HS256 is JWT_SECRET: set another one there')
+  checkKeys(await listSigningKeys(db.read), core)
+  const fresh = await generateKey(config.jwtAlgorithm, config.jwtSecret)
   return db.write(async (handle) => {
-    const row = await insertKey(handle, tools, fresh, await listSigningKeys(handle))
-    return infoOf(row, await listSigningKeys(handle), tools)
+    const row = await insertKey(handle, core, fresh, await listSigningKeys(handle))
+    return infoOf(row, await listSigningKeys(handle), core)
   })
 }
 
-/** A key that was withdrawn, and the one that signs now. */
+/** A key that was retired, and the key that signs now. */
 export interface Retirement {
   readonly retired: KeyInfo
   readonly signing: KeyInfo | undefined
-  /** Whether that one was made for it: verifiers that keep the published keys may not know it yet. */
-  readonly isNew: boolean
 }
 
 /**
  * Withdraws a key whose private part somebody else may have: none of its tokens is accepted any more. Where no other key
  * may sign, a new one is made, and signs at once.
  *
- * It asks for no `SECRETS_KEY` that fits: where that is lost, to retire all keys is the way out.
+ * It does not check `SECRETS_KEY`: when that is lost, retiring all keys is how to go on.
  *
  * @throws {KeyCommandError} for an unknown key, and for a secret that signs
  */
-export async function retireKey(context: KeyContext, kid: string): Promise<Retirement> {
-  const tools = keyTools(context)
-  const { db, clock, rules, secret } = tools
-  if (rules.algorithm === 'HS256' && kid === rules.secretKid) {
+export async function retireKey(core: KeyCore, kid: string): Promise<Retirement> {
+  const { jwtAlgorithm, jwtSecret } = core.config
+  if (jwtAlgorithm === 'HS256' && kid === keyRules(core.config).secretKid) {
     throw new KeyCommandError(`${kid} is JWT_SECRET, which signs: set another one there instead`)
   }
-  const fresh = rules.algorithm === 'HS256' ? undefined : await generateKey(rules.algorithm, secret)
-  return db.write(async (handle) => {
-    // An older key whose tokens are all dead is published no more: it may not sign again.
-    const before = await listSigningKeys(handle)
-    await applyDue(handle, tools, signing(before, tools)?.kid)
-    const row = (await listSigningKeys(handle)).find((one) => one.kid === kid)
-    if (row === undefined) throw new KeyCommandError(`there is no key ${kid}`)
-    if (row.retired_at === null) {
-      await updateSigningKey(handle, kid, { retired_at: clock(), private_key: null })
-      await recordEvent(handle, clock(), noOrigin, { kind: 'key_retired', subject: kid })
-    }
+  const fresh = jwtAlgorithm === 'HS256' ? undefined : await generateKey(jwtAlgorithm, jwtSecret)
+  return core.db.write(async (handle) => {
+    // An older key whose tokens have all expired is published no more: it must not sign again.
+    await applyDue(handle, core, signing(await listSigningKeys(handle), core)?.kid)
+    await retireRow(handle, core, kid)
     const left = await listSigningKeys(handle)
-    const isNew = fresh !== undefined && signing(left, tools) === undefined
-    if (isNew) await insertKey(handle, tools, fresh, left)
-    return retirement(kid, await listSigningKeys(handle), tools, isNew)
+    if (fresh !== undefined && signing(left, core) === undefined) await insertKey(handle, core, fresh, left)
+    return retirement(kid, await listSigningKeys(handle), core)
   })
 }
 
-function retirement(kid: string, rows: readonly SigningKeyRow[], tools: KeyTools, isNew: boolean): Retirement {
-  const infos = rows.map((row) => infoOf(row, rows, tools))
-  const retired = infos.find((info) => info.kid === kid) as KeyInfo
-  return { retired, signing: infos.find(({ state }) => state === 'signing'), isNew }
+async function retireRow(handle: Handle, { clock }: Core, kid: string): Promise<void> {
+  const row = (await listSigningKeys(handle)).find((one) => one.kid === kid)
+  if (row === undefined) throw new KeyCommandError(`there is no key ${kid}`)
+  if (row.retired_at !== null) return
+  await updateSigningKey(handle, kid, { retired_at: clock(), private_key: null })
+  await recordEvent(handle, clock(), noOrigin, { kind: 'key_retired', subject: kid })
 }
 
-function signing(rows: readonly SigningKeyRow[], { rules, clock }: KeyTools): SigningKeyRow | undefined {
+function retirement(kid: string, rows: readonly SigningKeyRow[], core: Core): Retirement {
+  const infos = rows.map((row) => infoOf(row, rows, core))
+  const retired = infos.find((info) => info.kid === kid) as KeyInfo
+  return { retired, signing: infos.find(({ state }) => state === 'signing') }
+}
+
+function signing(rows: readonly SigningKeyRow[], { config, clock }: Core): SigningKeyRow | undefined {
+  const rules = keyRules(config)
   return signingKey(
     rows.filter((row) => maySign(row, rules)),
     clock(),
   )
 }
 
-function infoOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], tools: KeyTools): KeyInfo {
+function infoOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], core: Core): KeyInfo {
   return {
     kid: row.kid,
     algorithm: row.algorithm,
-    state: stateOf(row, rows, tools),
+    state: stateOf(row, rows, core),
     createdAt: row.created_at,
     signsFrom: row.signs_from,
     verifiesUntil: row.retired_at ?? lastExpiry(row, rows),
@@ -121,9 +123,11 @@ function infoOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], tools: KeyTo
   }
 }
 
-function stateOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], tools: KeyTools): KeyState {
+function stateOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], core: Core): KeyState {
+  const rules = keyRules(core.config)
+  const now = core.clock()
   if (row.retired_at !== null) return 'retired'
-  if (row.kid === signing(rows, tools)?.kid) return 'signing'
-  if (!isUsable(row, tools.rules) || lastExpiry(row, rows) <= tools.clock()) return 'ended'
-  return maySign(row, tools.rules) && row.signs_from > tools.clock() ? 'pending' : 'verifying'
+  if (row.kid === signing(rows, core)?.kid) return 'signing'
+  if (!isUsable(row, rules) || lastExpiry(row, rows) <= now) return 'ended'
+  return maySign(row, rules) && row.signs_from > now ? 'pending' : 'verifying'
 }

@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPair, hash, type KeyObject } from 'node:cry
 import { promisify } from 'node:util'
 import type { Algorithm } from '../tokens/signatures.ts'
 
-/** A new key, in PEM; a secret key is a setting, and only its name is told. */
+/** A new key, in PEM. The key of `HS256` is a setting and is not stored, so it has a `kid` only. */
 export interface GeneratedKey {
   readonly kid: string
   readonly algorithm: Algorithm
@@ -11,8 +11,8 @@ export interface GeneratedKey {
 }
 
 /**
- * One key in 64 has a thumbprint that begins with a dash, which `latchkey keys retire` would read as an option: such a key is
- * thrown away, so that whoever has to retire one at night can paste its name as it is.
+ * Makes a key. One in 64 has a thumbprint that begins with a dash, which `latchkey keys retire` would read as an option: such a
+ * key is thrown away, so that an operator can paste every `kid` as it is.
  *
  * @param secret `JWT_SECRET`, which is the key of `HS256`
  */
@@ -45,12 +45,12 @@ function thumbprint(jwk: Readonly<Record<string, unknown>>): string {
   return hash('sha256', JSON.stringify(required), 'base64url')
 }
 
-/** Names a secret without telling it: a token signed with it tells as much. */
+/** The `kid` of a secret. A hash of it reveals no more than a token signed with it does: both can be used to try guesses. */
 export function secretKid(secret: string): string {
   return hash('sha256', `latchkey HS256 kid\0${secret}`, 'base64url')
 }
 
-/** Whether a text can be the id of a key of ours at all: the hashes above have 43 characters. */
+/** Whether a text has the form of our `kid`s, which are SHA-256 hashes in base64url. */
 export function isKid(text: string): boolean {
   return /^[\w-]{43}$/.test(text)
 }

@@ -1,29 +1,33 @@
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys } from '../../db/signing-keys.ts'
+import type { Core } from '../context.ts'
 import { unavailable } from '../errors.ts'
 import { repeat, spaced } from '../repetition.ts'
+import type { KeyRing, PublicJwk, SigningKey, VerificationKey } from '../tokens/key-ring.ts'
 import { isKid } from './generate.ts'
-import { type KeyRing, type LoadedKey, loadKey, type PublicJwk, type SigningKey, type VerificationKey } from './load.ts'
-import { isUsable, maySign, signingKey } from './schedule.ts'
-import { checkKeys, type KeyContext, type KeyTools, keepKeysUp, keyTools } from './upkeep.ts'
+import { type LoadedKey, loadKey } from './load.ts'
+import { isUsable, keyRules, maySign, signingKey } from './schedule.ts'
+import type { Secrets } from './secrets.ts'
+import { checkKeys, keepKeysUp } from './upkeep.ts'
 
-/** Every process takes a change up within a second: it looks at the table so often. */
+/** How often a process looks at the table: a change is known everywhere within a second. */
 const LOOK_EVERY_MS = 500
-/** Tokens of keys that are not there make a process look at the table at most so often. */
+/** Tokens with an unknown `kid` make a process look at the table at most this often: anybody can invent one. */
 const SEARCH_EVERY_MS = 100
 
+type KeyCore = Core & { readonly secrets: Secrets }
+
 /**
- * The keys of the database, after making one for the algorithm that is set if there is none yet: of several processes that
- * start together, one makes it. They are kept up to date until the ring is closed.
+ * Opens the keys of the database, and makes one for `JWT_ALGORITHM` if there is none: where several processes start
+ * together, one makes it. They are kept up to date until the ring is closed.
  *
- * @param onError told when they cannot be; those at hand stay in use
+ * @param onError called when they cannot be kept up to date; the keys at hand stay in use
  * @throws {SettingMismatch} when `SECRETS_KEY` or `JWT_SECRET` does not fit them
  * @throws {SigningKeyError} when a stored key cannot be read
  */
-export async function openKeyRing(context: KeyContext, onError: (error: unknown) => void): Promise<DatabaseKeyRing> {
-  const tools = keyTools(context)
-  checkKeys(await listSigningKeys(tools.db.read), tools)
-  const ring = new DatabaseKeyRing(tools, onError)
+export async function openKeyRing(core: KeyCore, onError: (error: unknown) => void): Promise<DatabaseKeyRing> {
+  checkKeys(await listSigningKeys(core.db.read), core)
+  const ring = new DatabaseKeyRing(core, onError)
   await ring.look()
   await ring.keepUp()
   ring.watch()
@@ -36,7 +40,8 @@ interface Signer extends Pick<SigningKeyRow, 'signs_from' | 'created_at'> {
 
 /** The keys of the database as this process last saw them. */
 export class DatabaseKeyRing implements KeyRing {
-  readonly #tools: KeyTools
+  readonly #core: KeyCore
+  readonly #rules: ReturnType<typeof keyRules>
   readonly #onError: (error: unknown) => void
   readonly #search = spaced(() => this.look(), SEARCH_EVERY_MS)
   #watches: (() => Promise<void>)[] = []
@@ -49,8 +54,9 @@ export class DatabaseKeyRing implements KeyRing {
   #signers: readonly Signer[] = []
   publicJwks: readonly PublicJwk[] = []
 
-  constructor(tools: KeyTools, onError: (error: unknown) => void) {
-    this.#tools = tools
+  constructor(core: KeyCore, onError: (error: unknown) => void) {
+    this.#core = core
+    this.#rules = keyRules(core.config)
     this.#onError = onError
   }
 
@@ -75,11 +81,11 @@ export class DatabaseKeyRing implements KeyRing {
     return [...new Set(keys.map(({ algorithm }) => algorithm))]
   }
 
-  /** Takes up what is in the table. */
+  /** Reads the table. */
   async look(): Promise<void> {
     const turn = ++this.#looks
-    const rows = await listSigningKeys(this.#tools.db.read)
-    // An answer that was overtaken by a later one is old.
+    const rows = await listSigningKeys(this.#core.db.read)
+    // Two looks can overlap: the answer of the earlier one must not replace that of the later.
     if (turn < this.#lastTaken) return
     this.#lastTaken = turn
     const seen = JSON.stringify(rows)
@@ -87,12 +93,12 @@ export class DatabaseKeyRing implements KeyRing {
     this.#seen = seen
   }
 
-  /** Does what is due to the keys, and takes it up. */
+  /** Does what is due to the keys, and reads the table again if that changed anything. */
   async keepUp(): Promise<void> {
-    if (await keepKeysUp(this.#tools, this.#rows, this.#signing()?.kid)) await this.look()
+    if (await keepKeysUp(this.#core, this.#rows, this.#signing()?.kid)) await this.look()
   }
 
-  /** Looks, and keeps the keys up, until the ring is closed. One does not wait for the other. */
+  /** Looks and keeps up in the background until the ring is closed. A slow write of one must not delay the other. */
   watch(): void {
     this.#watches = [() => this.look(), () => this.keepUp()].map((work) => repeat(work, LOOK_EVERY_MS, this.#onError))
   }
@@ -102,25 +108,25 @@ export class DatabaseKeyRing implements KeyRing {
   }
 
   #signing(): SigningKey | undefined {
-    return signingKey(this.#signers, this.#tools.clock())?.key
+    return signingKey(this.#signers, this.#core.clock())?.key
   }
 
   #take(rows: readonly SigningKeyRow[]): void {
-    const usable = rows.filter((row) => isUsable(row, this.#tools.rules))
+    const usable = rows.filter((row) => isUsable(row, this.#rules))
     const keys = usable.map((row) => [row, this.#load(row)] as const)
     this.#keys = new Map(keys.flatMap(([{ kid }, key]) => (key ? [[kid, key]] : [])))
-    this.#signers = keys.flatMap(([row, key]) => (maySign(row, this.#tools.rules) && isSigner(key) ? signerOf(row, key) : []))
+    this.#signers = keys.flatMap(([row, key]) => (maySign(row, this.#rules) && isSigner(key) ? signerOf(row, key) : []))
     this.#stored = new Map(usable.map(({ kid, private_key }) => [kid, private_key]))
     this.publicJwks = [...this.#keys.values()].flatMap(({ publicJwk }) => publicJwk ?? [])
     this.#rows = rows
   }
 
-  /** Tokens that are known to be good are bound to the key as it is loaded: it stays the same as long as it can. */
+  /** The key that is loaded already, where the row is the same: cached tokens belong to that object, and would have to be verified again. */
   #load(row: SigningKeyRow): LoadedKey | undefined {
     const known = this.#keys.get(row.kid)
     if (known && (isSigner(known) || this.#stored.get(row.kid) === row.private_key)) return known
     try {
-      return loadKey(row, this.#tools.secrets, this.#tools.secret)
+      return loadKey(row, this.#core.secrets, this.#core.config.jwtSecret)
     } catch (error) {
       this.#onError(error)
       return undefined

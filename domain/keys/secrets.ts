@@ -1,10 +1,5 @@
 import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
-
-export interface SecretsSettings {
-  /** 32 bytes each. */
-  readonly secretsKey: Buffer | undefined
-  readonly secretsKeyPrevious: Buffer | undefined
-}
+import type { Config } from '../../config.ts'
 
 /** A setting that does not fit what is in the database. The message names it, never its value. */
 export class SettingMismatch extends Error {}
@@ -12,6 +7,8 @@ export class SettingMismatch extends Error {}
 /** NIST SP 800-38D §8.2.2: a random nonce of 96 bits, safe for 2^32 encryptions with one key. */
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
+/** Of whatever version. A text that is stored in plain does not begin so. */
+const VERSION = /^v\d+\./
 const SEALED = /^v1\.([\w-]{11})\.([\w-]{16})\.([\w-]+)$/
 
 interface NamedKey {
@@ -27,24 +24,32 @@ interface Sealing {
 }
 
 /**
- * Encrypts what is stored, with AES-256-GCM, and reads it again.
+ * Encrypts secrets that the database stores, with AES-256-GCM under `SECRETS_KEY`, and decrypts them.
  *
- * A stored text is plain, or one or two encryptions of the same text with a space between, each `v1.<key id>.<nonce>.<ciphertext
- * and tag>` in base64url. There are two while the key is being changed: processes that have only the old one go on working,
- * and can start. Each encryption is bound to what it belongs to, so that it cannot be moved to another row.
+ * A stored text is plain where no key is set. Else it is one or two encryptions of the same text with a space between, each
+ * `v1.<key id>.<nonce>.<ciphertext and tag>` in base64url. There are two while the key is being changed, so that processes
+ * which have only the old one can start and go on. Each encryption is bound to its owner, so it cannot be moved to another row.
+ *
+ * An owner names what a secret belongs to. It is the same when the secret is sealed and when it is opened, and no other
+ * secret has it: the `kid` of a signing key.
  */
 export class Secrets {
   readonly #current: NamedKey | undefined
   readonly #previous: NamedKey | undefined
 
-  constructor({ secretsKey, secretsKeyPrevious }: SecretsSettings) {
+  constructor({ secretsKey, secretsKeyPrevious }: Pick<Config, 'secretsKey' | 'secretsKeyPrevious'>) {
     this.#current = named(secretsKey)
     this.#previous = named(secretsKeyPrevious)
   }
 
-  /** The text as it is to be stored: encrypted with each key that is set, or plain when none is. */
+  /**
+   * The text as it is to be stored: encrypted with each key that is set, or plain when none is.
+   *
+   * @throws {Error} for a text that would be taken for an encrypted one when it is stored in plain
+   */
   seal(text: string, owner: string): string {
     const keys = [this.#current, this.#previous].filter((key) => key !== undefined)
+    if (keys.length === 0 && !isPlain(text)) throw new Error('a secret that begins like an encrypted one cannot be stored in plain')
     return keys.length === 0 ? text : keys.map((key) => encrypt(key, text, owner)).join(' ')
   }
 
@@ -57,7 +62,7 @@ export class Secrets {
   open(stored: string, owner: string): string {
     if (isPlain(stored)) return stored
     const sealings = parse(stored)
-    if (sealings.length === 0) throw new Error('it is neither plain nor encrypted by us')
+    if (sealings.length === 0) throw new Error('it is encrypted in a form that this version does not know')
     for (const key of [this.#current, this.#previous]) {
       const sealing = sealings.find(({ id }) => id === key?.id)
       if (key && sealing) return decrypt(key, sealing, owner)
@@ -66,9 +71,9 @@ export class Secrets {
   }
 
   /**
-   * A stored text as it is to be stored now; undefined when it may stay, or cannot be read. It may not when it is plain, or not
-   * encrypted with the current key, or still with the old one although that is no longer set. A process that has only the old
-   * key leaves what others have encrypted with both.
+   * A stored text as it is to be stored from now on; undefined when it may stay, or cannot be read. It may not stay when it is
+   * plain, or is not encrypted with the current key, or is still encrypted with the old one although that is no longer set. A
+   * process that has only the old key leaves alone what others have encrypted with both.
    */
   renew(stored: string, owner: string): string | undefined {
     if (!this.#isStale(stored)) return undefined
@@ -87,26 +92,25 @@ export class Secrets {
   }
 
   #whatIsMissing(): string {
-    const stored = 'the signing keys of the database are encrypted'
+    const stored = 'the secrets of the database are encrypted'
     if (this.#current === undefined) return `SECRETS_KEY is not set, and ${stored}`
     const neither = this.#previous ? ', and SECRETS_KEY_PREVIOUS is not it either' : '; the old one can be given as SECRETS_KEY_PREVIOUS'
     return `SECRETS_KEY is not the key that ${stored} with${neither}`
   }
 }
 
-/** The id tells keys apart without telling anything of them. */
+/** Tells keys apart, and reveals nothing of them. */
 function named(key: Buffer | undefined): NamedKey | undefined {
   return (
     key && { key, id: hash('sha256', Buffer.concat([Buffer.from('latchkey secrets key id\0'), key]), 'buffer').toString('base64url', 0, 8) }
   )
 }
 
-/** PEM begins with dashes. */
 function isPlain(stored: string): boolean {
-  return stored.startsWith('-----')
+  return !VERSION.test(stored)
 }
 
-/** None for a text that we have not written. */
+/** The encryptions of a stored text; none for a text in another form. */
 function parse(stored: string): Sealing[] {
   return stored.split(' ').flatMap((text) => {
     const [, id = '', nonce = '', sealed = ''] = SEALED.exec(text) ?? []

@@ -1,76 +1,45 @@
-import type { Database, Handle } from '../../db/database.ts'
+import type { Handle } from '../../db/database.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { deleteSigningKey, insertSigningKey, listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
-import type { Clock } from '../clock.ts'
+import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { type GeneratedKey, generateKey } from './generate.ts'
 import { loadKey, SigningKeyError } from './load.ts'
-import {
-  dueChanges,
-  isKeyDue,
-  isUsable,
-  type KeyChange,
-  type KeyRules,
-  keyRules,
-  maySign,
-  type RotationSettings,
-  signsFrom,
-} from './schedule.ts'
-import { Secrets, type SecretsSettings, SettingMismatch } from './secrets.ts'
+import { dueChanges, isKeyDue, isUsable, type KeyChange, keyRules, maySign, signsFrom } from './schedule.ts'
+import { type Secrets, SettingMismatch } from './secrets.ts'
 
-export type KeySettings = RotationSettings & SecretsSettings
-
-/** What the rules of keys work with. */
-export interface KeyContext {
-  readonly db: Database
-  readonly config: KeySettings
-  readonly clock: Clock
-}
-
-/** The same, made ready once. */
-export interface KeyTools {
-  readonly db: Database
-  readonly clock: Clock
-  readonly rules: KeyRules
-  readonly secrets: Secrets
-  /** `JWT_SECRET`. */
-  readonly secret: string | undefined
-}
-
-export function keyTools({ db, config, clock }: KeyContext): KeyTools {
-  return { db, clock, rules: keyRules(config), secrets: new Secrets(config), secret: config.jwtSecret }
-}
+type KeyCore = Core & { readonly secrets: Secrets }
 
 /**
- * Does what is due: makes the next key, says which one is in use, encrypts what is to be encrypted, removes what is not
- * needed any more. Of several processes that find the same due, one does it.
+ * Does what is due: makes the next key, renews the lease of the one that signs, encrypts what is stored in plain, and removes
+ * what is not needed any more. Where several processes find the same due, one does it.
  *
  * @param rows as they were a moment ago
  * @param signingKid the key that this process signs with
  * @returns whether anything was due
  */
-export async function keepKeysUp(tools: KeyTools, rows: readonly SigningKeyRow[], signingKid: string | undefined): Promise<boolean> {
-  const { db, rules, secret } = tools
-  const isDue = isNewKeyDue(tools, rows, signingKid)
-  if (!isDue && allDue(tools, rows, signingKid).length === 0) return false
-  const fresh = isDue ? await generateKey(rules.algorithm, secret) : undefined
-  await db.write(async (handle) => {
-    await applyDue(handle, tools, signingKid)
+export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): Promise<boolean> {
+  const { jwtAlgorithm, jwtSecret } = core.config
+  const isDue = isNewKeyDue(core, rows, signingKid)
+  if (!isDue && allDue(core, rows, signingKid).length === 0) return false
+  const fresh = isDue ? await generateKey(jwtAlgorithm, jwtSecret) : undefined
+  await core.db.write(async (handle) => {
+    await applyDue(handle, core, signingKid)
     const now = await listSigningKeys(handle)
-    if (fresh && isNewKeyDue(tools, now, signingKid)) await insertKey(handle, tools, fresh, now)
+    if (fresh && isNewKeyDue(core, now, signingKid)) await insertKey(handle, core, fresh, now)
   })
   return true
 }
 
-/** Also where a key was encrypted for others, and the last one that this process can read was retired: better its own than none. */
-function isNewKeyDue(tools: KeyTools, rows: readonly SigningKeyRow[], signingKid: string | undefined): boolean {
-  const { rules, clock } = tools
+/** A new key is also due where this process can read none of those that may sign, because they are encrypted for other processes. */
+function isNewKeyDue({ config, clock, secrets }: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): boolean {
+  const rules = keyRules(config)
   if (isKeyDue(rows, rules, clock())) return true
   if (signingKid !== undefined || rules.algorithm === 'HS256') return false
-  return !rows.some((row) => maySign(row, rules) && isReadable(row, tools))
+  return !rows.some((row) => maySign(row, rules) && isReadable(row, secrets))
 }
 
-function isReadable({ kid, private_key }: SigningKeyRow, { secrets }: KeyTools): boolean {
+function isReadable({ kid, private_key }: SigningKeyRow, secrets: Secrets): boolean {
   try {
     secrets.open(private_key as string, kid)
     return true
@@ -80,28 +49,29 @@ function isReadable({ kid, private_key }: SigningKeyRow, { secrets }: KeyTools):
 }
 
 /** Brings the keys that are there up to date, in a transaction. */
-export async function applyDue(handle: Handle, tools: KeyTools, signingKid: string | undefined): Promise<void> {
-  for (const { kid, change } of allDue(tools, await listSigningKeys(handle), signingKid)) {
+export async function applyDue(handle: Handle, core: KeyCore, signingKid: string | undefined): Promise<void> {
+  for (const { kid, change } of allDue(core, await listSigningKeys(handle), signingKid)) {
     if (change === 'delete') await deleteSigningKey(handle, kid)
     else await updateSigningKey(handle, kid, change)
   }
 }
 
-function allDue({ rules, secrets, clock }: KeyTools, rows: readonly SigningKeyRow[], signingKid: string | undefined): KeyChange[] {
+function allDue({ config, secrets, clock }: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): KeyChange[] {
   const renewed = rows.flatMap(({ kid, private_key: stored }) => {
     const text = stored === null ? undefined : secrets.renew(stored, kid)
     return text === undefined ? [] : { kid, change: { private_key: text } }
   })
-  return [...renewed, ...dueChanges(rows, rules, signingKid, clock())]
+  return [...renewed, ...dueChanges(rows, keyRules(config), signingKid, clock())]
 }
 
-/** Adds a key in a transaction; it signs as soon as it may. */
+/** Adds a key in a transaction. `signs_from` of the row it returns says when it begins to sign. */
 export async function insertKey(
   handle: Handle,
-  { clock, rules, secrets }: KeyTools,
+  { config, clock, secrets }: KeyCore,
   { kid, algorithm, privatePem, publicPem }: GeneratedKey,
   rows: readonly SigningKeyRow[],
 ): Promise<SigningKeyRow> {
+  const rules = keyRules(config)
   const now = clock()
   const begin = signsFrom(rows, rules, now)
   const row: SigningKeyRow = {
@@ -111,7 +81,7 @@ export async function insertKey(
     public_key: publicPem,
     created_at: now,
     signs_from: begin,
-    // Processes that sign with it for a moment only may never say so.
+    // A process that signs with it only briefly may never write a lease.
     used_at: begin,
     token_ttl: rules.tokenTtlSeconds,
     retired_at: null,
@@ -122,19 +92,20 @@ export async function insertKey(
 }
 
 /**
- * Sees to it that the settings and the keys of the database fit, before anything is done with them.
+ * Checks at the start that the settings and the keys of the database fit, before a token is signed or refused with them.
  *
  * @throws {SettingMismatch} when `SECRETS_KEY` or `JWT_SECRET` is not the one that is needed
  * @throws {SigningKeyError} when a key cannot be read
  */
-export function checkKeys(rows: readonly SigningKeyRow[], { rules, secrets, secret }: KeyTools): void {
+export function checkKeys(rows: readonly SigningKeyRow[], { config, secrets }: Pick<KeyCore, 'config' | 'secrets'>): void {
+  const rules = keyRules(config)
   for (const row of rows) {
     if (row.algorithm === rules.algorithm && row.kid === rules.secretKid && row.retired_at !== null) {
-      throw new SettingMismatch('JWT_SECRET is a key that has been retired, and JWT_ALGORITHM=HS256 wants another one there')
+      throw new SettingMismatch('JWT_SECRET is a key that has been retired: set another one for JWT_ALGORITHM=HS256')
     }
     if (!isUsable(row, rules)) continue
     if (row.private_key !== null) openPrivateKey(row.private_key, row.kid, secrets)
-    loadKey(row, secrets, secret)
+    loadKey(row, secrets, config.jwtSecret)
   }
 }
 

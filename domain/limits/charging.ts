@@ -13,12 +13,12 @@ export interface Limit {
   readonly rule: Rule
 }
 
-/** @param of what is limited: the same always, and nothing else's */
+/** @param of what is limited. It is hashed, so that the database does not keep names, which may be mistyped passwords */
 export function limitOf(name: LimitName, rule: Rule, ...of: string[]): Limit {
   return { name, rule, key: hash('sha256', JSON.stringify([name, ...of]), 'base64url') }
 }
 
-/** An attempt that was counted; `since` tells whether the tally still counts the same later. */
+/** An attempt that was counted. When the tally has begun anew since, its `since` is another, and the outcome no longer concerns it. */
 export interface Charged {
   readonly limit: Limit
   readonly since: number
@@ -26,14 +26,14 @@ export interface Charged {
 
 export type Refused = Exclude<Verdict, { kind: 'go' }> & { readonly limit: Limit }
 
-/** Whether limits refuse an attempt, and which: told without counting it. `now` in milliseconds since the epoch. */
+/** The limit that refuses an attempt, if one does, without counting it. `now` in milliseconds since the epoch. */
 export async function refusal(handle: Handle, limits: readonly Limit[], now: number): Promise<Refused | undefined> {
   const tallies: (Tally | undefined)[] = []
   for (const { key } of limits) tallies.push(await findTally(handle, key))
   return worst(limits, tallies, now)
 }
 
-/** Counts an attempt against all limits, or against none of them if one refuses it. They are always given in the same order. */
+/** Counts an attempt against all limits, or against none of them if one refuses it. Always give them in one order: they are locked one after the other. */
 export async function charge(handle: Handle, limits: readonly Limit[], now: number): Promise<readonly Charged[] | Refused> {
   const tallies: Tally[] = []
   for (const { key } of limits) tallies.push(await lockTally(handle, key))
@@ -44,13 +44,13 @@ export async function charge(handle: Handle, limits: readonly Limit[], now: numb
   return limits.map((limit, i) => ({ limit, since: (reserved[i] as Tally).since }))
 }
 
-/** Tells one limit what became of an attempt. */
+/** Counts the outcome of an attempt against one limit. */
 export async function discharge(handle: Handle, { limit, since }: Charged, outcome: Outcome, now: number): Promise<void> {
   const tally = await lockTally(handle, limit.key)
   await saveOutcome(handle, tally.since === since ? settle(tally, outcome, now) : tally)
 }
 
-/** Of those limits that refuse an attempt, the one that does so longest. */
+/** Of the limits that refuse an attempt, the one that does so longest. */
 function worst(limits: readonly Limit[], tallies: readonly (Tally | undefined)[], now: number): Refused | undefined {
   const refusals = limits.flatMap((limit, i): Refused[] => {
     const verdict = judge(tallies[i], limit.rule, now)

@@ -4,18 +4,24 @@ import type { Clock } from '../clock.ts'
 import { throttled } from '../errors.ts'
 
 const WINDOW_MS = 60_000
-/** Some 200 bytes each. Past it the network that asked longest ago begins anew. */
+/** Some 200 bytes each. Past it, the network that asked longest ago is forgotten and counts from zero. */
 const NETWORKS_LIMIT = 10_000
 
-/** Counts requests by address in this process alone: they are too many to be counted in the database. */
+/** Limits the requests of an address in this process alone: there are too many to count them in the database. */
 export class RequestLimit {
   readonly #perMinute: number
   readonly #clock: Clock
   readonly #windows = new LRUCache<string, { count: number; readonly endsAt: number }>({ max: NETWORKS_LIMIT })
+  #refused = 0
 
   constructor(perMinute: number, clock: Clock) {
     this.#perMinute = perMinute
     this.#clock = clock
+  }
+
+  /** Networks that are counted now, and requests that were refused since the start. */
+  get stats(): { readonly networks: number; readonly refused: number } {
+    return { networks: this.#windows.size, refused: this.#refused }
   }
 
   /** @throws {Problem} `throttled` when the address has asked too often within a minute */
@@ -27,7 +33,10 @@ export class RequestLimit {
       window = { count: 0, endsAt: now + WINDOW_MS }
       this.#windows.set(network, window)
     }
-    if (window.count >= this.#perMinute) throw throttled(window.endsAt - now)
+    if (window.count >= this.#perMinute) {
+      this.#refused++
+      throw throttled(window.endsAt - now)
+    }
     window.count++
   }
 }

@@ -1,13 +1,13 @@
 import type { Tally } from '../../db/schema.ts'
 
-/** How many attempts may fail, and how long one waits then. Durations in milliseconds. */
+/** How many attempts may fail, and how long the next ones have to wait. Durations in milliseconds. */
 export interface Rule {
-  /** So many may fail before any has to wait. */
+  /** How many may fail before any has to wait. */
   readonly free: number
-  /** How long they are remembered: since the first of them, or since the last if it slides. */
+  /** How long failures are remembered: since the first of them, or since the last if the window slides. */
   readonly windowMs: number
   readonly slides: boolean
-  /** How long after an attempt the next may come, when so many have failed. */
+  /** How long after an attempt the next may come, after this number of failures. */
   delayMs(failures: number): number
 }
 
@@ -17,8 +17,8 @@ export function doubling(free: number, firstMs: number, longestMs: number): Rule
 }
 
 /**
- * Whether an attempt may be made: `go`, or not before `retryAt`, or it is not to be told yet, because others are under
- * way that count only if they fail.
+ * Whether an attempt may be made: `go`; `wait` until `retryAt`; or `busy`, when that depends on attempts whose outcome is not
+ * known yet.
  */
 export type Verdict = { readonly kind: 'go' | 'busy' } | { readonly kind: 'wait'; readonly retryAt: number }
 
@@ -30,13 +30,10 @@ export function judge(tally: Tally | undefined, rule: Rule, now: number): Verdic
   return retryAt > now ? { kind: 'wait', retryAt } : { kind: 'go' }
 }
 
-/**
- * How long the outcome of an attempt is waited for. Longer than one takes: then its process has died, and it counts as
- * failed.
- */
+/** How long the outcome of an attempt is waited for. An attempt that takes longer counts as failed: its process has died. */
 const IN_FLIGHT_MS = 60_000
 
-/** The tally with one more attempt: it counts as failed until it turns out to be something else. */
+/** The tally with one more attempt, which counts as failed until its outcome is known. */
 export function reserve(tally: Tally, rule: Rule, now: number): Tally {
   const before = isLive(tally, now) ? tally : { ...tally, count: 0, in_flight: 0, since: now, expires_at: now + rule.windowMs }
   const count = before.count + 1
@@ -52,8 +49,8 @@ export function reserve(tally: Tally, rule: Rule, now: number): Tally {
 }
 
 /**
- * What became of an attempt: it failed; or it was none, and is given back; or it succeeded in such a way that all that
- * failed before is forgiven.
+ * What became of an attempt: it `failed`; it is `returned`, as if it had not been made; or it succeeded, and all failures
+ * before it are `forgiven`.
  */
 export type Outcome = 'failed' | 'returned' | 'forgiven'
 
@@ -61,7 +58,7 @@ export type Outcome = 'failed' | 'returned' | 'forgiven'
 export function settle(tally: Tally, outcome: Outcome, now: number): Tally {
   const in_flight = Math.max(0, inFlight(tally, now) - 1)
   if (outcome === 'failed') return { ...tally, in_flight }
-  // Others that are under way still count. Who came past a limit had waited, and what is given back has not to be waited for.
+  // Attempts that are under way still count. What is not a failure delays nobody, so the next may come at once.
   const count = outcome === 'forgiven' ? in_flight : Math.max(0, tally.count - 1)
   return { ...tally, count, in_flight, next_at: 0 }
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 
-/** In real time, not the service's: it is others' work that is waited for. */
+/** In real time, not by the service's clock: the outcome of other attempts is waited for. */
 const ASK_AGAIN_MS = 50
 const PATIENCE_MS = 15_000
-/** Each holds a request open, and no more; the first of a line also reads a few rows each time it asks. */
+/** Each waiting attempt holds a request open; the first of a line also reads a few rows each time it asks. */
 const LONGEST_LINE = 250
 const MOST_WAITING = 1000
 
@@ -13,16 +13,21 @@ interface Line {
   length: number
 }
 
-/** Lines of those who wait for the same: the first of each asks again and again, the others stand behind. */
+/** A line for each thing that is waited for: the first in it asks again and again, the others come after it. */
 export class WaitingLines {
   readonly #lines = new Map<string, Line>()
   #waiting = 0
 
+  /** How many wait, in all lines. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /**
    * Asks until there is an answer.
    *
-   * @param key the same for all that wait for the same
-   * @param ask answers undefined as long as it cannot be told
+   * @param key names the line
+   * @param ask answers undefined as long as there is no answer
    * @returns undefined when the line or the time was too long
    */
   async wait<T>(key: string, ask: () => Promise<T | undefined>): Promise<T | undefined> {

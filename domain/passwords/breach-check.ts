@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import type { Clock } from '../clock.ts'
 
-/** For all of it: name, connection, headers and body. */
+/** For the whole check: name look-up, connection, headers and body. */
 const TIMEOUT_MS = 1000
-/** Some six times what Pwned Passwords answers. */
+/** Some six times the size of an answer of Pwned Passwords. */
 const ANSWER_LIMIT_BYTES = 256 * 1024
-/** Checks under way at once, and so sockets. What comes beyond them is not checked. */
+/** Checks, and so sockets, under way at once. Further passwords are taken without a check. */
 const UNDER_WAY_LIMIT = 32
 const WARNING_INTERVAL_MS = 60_000
 
@@ -21,10 +21,9 @@ export interface BreachCheckOptions {
 }
 
 /**
- * Asks a range API in the format of Pwned Passwords whether a password is known from a breach. By k-anonymity: the
- * first five hex digits of its SHA-1 are all that leaves, and the answer lists the rest of every known hash that
- * begins so. Whoever does not answer in time, or in this format, stops nobody: the password counts as unknown, and
- * the log and the counters say so.
+ * Asks a range API in the format of Pwned Passwords whether a password is known from a breach. By k-anonymity: only the first
+ * five hex digits of its SHA-1 are sent, and the answer lists the rest of every known hash that begins with them. When the
+ * API does not answer in time, or in another format, the password counts as unknown; the log and `stats` show the failure.
  */
 export class BreachCheck {
   /** Since the start: passwords that were found, that were not, and that could not be checked. */
@@ -38,7 +37,7 @@ export class BreachCheck {
     this.#options = options
   }
 
-  /** False, too, when the check is off or fails. */
+  /** Also false when the check is off or fails. */
   async isBreached(password: string): Promise<boolean> {
     if (this.#options.url === undefined) return false
     const hash = createHash('sha1').update(password).digest('hex').toUpperCase()
@@ -58,7 +57,7 @@ export class BreachCheck {
     try {
       const signal = AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS)
       await unlessAborted(this.#resolve(new URL(url).hostname), signal)
-      // Padding hides from whoever watches the wire how long the answer is, and so which range was asked for.
+      // Without padding the length of the encrypted answer would reveal which range was asked for.
       const headers = { 'add-padding': 'true', 'user-agent': 'latchkey' }
       const answer = await fetch(`${url}${prefix}`, { headers, redirect: 'error', signal })
       const text = await boundedText(answer)
@@ -70,8 +69,8 @@ export class BreachCheck {
   }
 
   /**
-   * A resolver that hangs keeps a thread of Node's pool for long after the second, and hashing needs the pool. So there
-   * is one look-up at a time, and no connection is tried before it has answered.
+   * A name look-up that hangs keeps a thread of Node's pool, which hashing needs, long after the check has given up. So there
+   * is one look-up at a time, and no connection before it has answered.
    */
   #resolve(hostname: string): Promise<unknown> {
     const { resolve = lookup } = this.#options
@@ -81,7 +80,7 @@ export class BreachCheck {
     return this.#resolving
   }
 
-  /** A dead checker does not flood the log. */
+  /** Warns once a minute at most: an API that is down must not flood the log. */
   #fail(error: Error): void {
     this.stats.failed++
     const { clock, log } = this.#options
@@ -91,7 +90,7 @@ export class BreachCheck {
   }
 }
 
-/** The promise's end, or the signal's. */
+/** The promise; rejects when the signal aborts first. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
@@ -110,13 +109,13 @@ async function boundedText({ body }: Response): Promise<string> {
   return Buffer.concat(chunks).toString('latin1')
 }
 
-/** Whether a range, lines of `SUFFIX:COUNT`, has a hash. Padding is told by its count, which is 0. */
+/** Whether a range, which is lines of `SUFFIX:COUNT`, has a hash. Lines of padding have the count 0. */
 function lists(range: string, suffix: string): boolean {
   if (range !== '' && !/^[\dA-F]{35}:\d/i.test(range)) throw new Error('its answer is no range of hashes')
   return new RegExp(`^${suffix}:0*[1-9]`, 'im').test(range)
 }
 
-/** fetch hides what went wrong in the cause. */
+/** `fetch` says only "fetch failed": what went wrong is in its cause. */
 function reasonOf({ name, message, cause }: Error): string {
   if (name === 'TimeoutError') return 'it does not answer in time'
   const { code, message: inner } = (cause ?? {}) as NodeJS.ErrnoException

@@ -1,37 +1,37 @@
 import { domainToUnicode } from 'node:url'
+import type { Core } from '../context.ts'
 import { codePoints, fold } from '../text.ts'
 import type { BreachCheck } from './breach-check.ts'
 import { isListed } from './common.ts'
 
 /** In code points, as all lengths here. */
 export const PASSWORD_MIN_LENGTH = 8
-/** A longer one is no user's, and is not hashed; nor is it folded, which takes a time that grows with the square of it. */
+/** A longer one is refused before it is hashed or folded: folding takes a time that grows with the square of the length. */
 export const PASSWORD_MAX_LENGTH = 1024
-/** Shorter names are part of too many words. */
+/** Shorter names are part of too many good passwords. */
 const SIMILAR_NAME_MIN_LENGTH = 4
-
-export interface PolicyContext {
-  readonly config: { readonly publicUrl: string }
-  readonly breachCheck: BreachCheck
-}
 
 /**
  * What is wrong with a new password, in Django's words; empty when nothing is.
  *
  * @param username the name it is for, or undefined when there is no usable one
  */
-export async function passwordFaults(context: PolicyContext, password: string, username: string | undefined): Promise<string[]> {
+export async function passwordFaults(
+  core: Pick<Core, 'config'> & { readonly breachCheck: BreachCheck },
+  password: string,
+  username: string | undefined,
+): Promise<string[]> {
   const faults: string[] = []
   if (codePoints(password) < PASSWORD_MIN_LENGTH) {
     faults.push(`This password is too short. It must contain at least ${PASSWORD_MIN_LENGTH} characters.`)
   }
   const isTooLong = codePoints(password) > PASSWORD_MAX_LENGTH
-  if (!isTooLong && (await isCommon(fold(password), context.config.publicUrl))) faults.push('This password is too common.')
+  if (!isTooLong && (await isCommon(fold(password), core.config.publicUrl))) faults.push('This password is too common.')
   if (/^\p{Nd}+$/u.test(password)) faults.push('This password is entirely numeric.')
   if (!isTooLong && username !== undefined && isSimilar(password, username)) faults.push('The password is too similar to the username.')
-  // What is refused anyway is nobody else's business.
+  // A password that is refused anyway is not sent to another host.
   if (faults.length > 0 || isTooLong) return faults
-  return (await context.breachCheck.isBreached(password)) ? ['This password has appeared in a data breach.'] : []
+  return (await core.breachCheck.isBreached(password)) ? ['This password has appeared in a data breach.'] : []
 }
 
 /** One contains the other, whatever their case. */
@@ -40,14 +40,14 @@ function isSimilar(password: string, username: string): boolean {
   return codePoints(username) >= SIMILAR_NAME_MIN_LENGTH && (a.includes(b) || b.includes(a))
 }
 
-/** In the list, or made of the service's names with nothing but digits and punctuation about them: `Latchkey2026!`. */
+/** In the list, or made of the service's names and nothing else but digits and punctuation: `Latchkey2026!`. */
 async function isCommon(password: string, publicUrl: string): Promise<boolean> {
   if (await isListed(password)) return true
   const rest = namesOfService(publicUrl).reduce((text, name) => text.replaceAll(name, ' '), password)
   return rest !== password && !/\p{L}/u.test(rest)
 }
 
-/** Its own, and the host of `PUBLIC_URL`: whole, by label and by word. The longest first, for one may be part of another. */
+/** `latchkey`, and the host of `PUBLIC_URL`: whole, by label and by word. The longest come first, since one may be part of another. */
 function namesOfService(publicUrl: string): string[] {
   const host = fold(domainToUnicode(new URL(publicUrl).hostname))
   const names = ['latchkey', host, ...host.split('.'), ...host.split(/[^\p{L}\p{N}]+/u)]

@@ -1,13 +1,17 @@
 import { DatabaseOverloaded, DatabaseUnavailable } from '../../db/errors.ts'
 import type { User } from '../../db/schema.ts'
 import { findUserAndSession, type SessionState, settleSession } from '../../db/sessions.ts'
+import type { Core } from '../context.ts'
 import { Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import type { Claims } from '../tokens/claims.ts'
 import { accompanies } from '../tokens/identity.ts'
-import { graceMs, isLive, type SessionContext } from './refresh.ts'
-import { settle, standing } from './refresh-chain.ts'
+import type { Tokens } from '../tokens/tokens.ts'
+import { isLive } from './ends.ts'
+import { graceMs, settle, standing } from './refresh-chain.ts'
 
-/** A token that is good now, and whose it is. */
+type CheckCore = Core & { readonly tokens: Tokens }
+
+/** A token that is good now, and its user. */
 export interface CheckedToken {
   readonly claims: Claims
   readonly user: Pick<User, 'id' | 'username'>
@@ -19,29 +23,30 @@ export interface CheckedToken {
  *
  * @throws {TokenProblem}
  */
-export async function checkToken(context: SessionContext, token: string): Promise<CheckedToken> {
-  const claims = await context.tokens.verify(token)
-  const found = await findUserAndSession(context.db.read, claims.user_id, Number(claims.sid))
+export async function checkToken(core: CheckCore, token: string): Promise<CheckedToken> {
+  const claims = await core.tokens.verify(token)
+  const found = await findUserAndSession(core.db.read, claims.user_id, Number(claims.sid))
   if (!found?.user.is_active) throw new TokenProblem('invalid')
   const { session, user } = found
-  const now = context.clock()
+  const now = core.clock()
   if (!isLive(session, now)) throw new TokenProblem('ended')
-  if (claims.token_type === 'refresh' && standing(session, claims.jti, now, graceMs(context)) === 'reused') throw new TokenProblem('ended')
-  await confirm(context, session, claims)
+  const isReused = claims.token_type === 'refresh' && standing(session, claims.jti, now, graceMs(core.config)) === 'reused'
+  if (isReused) throw new TokenProblem('ended')
+  await confirm(core, session, claims)
   return { claims, user }
 }
 
 /** The same; undefined for a token that is not good. */
-export async function inspectToken(context: SessionContext, token: string): Promise<CheckedToken | undefined> {
+export async function inspectToken(core: CheckCore, token: string): Promise<CheckedToken | undefined> {
   try {
-    return await checkToken(context, token)
+    return await checkToken(core, token)
   } catch (error) {
     if (error instanceof Problem) return undefined
     throw error
   }
 }
 
-/** Who asks: a user, by an access token of a session. */
+/** The user and session of the access token that a request carries. */
 export interface Caller {
   readonly id: number
   readonly username: string
@@ -49,32 +54,32 @@ export interface Caller {
 }
 
 /**
- * Whom an access token speaks for.
+ * The user and session of an access token.
  *
  * @throws {TokenProblem} when the token is not a live access token of ours, or its session has ended
  * @throws {Problem} `user_not_found` or `user_inactive`
  */
-export async function authenticate(context: SessionContext, token: string): Promise<Caller> {
-  const claims = await context.tokens.verify(token, 'access')
-  const found = await findUserAndSession(context.db.read, claims.user_id, Number(claims.sid))
+export async function authenticate(core: CheckCore, token: string): Promise<Caller> {
+  const claims = await core.tokens.verify(token, 'access')
+  const found = await findUserAndSession(core.db.read, claims.user_id, Number(claims.sid))
   if (found === undefined) throw userNotFound()
   if (!found.user.is_active) throw userInactive()
-  if (!isLive(found.session, context.clock())) throw new TokenProblem('ended')
-  await confirm(context, found.session, claims)
+  if (!isLive(found.session, core.clock())) throw new TokenProblem('ended')
+  await confirm(core, found.session, claims)
   return { id: found.user.id, username: found.user.username, sessionId: found.session.id }
 }
 
 /**
- * With `REFRESH_ROTATION=confirmed`: a client that shows what it got by a rotation has got it, and the token before is
- * replaced. Where that cannot be written now, it will be the next time.
+ * With `REFRESH_ROTATION=confirmed`: a client that shows a token of the last rotation has received it, so the refresh token
+ * before that counts as replaced. Where this cannot be written now, the next check writes it.
  */
-async function confirm(context: SessionContext, session: SessionState, { token_type, jti }: Claims): Promise<void> {
+async function confirm(core: CheckCore, session: SessionState, { token_type, jti }: Claims): Promise<void> {
   if (session.pending_jti === null) return
   const isSeen = token_type === 'refresh' ? jti === session.refresh_jti : accompanies(jti, session.refresh_jti)
   if (!isSeen) return
-  const { replaced } = settle(session, context.clock(), graceMs(context))
+  const { replaced } = settle(session, core.clock(), graceMs(core.config))
   try {
-    await context.db.write((handle) => settleSession(handle, { ...session, replaced }))
+    await core.db.write((handle) => settleSession(handle, { ...session, replaced }))
   } catch (error) {
     if (!(error instanceof DatabaseUnavailable || error instanceof DatabaseOverloaded)) throw error
   }

@@ -1,11 +1,14 @@
 import type { Handle } from '../../db/database.ts'
 import type { EndReason, User } from '../../db/schema.ts'
 import { type Expired, endSessions as endRows, expireSession, findExpiredOf, type Which } from '../../db/session-ends.ts'
+import type { SessionState } from '../../db/sessions.ts'
+import type { Core } from '../context.ts'
 import { noOrigin, type Origin, recordEvent } from '../events/record.ts'
 
 /** Whose sessions end. */
 export type Owner = Pick<User, 'id' | 'username'>
 
+/** Why, by whose request and when sessions end. */
 export interface Ending {
   readonly reason: EndReason
   readonly origin: Origin
@@ -14,10 +17,23 @@ export interface Ending {
   readonly accessTokenTtlSeconds: number
 }
 
+export function endingNow({ config, clock }: Core, origin: Origin, reason: EndReason): Ending {
+  return { reason, origin, at: clock(), accessTokenTtlSeconds: config.accessTokenTtlSeconds }
+}
+
+/**
+ * Whether a session has neither ended nor passed its absolute end. How long it may be idle is the `exp` of its refresh token.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function isLive(session: SessionState | undefined, now: number): session is SessionState {
+  return session !== undefined && session.ended_at === null && session.expires_at > now
+}
+
 /**
  * Ends sessions of a user in a transaction, each with its event.
  *
- * @returns how many were live until now; those that had expired are marked so, whatever the reason
+ * @returns how many were live until now; those that had expired before are marked as expired, whatever the reason
  */
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
   const { at, reason, origin } = ending
@@ -29,7 +45,7 @@ export async function endSessions(handle: Handle, owner: Owner, which: Which, en
   return ids.length
 }
 
-/** Marks sessions as expired, each with its event, at the instant when that was. */
+/** Marks sessions as expired, each with its event, at the time at which they expired. */
 export async function expire(handle: Handle, sessions: readonly Expired[]): Promise<void> {
   for (const session of sessions) {
     const { id: sessionId, userId, username, at } = session

@@ -1,19 +1,20 @@
+import type { Core } from '../context.ts'
 import type { Claims } from '../tokens/claims.ts'
+import type { Tokens } from '../tokens/tokens.ts'
 import { inspectToken } from './checks.ts'
-import type { SessionContext } from './refresh.ts'
 
-/** What is answered about a token (RFC 7662 §2.2). */
+/** The answer about a token (RFC 7662 §2.2). */
 export type Introspection = { readonly active: false } | LiveToken
 
 /**
- * RFC 7662 has `Bearer` in mind for `token_type`. Every token here is a bearer token, so that would tell nothing; whoever
- * asks has to know access tokens from refresh tokens, which grant nothing at any other service: so it is our claim.
+ * `token_type` is our own claim of that name, `access` or `refresh`, so that a service can refuse refresh tokens. RFC 7662
+ * means `Bearer` or the like by it, which is true of every token here.
  */
 type LiveToken = { readonly active: true; readonly username: string } & Omit<Claims, 'user_id'>
 
-/** What a token is good for now; of one that is not, nothing is told but that (RFC 7662 §2.2). */
-export async function introspect(context: SessionContext, token: string): Promise<Introspection> {
-  const good = await inspectToken(context, token)
+/** What a token says if it is good now. Of any other the answer says only that it is not active (RFC 7662 §2.2). */
+export async function introspect(core: Core & { readonly tokens: Tokens }, token: string): Promise<Introspection> {
+  const good = await inspectToken(core, token)
   if (good === undefined) return { active: false }
   const { username } = good.user
   const { sub, exp, iat, iss, jti, sid, token_type, aud } = good.claims

@@ -15,27 +15,27 @@ export interface Claims {
   readonly sid: string
 }
 
-/** What a token must say to be ours. */
+/** What the claims of our tokens must be. */
 export interface ClaimRules {
   /** `JWT_ISSUER` and `JWT_PREVIOUS_ISSUERS`. */
   readonly issuers: ReadonlySet<string>
   readonly audience: string | undefined
 }
 
-/** The `typ` of each kind: that of RFC 9068 §2.1 for access tokens, and only for them. */
+/** The `typ` of each type of token: RFC 9068 §2.1 for access tokens. */
 export const headerTypes: Readonly<Record<TokenType, string>> = { access: 'at+jwt', refresh: 'JWT' }
 
 /** How far another host's clock may run ahead of ours. */
 const CLOCK_SKEW_SECONDS = 60
-/** The end of the year 9999, the last that the seed's date type holds. */
+/** The end of the year 9999, the last that Simple JWT can read. */
 const LAST_TIME = 253_402_300_799
 
 /**
- * The claims of a token whose signature is good, with everything about them checked that stays as it is.
- * The order of the checks is the seed's.
+ * The claims of a token whose signature is good, checked. The order of the checks decides which text an answer has: it is
+ * Simple JWT's.
  *
  * @param typ the `typ` of its header
- * @param nowSeconds for the texts of expired tokens, which come before those of missing claims
+ * @param nowSeconds seconds since the epoch: an expired token is refused before one with a missing claim
  * @param expected the type that is asked for; any of ours when undefined
  * @throws {TokenProblem}
  */
@@ -70,7 +70,7 @@ function isTime(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LAST_TIME
 }
 
-/** Issued later than now, by more than two hosts' clocks may differ. */
+/** Whether a time of another host's clock is further ahead than two clocks may differ. */
 export function isAhead(time: unknown, nowSeconds: number): boolean {
   return (time as number) > nowSeconds + CLOCK_SKEW_SECONDS
 }
@@ -89,7 +89,7 @@ function isOurs(payload: Readonly<Record<string, unknown>>, typ: string, rules: 
   )
 }
 
-/** RFC 7519 §4.1.3: a text or a list of texts; a token for somebody else is refused, also where we have no name. */
+/** RFC 7519 §4.1.3: a text or a list of texts. Where no audience is set, a token that has one is for somebody else. */
 function isAudience(aud: unknown, ours: string | undefined): boolean {
   return Array.isArray(aud) ? aud.includes(ours) && ours !== undefined : aud === ours
 }

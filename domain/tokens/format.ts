@@ -18,10 +18,10 @@ export interface TokenSegments {
   readonly signed: string
 }
 
-/** Longer ones are refused unread; ours have some 500 characters. */
+/** A longer token is refused before it is parsed; ours have some 500 characters. */
 const MAX_TOKEN_LENGTH = 8192
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
-/** The last characters that a segment may end with when its length leaves 2 or 3 over: the unused bits are zero. */
+/** What a segment of length 4n + 2 or 4n + 3 may end with: its last character has unused bits, which must be zero. */
 const LAST_OF_TWO = /[AQgw]$/
 const LAST_OF_THREE = /[AEIMQUYcgkosw048]$/
 
@@ -42,7 +42,7 @@ export function splitToken(token: string): TokenSegments | undefined {
 /**
  * Header and payload of a token.
  *
- * @returns undefined where `splitToken` has nothing, and unless both are JSON objects in UTF-8 and the header has exactly
+ * @returns undefined for what `splitToken` refuses, and unless both are JSON objects in UTF-8 and the header has exactly
  *   `alg`, `kid` and `typ`
  */
 export function parseToken(token: string): ParsedToken | undefined {

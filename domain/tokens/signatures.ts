@@ -18,10 +18,10 @@ export function claimsSigner(algorithm: Algorithm, kid: string, key: string): (c
 }
 
 /**
- * Tells whether a token is a JWS of this algorithm in strict compact form, whose signature is good (RFC 7515 §5.2). Says
- * nothing about its payload, which need not be JSON: that is why no JWT library stands here, only the platform's cryptography.
+ * Makes the function that tells whether a token is a JWS of this algorithm in strict compact form with a good signature
+ * (RFC 7515 §5.2). It does not read the payload, so it needs no JWT library, only Node's cryptography.
  *
- * @param algorithm the only one that is accepted, whatever the token says
+ * @param algorithm the only one that is accepted, whatever the token's header says
  * @param key a public key in PEM, or the secret of `HS256`
  * @throws {Error} for a key that cannot be read, is of another algorithm, or is too weak
  */

@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import { type Clock, toSeconds } from '../clock.ts'
+import { toSeconds } from '../clock.ts'
+import type { Core } from '../context.ts'
 import { TokenProblem } from '../errors.ts'
-import type { KeyRing, VerificationKey } from '../keys/load.ts'
 import { type ClaimRules, type Claims, checkClaims, isAhead, isLive, type TokenType } from './claims.ts'
 import { type ParsedToken, parseToken } from './format.ts'
 import type { TokenIdentity } from './identity.ts'
+import type { KeyRing, VerificationKey } from './key-ring.ts'
 
 /** Whom a token is for. */
 export interface TokenSubject {
@@ -12,13 +13,7 @@ export interface TokenSubject {
   readonly sessionId: number
 }
 
-export interface TokenSettings {
-  readonly jwtIssuer: string
-  readonly jwtPreviousIssuers: readonly string[]
-  readonly jwtAudience: string | undefined
-}
-
-/** A token that was issued or verified here. It stands for its cryptography alone, never for its user or session. */
+/** A token that was issued or verified here. It saves the cryptography only: its user and session are looked up each time. */
 interface Known {
   readonly key: VerificationKey
   readonly claims: Claims
@@ -29,33 +24,41 @@ const KNOWN_TOKENS_LIMIT = 10_000
 
 /** Issues tokens, and tells whether one that comes back is ours and good. Knows nothing of users and sessions. */
 export class Tokens {
-  readonly #keys: KeyRing
-  readonly #clock: Clock
+  readonly #core: Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing }
   readonly #rules: ClaimRules
-  readonly #issuer: string
   readonly #known = new LRUCache<string, Known>({ max: KNOWN_TOKENS_LIMIT })
+  #verified = 0
 
-  constructor(keys: KeyRing, settings: TokenSettings, clock: Clock) {
-    this.#keys = keys
-    this.#clock = clock
-    this.#issuer = settings.jwtIssuer
-    this.#rules = { issuers: new Set([settings.jwtIssuer, ...settings.jwtPreviousIssuers]), audience: settings.jwtAudience }
+  constructor(core: Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing }) {
+    const { jwtIssuer, jwtPreviousIssuers, jwtAudience } = core.config
+    this.#core = core
+    this.#rules = { issuers: new Set([jwtIssuer, ...jwtPreviousIssuers]), audience: jwtAudience }
   }
 
-  /** A signed token. The same identity gives a token that is as good as the first, with another signature. */
+  /** Tokens that are cached now, and signatures that were verified since the start because a token was not cached. */
+  get stats(): { readonly cached: number; readonly verified: number } {
+    return { cached: this.#known.size, verified: this.#verified }
+  }
+
+  /**
+   * A signed token.
+   *
+   * @param identity when it is that of a token of before, the new one is as good as it, with another signature
+   */
   issue(type: TokenType, subject: TokenSubject, { jti, iat, exp }: TokenIdentity): string {
+    const { config, keys } = this.#core
     const claims: Claims = {
       token_type: type,
       exp,
       iat,
       jti,
       user_id: subject.userId,
-      iss: this.#issuer,
+      iss: config.jwtIssuer,
       sub: String(subject.userId),
       ...(this.#rules.audience !== undefined && { aud: this.#rules.audience }),
       sid: String(subject.sessionId),
     }
-    const key = this.#keys.current
+    const key = keys.current
     const token = key.sign(claims)
     this.#known.set(token, { key, claims })
     return token
@@ -69,14 +72,14 @@ export class Tokens {
    * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer
    */
   async verify(token: string, expected?: TokenType): Promise<Claims> {
-    // The whole token is the key of the cache: what is found there was told apart by the same header, letter by letter.
+    // The cache's key is the whole token, header and signature included, so what it finds was checked letter by letter.
     const known = this.#known.get(token)
-    const isKnown = known !== undefined && this.#keys.find(known.key.kid) === known.key
+    const isKnown = known !== undefined && this.#core.keys.find(known.key.kid) === known.key
     return isKnown ? this.#stillGood(known.claims, expected) : this.#verifyUnknown(token, expected)
   }
 
   /**
-   * The claims of a token that is ours, also of one that has expired: to tell what it stood for, or to end that; never to
+   * The claims of a token that is ours, also of one that has expired. For ending a session, and for events; never to
    * grant anything.
    *
    * @returns undefined for everything else
@@ -85,8 +88,8 @@ export class Tokens {
   async recognize(token: string): Promise<Claims | undefined> {
     const signed = await this.#checkSignature(token)
     if (signed === undefined) return undefined
-    // Asked as if it were just before its end.
-    const at = Math.min(toSeconds(this.#clock()), Number(signed.payload.exp) - 1)
+    // An expired token is judged as of the last second of its life.
+    const at = Math.min(toSeconds(this.#core.clock()), Number(signed.payload.exp) - 1)
     try {
       return checkClaims(signed.payload, signed.header.typ, this.#rules, at)
     } catch {
@@ -98,21 +101,24 @@ export class Tokens {
     const signed = await this.#checkSignature(token)
     if (signed === undefined) throw new TokenProblem('invalid')
     const { key, header, payload } = signed
-    const claims = checkClaims(payload, header.typ, this.#rules, toSeconds(this.#clock()), expected)
+    const claims = checkClaims(payload, header.typ, this.#rules, toSeconds(this.#core.clock()), expected)
     this.#known.set(token, { key, claims })
     return claims
   }
 
-  /** What a token says, when the key it names has signed it. */
+  /** Header and payload of a token that the key it names has signed. */
   async #checkSignature(token: string): Promise<(ParsedToken & { readonly key: VerificationKey }) | undefined> {
     const parsed = parseToken(token)
-    const key = parsed && (this.#keys.find(parsed.header.kid) ?? (await this.#keys.search(parsed.header.kid)))
-    return parsed && key?.verifies(token) ? { ...parsed, key } : undefined
+    if (parsed === undefined) return undefined
+    const { keys } = this.#core
+    const key = keys.find(parsed.header.kid) ?? (await keys.search(parsed.header.kid))
+    this.#verified++
+    return key?.verifies(token) ? { ...parsed, key } : undefined
   }
 
-  /** Of what was checked once, only the time and what is asked for can have changed. */
+  /** A token that was verified before can only have expired since, or be of another type than is asked for. */
   #stillGood(claims: Claims, expected: TokenType | undefined): Claims {
-    const now = toSeconds(this.#clock())
+    const now = toSeconds(this.#core.clock())
     if (!isLive(claims.exp, now) || isAhead(claims.iat, now)) throw new TokenProblem('invalid')
     if (expected !== undefined && claims.token_type !== expected) throw new TokenProblem('wrong_type')
     return claims

@@ -113,7 +113,7 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
     },
     /^latchkey: DATABASE_URL: cannot use the database: SQLITE_BUSY: database is locked$/,
   ],
-  ['a wrong setting', () => ({ JWT_SECRET: 'hunter2' }), /^latchkey: JWT_SECRET is a value of 7 bytes, and it wants at least 32 bytes$/],
+  ['a wrong setting', () => ({ JWT_SECRET: 'hunter2' }), /^latchkey: JWT_SECRET must be at least 32 bytes, got a value of 7 bytes$/],
 ]
 
 for (const [name, env, line] of FAILING) {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { setActive } from '../../domain/accounts/own.ts'
+import { setActive } from '../../domain/accounts/administration.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, logIn, post, register, START, type TestApp } from '../helper.ts'
 

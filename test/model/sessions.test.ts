@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { setActive } from '../../domain/accounts/own.ts'
+import { setActive } from '../../domain/accounts/administration.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, register, type TestApp } from '../helper.ts'
 import { type Mode, Reference, type Rules, type Session, type Token, type User } from './reference.ts'

@@ -1,7 +1,7 @@
 import SQLite from 'better-sqlite3'
 import t from 'tap'
-import { setActive } from '../../domain/accounts/own.ts'
-import { Refusals } from '../../domain/events/record.ts'
+import { setActive } from '../../domain/accounts/administration.ts'
+import { Refusals } from '../../domain/events/refusals.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
@@ -179,7 +179,7 @@ t.test('refusals that cannot be written are told, and cost no answer', async (t)
   const app = await build(t)
   const told: unknown[] = []
   const db = { ...app.db, write: () => Promise.reject(new Error('disk full')) }
-  const refusals = new Refusals(db, app.clock, (error) => told.push(error))
+  const refusals = new Refusals({ db, clock: app.clock }, (error) => told.push(error))
   refusals.note(from('192.0.2.1'), { kind: 'login_failed' })
   await refusals.flush()
   t.match(told, [{ message: 'disk full' }])

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import { openSqliteDatabase } from '../../db/sqlite/database.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
+import { Secrets } from '../../domain/keys/secrets.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
 import { folder, postTo, type Service, start, startInVain } from './process.ts'
 
@@ -19,7 +20,7 @@ async function operator(t: Test, env: Record<string, string>) {
   const config = loadConfig(env)
   const db = await openSqliteDatabase(config.databaseFile)
   t.teardown(() => db.close())
-  return { db, config, clock: Date.now }
+  return { db, config, clock: Date.now, secrets: new Secrets(config) }
 }
 
 async function publishedBy({ url }: Service): Promise<string[]> {
@@ -75,12 +76,12 @@ t.test('a change of SECRETS_KEY needs no pause: processes with either setting st
   t.same([end.code, end.stdout], [1, ''])
   t.equal(
     end.stderr,
-    'latchkey cannot start: SECRETS_KEY is not the key that the signing keys of the database are encrypted with; ' +
+    'latchkey cannot start: SECRETS_KEY is not the key that the secrets of the database are encrypted with; ' +
       'the old one can be given as SECRETS_KEY_PREVIOUS\n',
   )
   const missing = await startInVain(t, { DATABASE_URL })
   t.same([missing.code, missing.stdout], [1, ''])
-  t.equal(missing.stderr, 'latchkey cannot start: SECRETS_KEY is not set, and the signing keys of the database are encrypted\n')
+  t.equal(missing.stderr, 'latchkey cannot start: SECRETS_KEY is not set, and the secrets of the database are encrypted\n')
   t.equal((await listKeys(await operator(t, { DATABASE_URL }))).length, 1)
 })
 

@@ -125,7 +125,7 @@ t.test('a fault of ours is told by its request id, and the log has the rest unde
   await service.stop()
   const own = lines(t, service.output()).filter(({ reqId }) => reqId === 'find-me')
   t.match(own, [
-    { level: 50, err: { type: 'SyntaxError', stack: /rotation\.ts/ } },
+    { level: 50, err: { type: 'SyntaxError', stack: /refresh-chain\.ts/ } },
     { level: 30, method: 'POST', path: '/api/token/refresh/', status: 500, ip: '127.0.0.1' },
   ])
 })

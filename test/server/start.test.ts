@@ -16,80 +16,74 @@ const SECRET = 'a secret of at least thirty-two bytes'
 
 /** Each is refused with these words. */
 const refused: [env: Record<string, string>, message: string][] = [
-  [{ PORT: 'http' }, 'PORT is "http", and it wants a whole number from 0 to 65535'],
-  [{ PORT: '65536' }, 'PORT is "65536", and it wants a whole number from 0 to 65535'],
-  [{ PORT: '-1' }, 'PORT is "-1", and it wants a whole number from 0 to 65535'],
-  [{ PORT: '3e3' }, 'PORT is "3e3", and it wants a whole number from 0 to 65535'],
-  [{ PORT: '0x50' }, 'PORT is "0x50", and it wants a whole number from 0 to 65535'],
-  [{ PORT: ' 80' }, 'PORT is " 80", and it wants a whole number from 0 to 65535'],
-  [{ JWT_ALGORITHM: 'none' }, 'JWT_ALGORITHM is "none", and it wants one of ES256, EdDSA, RS256, HS256'],
-  [{ JWT_ALGORITHM: 'hs256' }, 'JWT_ALGORITHM is "hs256", and it wants one of ES256, EdDSA, RS256, HS256'],
-  [{ JWT_ALGORITHM: 'HS256' }, 'JWT_SECRET is not set, and JWT_ALGORITHM=HS256 wants at least 32 bytes there'],
-  [
-    { SECRETS_KEY: 'hunter2' },
-    'SECRETS_KEY is a value of 7 bytes, and it wants 32 bytes in base64, as `openssl rand -base64 32` makes them',
-  ],
+  [{ PORT: 'http' }, 'PORT must be a whole number from 0 to 65535, got "http"'],
+  [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, got "65536"'],
+  [{ PORT: '-1' }, 'PORT must be a whole number from 0 to 65535, got "-1"'],
+  [{ PORT: '3e3' }, 'PORT must be a whole number from 0 to 65535, got "3e3"'],
+  [{ PORT: '0x50' }, 'PORT must be a whole number from 0 to 65535, got "0x50"'],
+  [{ PORT: ' 80' }, 'PORT must be a whole number from 0 to 65535, got " 80"'],
+  [{ JWT_ALGORITHM: 'none' }, 'JWT_ALGORITHM must be one of ES256, EdDSA, RS256, HS256, got "none"'],
+  [{ JWT_ALGORITHM: 'hs256' }, 'JWT_ALGORITHM must be one of ES256, EdDSA, RS256, HS256, got "hs256"'],
+  [{ JWT_ALGORITHM: 'HS256' }, 'JWT_SECRET must be at least 32 bytes where JWT_ALGORITHM is HS256, and is not set'],
+  [{ SECRETS_KEY: 'hunter2' }, 'SECRETS_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them, got a value of 7 bytes'],
   [
     { SECRETS_KEY: Buffer.alloc(31).toString('base64') },
-    'SECRETS_KEY is a value of 44 bytes, and it wants 32 bytes in base64, as `openssl rand -base64 32` makes them',
+    'SECRETS_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them, got a value of 44 bytes',
   ],
   [
     { SECRETS_KEY: 'x'.repeat(32) },
-    'SECRETS_KEY is a value of 32 bytes, and it wants 32 bytes in base64, as `openssl rand -base64 32` makes them',
+    'SECRETS_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them, got a value of 32 bytes',
   ],
   [
     { SECRETS_KEY_PREVIOUS: Buffer.alloc(32).toString('base64') },
-    'SECRETS_KEY is not set, and SECRETS_KEY_PREVIOUS wants the one there that replaces it',
+    'SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set',
   ],
-  [{ KEY_ROTATION_INTERVAL: '0' }, 'KEY_ROTATION_INTERVAL is "0", and it wants a whole number from 1 to 315360000'],
-  [{ JWT_SECRET: 'hunter2' }, 'JWT_SECRET is a value of 7 bytes, and it wants at least 32 bytes'],
+  [{ KEY_ROTATION_INTERVAL: '0' }, 'KEY_ROTATION_INTERVAL must be a whole number from 1 to 315360000, got "0"'],
+  [{ JWT_SECRET: 'hunter2' }, 'JWT_SECRET must be at least 32 bytes, got a value of 7 bytes'],
   [{ JWT_SECRET: SECRET, JWT_SECRET_FILE: '/dev/null' }, 'JWT_SECRET and JWT_SECRET_FILE are both set, and only one of them can be'],
   [
     { DATABASE_URL: 'file:x', DATABASE_URL_FILE: '/dev/null' },
     'DATABASE_URL and DATABASE_URL_FILE are both set, and only one of them can be',
   ],
-  [{ DATABASE_URL: 'postgres://me:hunter2@host/db' }, 'DATABASE_URL is a value of 29 bytes, and it wants file:PATH or :memory:'],
-  [{ DATABASE_URL: 'file:' }, 'DATABASE_URL is a value of 5 bytes, and it wants file:PATH or :memory:'],
-  [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY is "true", and it wants addresses or CIDRs, separated by commas'],
-  [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY is "10.0.0.0/33", and it wants addresses or CIDRs, separated by commas'],
-  [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY is "10.0.0.0/8,", and it wants addresses or CIDRs, separated by commas'],
-  [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS is "*", and it wants origins like https://app.example.com, separated by commas'],
+  [{ DATABASE_URL: 'postgres://me:hunter2@host/db' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 29 bytes'],
+  [{ DATABASE_URL: 'file:' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 5 bytes'],
+  [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "true"'],
+  [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/33"'],
+  [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/8,"'],
+  [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "*"'],
   [
     { CORS_ORIGINS: 'https://app.example.com/' },
-    'CORS_ORIGINS is "https://app.example.com/", and it wants origins like https://app.example.com, separated by commas',
+    'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "https://app.example.com/"',
   ],
-  [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS is "null", and it wants origins like https://app.example.com, separated by commas'],
+  [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "null"'],
   ...['https://*.example.com', 'HTTPS://app.example.com', 'https://app.example.com:443', 'https://app.example.com,*'].map(
     (origins): [Record<string, string>, string] => [
       { CORS_ORIGINS: origins },
-      `CORS_ORIGINS is "${origins}", and it wants origins like https://app.example.com, separated by commas`,
+      `CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "${origins}"`,
     ],
   ),
   ...['yes', 'ftp://pwned.example.com/range/', 'https://pwned.example.com/?range=', 'https://me:hunter2@pwned.example.com/'].map(
     (url): [Record<string, string>, string] => [
       { BREACH_CHECK_URL: url },
-      `BREACH_CHECK_URL is "${url}", and it wants an http or https URL like https://api.pwnedpasswords.com/range/`,
+      `BREACH_CHECK_URL must be an http or https URL like https://api.pwnedpasswords.com/range/, got "${url}"`,
     ],
   ),
-  [{ PUBLIC_URL: 'auth.example.com' }, 'PUBLIC_URL is "auth.example.com", and it wants an http or https URL without a slash at its end'],
+  [{ PUBLIC_URL: 'auth.example.com' }, 'PUBLIC_URL must be an http or https URL without a slash at its end, got "auth.example.com"'],
   [
     { PUBLIC_URL: 'https://auth.example.com/' },
-    'PUBLIC_URL is "https://auth.example.com/", and it wants an http or https URL without a slash at its end',
+    'PUBLIC_URL must be an http or https URL without a slash at its end, got "https://auth.example.com/"',
   ],
-  [{ REFRESH_ROTATION: 'sometimes' }, 'REFRESH_ROTATION is "sometimes", and it wants one of on, off, confirmed'],
-  [{ REGISTRATION: 'yes' }, 'REGISTRATION is "yes", and it wants one of open, closed'],
-  [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL is "verbose", and it wants one of fatal, error, warn, info, debug, trace, silent'],
-  [{ ACCESS_TOKEN_TTL: '0' }, 'ACCESS_TOKEN_TTL is "0", and it wants a whole number from 1 to 315360000'],
-  [{ REFRESH_REUSE_GRACE: '1.5' }, 'REFRESH_REUSE_GRACE is "1.5", and it wants a whole number from 0 to 315360000'],
-  [
-    { SESSION_MAX_AGE: '99999999999999999999' },
-    'SESSION_MAX_AGE is "99999999999999999999", and it wants a whole number from 1 to 315360000',
-  ],
-  [{ ARGON2_MEMORY_KIB: '512' }, 'ARGON2_MEMORY_KIB is "512", and it wants a whole number from 1024 to 4194304'],
-  [{ HASHING_CONCURRENCY: '0' }, 'HASHING_CONCURRENCY is "0", and it wants a whole number from 1 to 256'],
+  [{ REFRESH_ROTATION: 'sometimes' }, 'REFRESH_ROTATION must be one of on, off, confirmed, got "sometimes"'],
+  [{ REGISTRATION: 'yes' }, 'REGISTRATION must be one of open, closed, got "yes"'],
+  [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, got "verbose"'],
+  [{ ACCESS_TOKEN_TTL: '0' }, 'ACCESS_TOKEN_TTL must be a whole number from 1 to 315360000, got "0"'],
+  [{ REFRESH_REUSE_GRACE: '1.5' }, 'REFRESH_REUSE_GRACE must be a whole number from 0 to 315360000, got "1.5"'],
+  [{ SESSION_MAX_AGE: '99999999999999999999' }, 'SESSION_MAX_AGE must be a whole number from 1 to 315360000, got "99999999999999999999"'],
+  [{ ARGON2_MEMORY_KIB: '512' }, 'ARGON2_MEMORY_KIB must be a whole number from 1024 to 4194304, got "512"'],
+  [{ HASHING_CONCURRENCY: '0' }, 'HASHING_CONCURRENCY must be a whole number from 1 to 256, got "0"'],
 ]
 
-t.test('a wrong setting is refused with its name, what it got and what it wants', async (t) => {
+t.test('a wrong setting is refused with its name, what it must be and what it is', async (t) => {
   for (const [env, message] of refused) {
     t.throws(() => loadConfig(env), new ConfigError(message), JSON.stringify(env))
   }
@@ -106,10 +100,7 @@ t.test('a secret comes from a file, less its last line break', async (t) => {
   writeFileSync(file, `${SECRET}\r\n`)
   t.equal(loadConfig({ JWT_SECRET_FILE: file }).jwtSecret, SECRET)
   writeFileSync(file, `${'x'.repeat(31)}\n`)
-  t.throws(
-    () => loadConfig({ JWT_SECRET_FILE: file }),
-    new ConfigError('JWT_SECRET is a value of 31 bytes, and it wants at least 32 bytes'),
-  )
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: file }), new ConfigError('JWT_SECRET must be at least 32 bytes, got a value of 31 bytes'))
 })
 
 t.test('SECRETS_KEY and the one before come from files, too', async (t) => {
@@ -127,7 +118,11 @@ t.test('an empty setting counts as unset', async (t) => {
 
 /** Starts that fail, each with one line that names its setting. `env` may make what it needs in the test's folder. */
 const failing: { name: string; env: (dir: string) => Record<string, string> | Promise<Record<string, string>>; line: RegExp }[] = [
-  { name: 'a wrong port', env: () => ({ PORT: '70000', DATABASE_URL: ':memory:' }), line: /^latchkey cannot start: PORT is "70000", / },
+  {
+    name: 'a wrong port',
+    env: () => ({ PORT: '70000', DATABASE_URL: ':memory:' }),
+    line: /^latchkey cannot start: PORT must be a whole number from 0 to 65535, got "70000"$/m,
+  },
   {
     name: 'an address that is not ours',
     env: () => ({ HOST: '192.0.2.1', DATABASE_URL: ':memory:' }),
@@ -142,7 +137,7 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
   {
     name: 'a short secret',
     env: () => ({ JWT_SECRET: 'hunter2', DATABASE_URL: ':memory:' }),
-    line: /^latchkey cannot start: JWT_SECRET is a value of 7 bytes/,
+    line: /^latchkey cannot start: JWT_SECRET must be at least 32 bytes, got a value of 7 bytes$/m,
   },
   {
     name: 'a folder in the place of the database',

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import { openSqliteDatabase } from '../../db/sqlite/database.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
-import type { KeyContext } from '../../domain/keys/upkeep.ts'
+import { Secrets } from '../../domain/keys/secrets.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
 import { folder, postTo, type Service, start } from '../server/process.ts'
 
@@ -80,13 +80,17 @@ async function twoServices(t: Test, env: Record<string, string>) {
   const all = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...env }
   const services = [await start(t, all), await start(t, all)] as const
   const config = loadConfig(all)
-  const context = { db: await openSqliteDatabase(config.databaseFile), config, clock: Date.now }
+  const context = { db: await openSqliteDatabase(config.databaseFile), config, clock: Date.now, secrets: new Secrets(config) }
   t.teardown(() => context.db.close())
   return { services, context }
 }
 
 /** Runs users for half a minute, and the work of somebody else beside them. */
-async function run(t: Test, env: Record<string, string>, beside: (context: KeyContext, isOver: () => boolean) => Promise<void>) {
+async function run(
+  t: Test,
+  env: Record<string, string>,
+  beside: (context: Parameters<typeof rotateKeys>[0], isOver: () => boolean) => Promise<void>,
+) {
   const { services, context } = await twoServices(t, { JWKS_MAX_AGE: String(MAX_AGE_SECONDS), ...env })
   const log: Log = { failures: [], kids: new Set(), checks: 0 }
   const end = performance.now() + RUN_MS

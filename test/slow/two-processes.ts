@@ -1,6 +1,6 @@
 import { Client } from '../../bench/client.ts'
 import { type ClientMembers, makeClient } from '../../bench/database.ts'
-import type { TokenPair } from '../../domain/sessions/refresh.ts'
+import type { TokenPair } from '../../domain/sessions/grant.ts'
 import { type Cleanup, folder, type Service, start } from '../server/process.ts'
 
 /** Status and whole body of an answer. */

@@ -85,7 +85,7 @@ t.test('a missing or wrong SECRETS_KEY is told by name, and changes nothing', as
   const site = await openSite(t)
   const process = await site.start(old)
   const before = await stored(process)
-  const encrypted = 'the signing keys of the database are encrypted'
+  const encrypted = 'the secrets of the database are encrypted'
   for (const [env, message] of [
     [{}, `SECRETS_KEY is not set, and ${encrypted}`],
     [{ SECRETS_KEY: WRONG }, `SECRETS_KEY is not the key that ${encrypted} with; the old one can be given as SECRETS_KEY_PREVIOUS`],

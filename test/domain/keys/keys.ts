@@ -3,14 +3,21 @@ import type { Test } from 'tap'
 import { loadConfig } from '../../../config.ts'
 import type { Database } from '../../../db/database.ts'
 import { openSqliteDatabase } from '../../../db/sqlite/database.ts'
+import type { Core } from '../../../domain/context.ts'
 import { DatabaseKeyRing } from '../../../domain/keys/ring.ts'
-import { checkKeys, type KeyContext, keyTools } from '../../../domain/keys/upkeep.ts'
+import { Secrets } from '../../../domain/keys/secrets.ts'
+import { checkKeys } from '../../../domain/keys/upkeep.ts'
 import { Tokens } from '../../../domain/tokens/tokens.ts'
 import { START } from '../../helper.ts'
 import { folder } from '../../server/process.ts'
 
-/** One process of several on a database: it looks at the keys when it is told to. */
-export interface Process extends KeyContext {
+/** What a command or a service works with. */
+export interface KeyCore extends Core {
+  readonly secrets: Secrets
+}
+
+/** One process of several on a database. It looks at the keys when a test says so. */
+export interface Process extends KeyCore {
   readonly ring: DatabaseKeyRing
   readonly tokens: Tokens
   /** What it could not do. */
@@ -30,7 +37,7 @@ export interface Site {
   /** Starts a process, with a connection of its own. */
   start(env?: Record<string, string>): Promise<Process>
   /** What a process works with before it starts, for the operator's commands. */
-  context(env?: Record<string, string>): Promise<KeyContext>
+  context(env?: Record<string, string>): Promise<KeyCore>
 }
 
 export async function openSite(t: Pick<Test, 'teardown'>): Promise<Site> {
@@ -43,31 +50,30 @@ export async function openSite(t: Pick<Test, 'teardown'>): Promise<Site> {
     async context(env = {}) {
       const db = await openSqliteDatabase(file)
       databases.push(db)
-      return { db, config: loadConfig(env), clock: () => site.now }
+      const config = loadConfig(env)
+      return { db, config, clock: () => site.now, secrets: new Secrets(config) }
     },
     start: async (env) => startProcess(await site.context(env)),
   }
   return site
 }
 
-async function startProcess(context: KeyContext): Promise<Process> {
+async function startProcess(core: KeyCore): Promise<Process> {
   const errors: unknown[] = []
-  const tools = keyTools(context)
-  const ring = new DatabaseKeyRing(tools, (error) => errors.push(error))
-  const config = context.config as ReturnType<typeof loadConfig>
-  const tokens = new Tokens(ring, config, context.clock)
+  const ring = new DatabaseKeyRing(core, (error) => errors.push(error))
+  const tokens = new Tokens({ ...core, keys: ring })
   const tick = async () => {
     await ring.look()
     await ring.keepUp()
   }
-  checkKeys(await context.db.read.selectFrom('signing_keys').selectAll().execute(), tools)
+  checkKeys(await core.db.read.selectFrom('signing_keys').selectAll().execute(), core)
   await tick()
   const issue = () => {
-    const iat = Math.floor(context.clock() / 1000)
-    return tokens.issue('access', { userId: 1, sessionId: 1 }, { jti: randomUUID(), iat, exp: iat + config.accessTokenTtlSeconds })
+    const iat = Math.floor(core.clock() / 1000)
+    return tokens.issue('access', { userId: 1, sessionId: 1 }, { jti: randomUUID(), iat, exp: iat + core.config.accessTokenTtlSeconds })
   }
   return {
-    ...context,
+    ...core,
     ring,
     tokens,
     errors,

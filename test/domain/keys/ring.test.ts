@@ -6,7 +6,6 @@ import { DatabaseUnavailable } from '../../../db/errors.ts'
 import { listSigningKeys } from '../../../db/signing-keys.ts'
 import { rotateKeys } from '../../../domain/keys/commands.ts'
 import { DatabaseKeyRing, openKeyRing } from '../../../domain/keys/ring.ts'
-import { keyTools } from '../../../domain/keys/upkeep.ts'
 import { headerOf, START } from '../../helper.ts'
 import { openSite, type Process } from './keys.ts'
 
@@ -158,7 +157,7 @@ t.test('an answer of the database that was overtaken by a later one changes noth
   const all = { rows: await listSigningKeys(context.db.read) }
   const answers: ((result: unknown) => void)[] = []
   const read = slowly(context.db.read, () => new Promise((resolve) => answers.push(resolve)))
-  const ring = new DatabaseKeyRing(keyTools({ ...context, db: { ...context.db, read } }), () => {})
+  const ring = new DatabaseKeyRing({ ...context, db: { ...context.db, read } }, () => {})
   const [first, second] = [ring.look(), ring.look()]
   answers[1]?.(all)
   await second

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { loadConfig } from '../../../config.ts'
 import type { SigningKeyRow } from '../../../db/schema.ts'
 import { secretKid } from '../../../domain/keys/generate.ts'
 import {
@@ -18,14 +19,7 @@ const SECRET = 'a secret of at least thirty-two bytes'
 const DAY = 86_400_000
 const LEASE = 600_000
 
-const settings = {
-  jwtAlgorithm: 'ES256',
-  jwtSecret: undefined,
-  jwksMaxAgeSeconds: 300,
-  keyRotationIntervalSeconds: 2_592_000,
-  accessTokenTtlSeconds: 300,
-  refreshTokenTtlSeconds: 86_400,
-} as const
+const settings = loadConfig({})
 const rules = keyRules(settings)
 
 function key(kid: string, row: Partial<SigningKeyRow> = {}): SigningKeyRow {

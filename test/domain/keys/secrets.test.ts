@@ -8,7 +8,8 @@ const OTHER = Buffer.alloc(32, 3)
 const TEXT = '-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n'
 const OWNER = 'kid-1'
 
-const secrets = (secretsKey?: Buffer, secretsKeyPrevious?: Buffer) => new Secrets({ secretsKey, secretsKeyPrevious })
+const secrets = (secretsKey?: Buffer, secretsKeyPrevious?: Buffer) =>
+  new Secrets({ ...(secretsKey && { secretsKey }), ...(secretsKeyPrevious && { secretsKeyPrevious }) })
 const none = secrets()
 const old = secrets(OLD)
 const both = secrets(NEW, OLD)
@@ -50,8 +51,8 @@ t.test('what was damaged or moved to another owner is refused', async (t) => {
   }
   t.throws(() => old.open(stored.slice(0, -8), OWNER), damaged)
   t.throws(() => old.open(stored.split('.').slice(0, 3).concat('AAAA').join('.'), OWNER), Error)
-  for (const text of ['', 'hunter2', 'v1', 'v2.AAAAAAAAAAA.AAAAAAAAAAAAAAAA.AAAA']) {
-    t.throws(() => old.open(text, OWNER), { message: 'it is neither plain nor encrypted by us' })
+  for (const text of ['v1.', 'v1.hunter2', 'v2.AAAAAAAAAAA.AAAAAAAAAAAAAAAA.AAAA']) {
+    t.throws(() => old.open(text, OWNER), { message: 'it is encrypted in a form that this version does not know' })
     t.equal(old.renew(text, OWNER), undefined)
   }
 })
@@ -59,14 +60,14 @@ t.test('what was damaged or moved to another owner is refused', async (t) => {
 t.test('a key that is missing or wrong is told by the name of its setting', async (t) => {
   const stored = old.seal(TEXT, OWNER)
   const refused: [Secrets, string][] = [
-    [none, 'SECRETS_KEY is not set, and the signing keys of the database are encrypted'],
+    [none, 'SECRETS_KEY is not set, and the secrets of the database are encrypted'],
     [
       fresh,
-      'SECRETS_KEY is not the key that the signing keys of the database are encrypted with; the old one can be given as SECRETS_KEY_PREVIOUS',
+      'SECRETS_KEY is not the key that the secrets of the database are encrypted with; the old one can be given as SECRETS_KEY_PREVIOUS',
     ],
     [
       secrets(NEW, OTHER),
-      'SECRETS_KEY is not the key that the signing keys of the database are encrypted with, and SECRETS_KEY_PREVIOUS is not it either',
+      'SECRETS_KEY is not the key that the secrets of the database are encrypted with, and SECRETS_KEY_PREVIOUS is not it either',
     ],
   ]
   for (const [tried, message] of refused) {
@@ -99,4 +100,10 @@ t.test('once the old key is no longer set, nothing is encrypted with it any more
   t.throws(() => old.open(after, OWNER), { message: /^SECRETS_KEY is not the key/ })
   t.equal(both.renew(after, OWNER), undefined, 'also not by a process that starts late')
   t.equal(fresh.renew(after, OWNER), undefined)
+})
+
+t.test('any text can be sealed, and one that looks like an encrypted text is never stored in plain', async (t) => {
+  for (const text of ['', 'hunter2', 'v1', 'v1.a', old.seal(TEXT, OWNER)]) t.equal(old.open(old.seal(text, OWNER), OWNER), text)
+  for (const text of ['', 'hunter2', 'v1']) t.equal(none.open(none.seal(text, OWNER), OWNER), text)
+  t.throws(() => none.seal('v1.a', OWNER), { message: 'a secret that begins like an encrypted one cannot be stored in plain' })
 })

@@ -1,9 +1,10 @@
 import t from 'tap'
+import { loadConfig } from '../../../config.ts'
 import type { Problem } from '../../../domain/errors.ts'
 import { Hashing } from '../../../domain/passwords/hashing.ts'
 import { PASSWORD } from '../../helper.ts'
 
-const CHEAP = { memoryKib: 1024, iterations: 1, parallelism: 1 }
+const config = loadConfig({ ARGON2_MEMORY_KIB: '1024', ARGON2_ITERATIONS: '1', HASHING_CONCURRENCY: '1', HASHING_QUEUE: '3' })
 
 /** One at a time, and three may wait. By its clock, each takes as long as the test says. */
 function smallQueue() {
@@ -13,7 +14,7 @@ function smallQueue() {
     now += pace.hashMs
     return now
   }
-  const hashing = new Hashing({ argon2: CHEAP, hashingConcurrency: 1, hashingQueue: 3 }, clock)
+  const hashing = new Hashing({ config, clock })
   return { pace, hashing, fill: () => Array.from({ length: 4 }, () => hashing.hash(PASSWORD)) }
 }
 

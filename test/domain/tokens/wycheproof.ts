@@ -2,7 +2,8 @@ import { createPublicKey, type webcrypto } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { KeyRing, SigningKey } from '../../../domain/keys/load.ts'
+import { loadConfig } from '../../../config.ts'
+import type { KeyRing, SigningKey } from '../../../domain/tokens/key-ring.ts'
 import { type Algorithm, signatureVerifier } from '../../../domain/tokens/signatures.ts'
 import { Tokens } from '../../../domain/tokens/tokens.ts'
 import { START } from '../../helper.ts'
@@ -104,9 +105,9 @@ export const ISSUER = 'http://localhost:3000'
 
 /** Whether a token passes our whole check of tokens, where these are our keys. */
 export async function passesWhole(keys: readonly Jwk[], token: string): Promise<boolean> {
-  const settings = { jwtIssuer: ISSUER, jwtPreviousIssuers: [], jwtAudience: undefined }
+  const config = loadConfig({ JWT_ISSUER: ISSUER })
   try {
-    await new Tokens(ringOf(keys), settings, () => START).verify(token)
+    await new Tokens({ keys: ringOf(keys), config, clock: () => START }).verify(token)
     return true
   } catch {
     return false

@@ -1,0 +1,34 @@
+import { findUserByName, setUserActive } from '../../db/users.ts'
+import type { Core } from '../context.ts'
+import { noOrigin, recordEvent } from '../events/record.ts'
+import { endingNow, endSessions } from '../sessions/ends.ts'
+
+// What the operator does to the accounts of others.
+
+/**
+ * Enables a user, or disables one and ends all sessions.
+ *
+ * @returns false when there is no user of exactly this name
+ */
+export async function setActive(core: Core, username: string, isActive: boolean): Promise<boolean> {
+  return core.db.write(async (handle) => {
+    const user = await findUserByName(handle, username)
+    if (user === undefined) return false
+    await setUserActive(handle, user.id, isActive)
+    if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
+    await recordEvent(handle, core.clock(), noOrigin, { kind: isActive ? 'user_enabled' : 'user_disabled', userId: user.id, username })
+    return true
+  })
+}
+
+/**
+ * Ends all sessions of a user.
+ *
+ * @returns how many; undefined when there is no user of exactly this name
+ */
+export async function logOutUser(core: Core, username: string): Promise<number | undefined> {
+  return core.db.write(async (handle) => {
+    const user = await findUserByName(handle, username)
+    return user && endSessions(handle, user, 'all', endingNow(core, noOrigin, 'admin'))
+  })
+}

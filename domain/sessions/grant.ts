@@ -1,0 +1,51 @@
+import type { Session } from '../../db/schema.ts'
+import type { SessionState } from '../../db/sessions.ts'
+import { toSeconds } from '../clock.ts'
+import type { Core } from '../context.ts'
+import type { Origin } from '../events/record.ts'
+import { accompany, newIdentity, type TokenIdentity } from '../tokens/identity.ts'
+import type { Tokens } from '../tokens/tokens.ts'
+
+export interface TokenPair {
+  readonly refresh: string
+  readonly access: string
+}
+
+/** What a transaction grants: the tokens are signed after its commit, so that no write waits for a signature. */
+export interface Granted {
+  readonly userId: number
+  readonly sessionId: number
+  /** Milliseconds since the epoch. */
+  readonly sessionExpiresAt: number
+  readonly refresh: TokenIdentity
+}
+
+/** The current refresh token of a session. */
+export function grant(session: SessionState): Granted {
+  return {
+    userId: session.user_id,
+    sessionId: session.id,
+    sessionExpiresAt: session.expires_at,
+    refresh: { jti: session.refresh_jti, iat: session.refresh_iat, exp: session.refresh_exp },
+  }
+}
+
+/** Signs the refresh token that was granted, and a new access token. */
+export function signPair(core: Core & { readonly tokens: Tokens }, granted: Granted): TokenPair {
+  const { tokens, config, clock } = core
+  const access = newIdentity(clock(), config.accessTokenTtlSeconds, toSeconds(granted.sessionExpiresAt))
+  return {
+    refresh: tokens.issue('refresh', granted, granted.refresh),
+    access: tokens.issue('access', granted, accompany(granted.refresh.jti, access)),
+  }
+}
+
+/** The columns that say when and from where a session was used last. */
+export function lastUse({ address, client }: Origin, now: number): Pick<Session, 'refreshed_at' | 'address' | 'client'> {
+  return { refreshed_at: now, address: address ?? '', client: client ?? '' }
+}
+
+/** The columns of a session's current refresh token. */
+export function currentToken({ jti, iat, exp }: TokenIdentity): Pick<Session, 'refresh_jti' | 'refresh_iat' | 'refresh_exp'> {
+  return { refresh_jti: jti, refresh_iat: iat, refresh_exp: exp }
+}

@@ -1,0 +1,29 @@
+import type { Handle } from '../../db/database.ts'
+import { findSurplusSessions, insertSession } from '../../db/sessions.ts'
+import { toSeconds } from '../clock.ts'
+import type { Core } from '../context.ts'
+import { type Origin, recordEvent } from '../events/record.ts'
+import { newIdentity } from '../tokens/identity.ts'
+import { endingNow, endSessions, type Owner } from './ends.ts'
+import { currentToken, type Granted, lastUse } from './grant.ts'
+import { nothingReplaced } from './refresh-chain.ts'
+
+/** Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends. */
+export async function startSession(handle: Handle, core: Core, origin: Origin, user: Owner): Promise<Granted> {
+  const { config, clock } = core
+  const now = clock()
+  const surplus = await findSurplusSessions(handle, user.id, now, config.sessionsPerUser - 1)
+  for (const id of surplus) await endSessions(handle, user, { only: id }, endingNow(core, origin, 'superseded'))
+  const expiresAt = now + config.sessionMaxAgeSeconds * 1000
+  const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
+  const sessionId = await insertSession(handle, {
+    user_id: user.id,
+    created_at: now,
+    expires_at: expiresAt,
+    replaced: nothingReplaced,
+    ...lastUse(origin, now),
+    ...currentToken(refresh),
+  })
+  await recordEvent(handle, now, origin, { kind: 'login', userId: user.id, username: user.username, sessionId })
+  return { userId: user.id, sessionId, sessionExpiresAt: expiresAt, refresh }
+}
