@@ -15,6 +15,8 @@ const insert = hot((db, value) =>
     username: value('username'),
     session_id: value('session_id'),
     subject: value('subject'),
+    actor_id: value('actor_id'),
+    actor_name: value('actor_name'),
     address: value('address'),
     client: value('client'),
     request_id: value('request_id'),

@@ -6,6 +6,7 @@ import * as sessionEndsAndEvents from './migrations/002-session-ends-and-events.
 import * as keyRotation from './migrations/003-key-rotation.ts'
 import * as clients from './migrations/004-clients.ts'
 import * as limits from './migrations/005-limits.ts'
+import * as eventActors from './migrations/006-event-actors.ts'
 import type { Tables } from './schema.ts'
 
 /** By name, in their order. */
@@ -15,6 +16,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '003-key-rotation': keyRotation,
   '004-clients': clients,
   '005-limits': limits,
+  '006-event-actors': eventActors,
 }
 
 /**

@@ -74,6 +74,9 @@ interface AuthEventsTable {
   session_id: number | null
   /** The `kid` of a key or the id of a client. */
   subject: string | null
+  /** Who did it, where that is another user than the one of the event; null for the user, the operator's command and the service. */
+  actor_id: number | null
+  actor_name: string | null
   address: string | null
   /** The `User-Agent`. */
   client: string | null

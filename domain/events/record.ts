@@ -1,6 +1,6 @@
 import { type FreshEvent, insertEvent } from '../../db/auth-events.ts'
 import type { Handle } from '../../db/database.ts'
-import type { EventKind } from '../../db/schema.ts'
+import type { EventKind, User } from '../../db/schema.ts'
 
 /** Where a request came from, as events and sessions keep it. */
 export interface Origin {
@@ -22,6 +22,8 @@ export interface Happening {
   readonly sessionId?: number
   /** The `kid` of a key or the id of a client. */
   readonly subject?: string
+  /** Who did it, where that is another user than the one it happened to. */
+  readonly actor?: Pick<User, 'id' | 'username'>
 }
 
 /** Records an event in the transaction that makes it true. `at` in milliseconds since the epoch. */
@@ -42,6 +44,8 @@ export function eventOf(at: number, origin: Origin, happening: Happening): Requi
     username: happening.username?.slice(0, NAME_LENGTH_LIMIT).toWellFormed().replaceAll('\0', '\ufffd') ?? null,
     session_id: happening.sessionId ?? null,
     subject: happening.subject ?? null,
+    actor_id: happening.actor?.id ?? null,
+    actor_name: happening.actor?.username ?? null,
     address: origin.address,
     client: origin.client,
     request_id: origin.requestId,

@@ -13,6 +13,8 @@ const nothing = {
   username: null,
   session_id: null,
   subject: null,
+  actor_id: null,
+  actor_name: null,
   address: null,
   client: null,
   request_id: null,

@@ -36,6 +36,8 @@ t.test('an event has its time, address, client and request id, and the id and na
     username: 'alice',
     session_id: 1,
     subject: null,
+    actor_id: null,
+    actor_name: null,
     address: '192.0.2.7',
     client: 'curl/8',
     request_id: 'abc',
