@@ -298,7 +298,8 @@ function convert(raw: string, schema: TSchema): unknown {
   return raw
 }
 
-function wants(schema: TSchema): string {
+/** What a setting must be, as errors and docs/settings.md say it. */
+export function wants(schema: TSchema): string {
   return schema.wants ?? `a whole number from ${schema.minimum} to ${schema.maximum}`
 }
 

@@ -1,6 +1,6 @@
 /**
  * The one table of error codes: when each is the answer, and with which status (the first, unless the code that throws it
- * names another of the list). A test holds the API document and docs/errors.md to it.
+ * names another of the list). The API document and docs/errors.md are made from it.
  */
 export const problems = {
   invalid: { statuses: [400], when: 'a field or the body is not as asked for' },

@@ -1,38 +1,111 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { TSchema } from '@sinclair/typebox'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
-import { settings } from '../config.ts'
-import { problems } from '../domain/errors.ts'
+import { tables, withTable } from '../bin/doc-tables.ts'
 import { build } from './helper.ts'
 
-const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+const root = join(import.meta.dirname, '..')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const pages = globSync('**/*.md', { cwd: root, exclude: (name) => name === 'node_modules' || name.startsWith('.') })
+/** Two screens. */
+const README_LIMIT_BYTES = 9000
 
-function row(name: string, schema: TSchema): string {
-  const value = Array.isArray(schema.default) ? schema.default.join(',') : schema.default
-  const unit = schema.unit ? ` ${schema.unit}` : ''
-  return `| \`${name}\` | ${value === undefined || value === '' ? '' : `\`${value}\`${unit}`} | ${schema.description} |`
+for (const [page, table] of Object.entries(tables)) {
+  t.test(`the table of ${page} is the one of the code (npm run docs writes it)`, async (t) => {
+    const text = read(page)
+    t.equal(text, withTable(text, table))
+  })
 }
 
-t.test('the table of settings is the one of the code', async (t) => {
-  const rows = readme.split('\n').filter((line) => /^\| `[A-Z0-9_]+` \|/.test(line))
-  t.same(
-    rows,
-    Object.values(settings).map((schema) => row(schema.env, schema)),
-  )
+t.test('a page without a place for its table is refused', async (t) => {
+  t.throws(() => withTable('# Settings\n', '| a |'), new Error('the page has no place for its table'))
 })
 
-t.test('the table of error codes is the one of the code', async (t) => {
-  const rows = readme.split('\n').filter((line) => /^\| `[a-z_]+` \| \d/.test(line))
-  t.same(
-    rows,
-    Object.entries(problems).map(([code, { statuses, when }]) => `| \`${code}\` | ${statuses.join(', ')} | ${when} |`),
-  )
-})
-
-t.test('every operation is in the table of endpoints', async (t) => {
+t.test('the table of endpoints in the README has every operation, and no other', async (t) => {
   const app = await build(t)
-  for (const [path, operations] of Object.entries(app.apiDocument().paths)) {
-    for (const method of Object.keys(operations)) t.match(readme, `| \`${method.toUpperCase()} ${path}\` |`)
-  }
+  const operations = Object.entries(app.apiDocument().paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  const rows = [...read('README.md').matchAll(/^\| `([A-Z]+ \/[^`]*)` \|/gm)].map(([, operation]) => operation as string)
+  t.same(rows.sort(), operations.sort())
 })
+
+for (const type of ['EventKind', 'EndReason']) {
+  t.test(`docs/sessions.md has every ${type}`, async (t) => {
+    const members = read('db/schema.ts').split(`export type ${type} =`)[1]?.split('\n\n')[0] ?? ''
+    const names = [...members.matchAll(/'(\w+)'/g)].map(([, name]) => name as string)
+    t.ok(names.length > 5)
+    const firstCells = [...read('docs/sessions.md').matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => cell as string)
+    const missing = names.filter((name) => !firstCells.some((cell) => cell.includes(`\`${name}\``)))
+    t.same(missing, [])
+  })
+}
+
+t.test('titles of wire tests name rows of test/wire/README.md, and every row of its part A has a test', async (t) => {
+  const files = globSync('test/wire/*.test.ts', { cwd: root }).map(read)
+  const titles = files.flatMap((text) => [...text.matchAll(/['"`]((?:[AB]\d+(?:\.\d+)?(?:, )?)+):/g)].map(([, ids]) => ids as string))
+  const named = new Set(titles.flatMap((ids) => ids.split(', ')))
+  const page = read('test/wire/README.md')
+  const rows = [...page.matchAll(/^(?:\| ([AB]\d+(?:\.\d+)?) \||### (B\d)\.)/gm)].map(([, row, section]) => (row ?? section) as string)
+  t.same(
+    [...named].filter((id) => !rows.includes(id)),
+    [],
+    'no title names a row that is not there',
+  )
+  t.same(
+    rows.filter((id) => id.startsWith('A') && !named.has(id)),
+    [],
+    'no row is without a test',
+  )
+})
+
+t.test(`the README has at most ${README_LIMIT_BYTES} bytes`, async (t) => {
+  const bytes = Buffer.byteLength(read('README.md'))
+  t.ok(bytes <= README_LIMIT_BYTES, `${bytes}`)
+})
+
+t.test('every page of docs/ is linked from the README', async (t) => {
+  const linked = links(read('README.md'))
+  const unlinked = pages.filter((page) => page.startsWith('docs/') && !linked.includes(page))
+  t.same(unlinked, [])
+})
+
+t.test('every page of docs/ begins with a title and a sentence', async (t) => {
+  for (const page of pages.filter((page) => page.startsWith('docs/'))) t.match(read(page), /^# .+\n\n[A-Z][^\n]+/, page)
+})
+
+for (const page of pages) {
+  t.test(`every link of ${page} leads somewhere`, async (t) => {
+    const dead = links(read(page)).filter((link) => !/^[a-z]+:/.test(link) && !leadsSomewhere(page, link))
+    t.same(dead, [])
+  })
+}
+
+function leadsSomewhere(page: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#')
+  const target = path === '' ? page : join(dirname(page), path)
+  return existsSync(join(root, target)) && (anchor === undefined || anchors(read(target)).includes(anchor))
+}
+
+/** The targets of Markdown's inline links and images, those inside of code left out. */
+function links(text: string): string[] {
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target as string)
+}
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchors(text: string): string[] {
+  const slugs = [...text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) =>
+    (heading as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return slugs.map((slug, i) => {
+    const before = slugs.slice(0, i).filter((one) => one === slug).length
+    return before === 0 ? slug : `${slug}-${before}`
+  })
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '')
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands of the README's tour, and those that introspect a token, as they stand, against a service on its default port.
+# Runs the commands of the README's tour, and those of docs/keys.md that introspect a token, as they stand, against a service on its default port.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
@@ -20,7 +20,11 @@ if ! grep -q 'listens on' "$work/log"; then
   exit 1
 fi
 
-awk '/^## (A tour|Checking tokens elsewhere)/ { tour = 1; next } /^## / { tour = 0 } tour && /^```sh/ { code = 1; next } /^```/ { code = 0 } tour && code' README.md >"$work/tour.sh"
+# The commands of a section: what is in its blocks of `sh`.
+commands_of() { # FILE HEADING
+  awk -v heading="$2" '$0 == heading { found = 1; next } /^##+ / { found = 0 } found && /^```sh/ { code = 1; next } /^```/ { code = 0 } found && code' "$1"
+}
+{ commands_of README.md '## A tour' && commands_of docs/keys.md '### Asking instead'; } >"$work/tour.sh"
 # An answer that is an error fails the command that got it.
 echo 'fail-with-body' >"$work/.curlrc"
 commands=$(grep -c '^curl\|$(curl\|$(npx' "$work/tour.sh")
@@ -29,7 +33,7 @@ if [ "$commands" -ge 7 ] && CURL_HOME="$work" bash -eu -o pipefail "$work/tour.s
   echo '1 passed, 0 failed'
 else
   echo 'not ok - the tour does not work as printed'
-  tail -20 "$work/out" "$work/log"
+  tail -n 20 "$work/out" "$work/log"
   echo '0 passed, 1 failed'
   exit 1
 fi
