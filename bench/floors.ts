@@ -2,7 +2,7 @@
 // only what cannot be left out in between.
 import { verify as argon2Verify } from '@node-rs/argon2'
 import Fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify'
-import { securityHeaders } from '../plugins/headers.ts'
+import { securityHeaders } from '../http/headers.ts'
 import { openEngine, passwordHash } from './database.ts'
 
 const file = process.env.BENCH_DATABASE as string

@@ -10,11 +10,11 @@ import {
 } from 'fastify'
 import type { Config } from '../config.ts'
 import { normalAddress } from '../domain/address.ts'
-import { frameworkProblems, problemDocument, sendError } from '../plugins/errors.ts'
-import { requestId, securityHeaders } from '../plugins/headers.ts'
-import { requestLine } from '../plugins/request-log.ts'
-import { ajvOptions } from '../plugins/validation.ts'
+import { ajvOptions } from './ajv.ts'
+import { requestId, securityHeaders } from './headers.ts'
 import { createHttpServer } from './node-server.ts'
+import { frameworkProblems, problemDocument, sendError } from './problems.ts'
+import { requestLine } from './request-line.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
 

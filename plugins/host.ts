@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
-import { badRequest } from './errors.ts'
+import { badRequest } from '../http/problems.ts'
 
 /** RFC 9112 §3.2: an HTTP/1.1 request has exactly one `Host`. Node would say so too, but not as a problem document. */
 export default fp(

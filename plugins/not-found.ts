@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Problem } from '../domain/errors.ts'
-import { pathOf } from './request-log.ts'
+import { pathOf } from '../http/request-line.ts'
 
 /** Unknown paths are 404; known ones asked with another method are 405 with `Allow` (RFC 9110 §15.5.6). */
 export default fp(

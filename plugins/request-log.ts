@@ -1,7 +1,6 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AppOptions } from '../app.ts'
-import { addressOf } from '../http/origin.ts'
+import { requestLine } from '../http/request-line.ts'
 
 /** One line a request, without its headers, its body or the query of its URL: they may carry secrets. */
 export default fp<AppOptions>(
@@ -14,19 +13,3 @@ export default fp<AppOptions>(
   },
   { name: 'request-log' },
 )
-
-/** What is logged of a request. */
-export function requestLine(request: FastifyRequest, reply: FastifyReply): object {
-  return {
-    method: request.method,
-    path: pathOf(request.url),
-    status: reply.statusCode,
-    ms: Math.round(reply.elapsedTime * 10) / 10,
-    ip: addressOf(request),
-  }
-}
-
-/** The path alone: a query may carry a token, and the address of a request to a proxy a password. */
-export function pathOf(url: string): string {
-  return (url.split('?')[0] as string).replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
-}

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { introspect } from '../domain/sessions/introspection.ts'
-import { looseToken } from '../http/loose-body.ts'
-import { anyBody } from '../plugins/validation.ts'
+import { anyBody, looseToken } from '../http/loose-body.ts'
 import { Introspection, IntrospectionRequest } from '../schemas/introspection.ts'
 import { OAuthProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'

@@ -1,0 +1,60 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { DatabaseOverloaded, DatabaseUnavailable } from '../db/errors.ts'
+import { invalidFields, Problem, type ProblemCode, unavailable } from '../domain/errors.ts'
+import { bodyFields, fieldErrors } from './field-errors.ts'
+
+/** Answers a request with an error. Faults of ours are logged, and nothing of them is told. */
+export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error, request)
+  if (problem.status >= 500) request.log.error({ err: error }, error.message)
+  return (
+    reply
+      .code(problem.status)
+      // The handler may have said that its answer can be kept.
+      .header('cache-control', 'no-store')
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .serializer(JSON.stringify)
+      .send(problemDocument(problem))
+  )
+}
+
+/** The members of RFC 9457 §3.1 that we use, `code`, and those a client of the seed reads. */
+export function problemDocument({ status, message, code, members }: Problem): object {
+  return { title: STATUS_CODES[status], status, detail: message, code, ...members }
+}
+
+function toProblem(error: FastifyError | Error, request: FastifyRequest): Problem {
+  if (error instanceof Problem) return error.code === 'throttled' ? withMessage(error, request) : error
+  if (error instanceof DatabaseUnavailable) return unavailable('database_unavailable', 'The database does not answer. Try again later.')
+  if (error instanceof DatabaseOverloaded) return unavailable('overloaded', 'Too many writes are waiting. Try again later.')
+  const { validation, statusCode } = error as FastifyError
+  if (validation) return invalidFields(fieldErrors(validation, bodyFields(request)))
+  return (
+    frameworkProblems[statusCode ?? 500]?.() ??
+    new Problem('internal_error', 'The service failed. Its log tells why, under the request id.')
+  )
+}
+
+/** Any kind of operation can be throttled: where the others of its problems have a `message`, this one has it, too. */
+function withMessage(problem: Problem, { routeOptions }: FastifyRequest): Problem {
+  const isAsked = 'message' in (routeOptions.schema?.problems?.shape.properties ?? {})
+  const { code, message, headers } = problem
+  return isAsked ? new Problem(code, message, { headers, members: { message } }) : problem
+}
+
+const framework = (code: ProblemCode, detail: string) => () => new Problem(code, detail)
+/** A request that cannot be understood, whoever finds out. */
+export const badRequest = framework('bad_request', 'The request cannot be understood.')
+
+/** What Fastify and Node refuse before a handler of ours is asked, by status. */
+export const frameworkProblems: Readonly<Record<number, () => Problem>> = {
+  400: badRequest,
+  404: framework('not_found', 'Not found.'),
+  408: framework('request_timeout', 'The request did not arrive in time.'),
+  413: framework('payload_too_large', 'The body is larger than 16 KiB.'),
+  414: framework('bad_request', 'The URL is too long.'),
+  415: framework('unsupported_media_type', 'Unsupported media type in request.'),
+  431: framework('headers_too_large', 'The headers are larger than 16 KiB.'),
+}
