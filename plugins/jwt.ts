@@ -1,10 +1,9 @@
 import fastifyJwt from '@fastify/jwt'
-import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { challenge, notAuthenticated, Problem } from '../domain/errors.ts'
 import { type DatabaseKeyRing, openKeyRing } from '../domain/keys/ring.ts'
 import type { Caller } from '../domain/sessions/checks.ts'
 import { Tokens } from '../domain/tokens/tokens.ts'
+import { bearerToken } from '../http/bearer-token.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -37,20 +36,3 @@ export default fp(
   },
   { name: 'jwt', dependencies: ['db', 'secrets'] },
 )
-
-/**
- * The bearer token of a request (RFC 6750 §2.1): the scheme in any case, then spaces, then one word.
- *
- * @throws {Problem} `not_authenticated` without a bearer token, `bad_authorization_header` for none or several words
- */
-export function bearerToken({ headers }: FastifyRequest): string {
-  const [scheme = '', ...words] = (headers.authorization ?? '').split(' ').filter((word) => word !== '')
-  if (scheme.toLowerCase() !== 'bearer') {
-    throw notAuthenticated()
-  }
-  const [token] = words
-  if (token === undefined || words.length > 1) {
-    throw new Problem('bad_authorization_header', 'Authorization header must contain two space-delimited values', { headers: challenge })
-  }
-  return token
-}

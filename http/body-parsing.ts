@@ -1,0 +1,76 @@
+import type { FastifyRequest } from 'fastify'
+import { parse } from 'secure-json-parse'
+import { Problem } from '../domain/errors.ts'
+
+// What goes wrong with a body is answered in fixed words, never with a piece of the body, which may be a password.
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** RFC 9110 §8.3.1, less its parameters. */
+const MEDIA_TYPE = /^ *[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+ *(;|$)/
+
+/** Whether a content type is one at all. */
+export function isMediaType(contentType: string): boolean {
+  return MEDIA_TYPE.test(contentType)
+}
+
+/**
+ * A body, parsed; an empty one is an empty object, whatever its type.
+ *
+ * @param parseText of the type of the body; undefined for a type that is not understood
+ * @throws {Problem} `unsupported_media_type` for another type or charset, `parse_error` for bytes that are not UTF-8
+ */
+export function parseBody(request: FastifyRequest, body: Buffer, parseText?: (text: string) => unknown): unknown {
+  if (body.length === 0) return {}
+  if (parseText === undefined || !isUtf8(request)) throw unsupported(request)
+  return parseText(decode(body))
+}
+
+/** @throws {Problem} `parse_error` */
+export function parseJson(text: string): unknown {
+  if (text.startsWith('\ufeff')) throw parseError('a byte order mark is not allowed.')
+  try {
+    return parse(text, { protoAction: 'remove', constructorAction: 'ignore' })
+  } catch {
+    throw parseError('the body is not valid JSON.')
+  }
+}
+
+/**
+ * The fields of a urlencoded form. Of a name given twice the last wins, as in JSON.
+ *
+ * @throws {Problem} `parse_error`
+ */
+export function parseForm(text: string): unknown {
+  try {
+    // URLSearchParams would put a replacement character where the bytes are not UTF-8.
+    for (const [escapes] of text.matchAll(/(?:%[0-9a-f]{2})+/gi)) decodeURIComponent(escapes)
+  } catch {
+    throw new Problem('parse_error', 'Form parse error - the form is not valid UTF-8.')
+  }
+  const { __proto__: _, ...form } = Object.fromEntries(new URLSearchParams(text))
+  return form
+}
+
+/** Whether the `charset` of the content type, if any, is UTF-8. */
+function isUtf8({ headers }: FastifyRequest): boolean {
+  const [, charset] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '') ?? []
+  return charset === undefined || /^utf-?8$/i.test(charset)
+}
+
+function unsupported({ raw: { rawHeaders } }: FastifyRequest): Problem {
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-type')
+  return new Problem('unsupported_media_type', `Unsupported media type "${at < 0 ? '' : rawHeaders[at + 1]}" in request.`)
+}
+
+function decode(body: Buffer): string {
+  try {
+    return utf8.decode(body)
+  } catch {
+    throw parseError('the body is not valid UTF-8.')
+  }
+}
+
+function parseError(reason: string): Problem {
+  return new Problem('parse_error', `JSON parse error - ${reason}`)
+}
