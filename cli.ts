@@ -3,13 +3,13 @@ import { addClients } from './commands/clients.ts'
 import { addEvents } from './commands/events.ts'
 import { addKeys } from './commands/keys.ts'
 import { addUsers } from './commands/users.ts'
-import { version } from './version.ts'
+import manifest from './package.json' with { type: 'json' }
 
 const WRONG_USAGE = 2
 
 const program = new Command('latchkey')
   .description("The operator's command: works on the database of the service, beside it or while it is stopped.")
-  .version(version)
+  .version(manifest.version)
   .addHelpText(
     'after',
     `

@@ -58,7 +58,8 @@ export const codeTable = [
 ].join('\n')
 
 /** Completes the document, in an order that does not depend on how the routes were loaded. */
-export function completeDocument({ components, paths, ...document }: ApiDocument): ApiDocument {
+export function completeDocument({ openapiObject }: { openapiObject: ApiDocument }): ApiDocument {
+  const { components, paths, ...document } = openapiObject
   const schemas = sorted(clean(components.schemas) as Record<string, Schema>)
   const completed: ApiDocument['paths'] = {}
   for (const [path, operations] of Object.entries(sorted(paths))) {

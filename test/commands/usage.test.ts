@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { version } from '../../version.ts'
+import manifest from '../../package.json' with { type: 'json' }
 import { bare, folder, run } from '../server/process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
@@ -36,7 +36,7 @@ for (const words of HELP) {
 
 t.test('help and --version exit with 0', async (t) => {
   t.match(await latchkey(t, NOWHERE, 'help', 'events'), { code: 0, stdout: /^Usage: latchkey events /, stderr: '' })
-  t.match(await latchkey(t, NOWHERE, '--version'), { code: 0, stdout: `${version}\n`, stderr: '' })
+  t.match(await latchkey(t, NOWHERE, '--version'), { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
 })
 
 const WRONG: readonly string[][] = [
