@@ -5,11 +5,6 @@ import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
 import { serverOptions } from './http/options.ts'
 
-export interface AppOptions {
-  readonly config: Config
-  readonly clock: Clock
-}
-
 declare module 'fastify' {
   interface FastifyInstance {
     config: Config
@@ -22,8 +17,7 @@ export async function buildApp({ config, clock = Date.now }: { config: Config; c
   const app = Fastify(serverOptions(config))
   app.decorate('config', config)
   app.decorate('clock', clock)
-  const options: AppOptions = { config, clock }
-  await app.register(autoload, { dir: join(import.meta.dirname, 'plugins'), options })
-  await app.register(autoload, { dir: join(import.meta.dirname, 'routes'), options })
+  await app.register(autoload, { dir: join(import.meta.dirname, 'plugins') })
+  await app.register(autoload, { dir: join(import.meta.dirname, 'routes') })
   return app
 }

@@ -1,5 +1,4 @@
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import { BreachCheck } from '../domain/passwords/breach-check.ts'
 
 declare module 'fastify' {
@@ -8,9 +7,9 @@ declare module 'fastify' {
   }
 }
 
-export default fp<AppOptions>(
-  async (app, { config, clock }) => {
-    app.decorate('breachCheck', new BreachCheck({ url: config.breachCheckUrl, clock, log: app.log }))
+export default fp(
+  async (app) => {
+    app.decorate('breachCheck', new BreachCheck({ url: app.config.breachCheckUrl, clock: app.clock, log: app.log }))
   },
   { name: 'breach-check' },
 )

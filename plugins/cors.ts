@@ -1,13 +1,13 @@
 import cors from '@fastify/cors'
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 
 /** Pages of the origins in `CORS_ORIGINS` may call the API; without them no page may. No cookies, so no credentials. */
-export default fp<AppOptions>(
-  async (app, { config }) => {
-    if (config.corsOrigins.length === 0) return
+export default fp(
+  async (app) => {
+    const { corsOrigins } = app.config
+    if (corsOrigins.length === 0) return
     await app.register(cors, {
-      origin: [...config.corsOrigins],
+      origin: [...corsOrigins],
       methods: ['GET', 'POST', 'DELETE'],
       allowedHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
       exposedHeaders: ['X-Request-Id', 'Retry-After', 'WWW-Authenticate'],

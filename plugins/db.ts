@@ -1,5 +1,4 @@
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import type { Database } from '../db/database.ts'
 import { openSqliteDatabase } from '../db/sqlite/database.ts'
 
@@ -10,9 +9,9 @@ declare module 'fastify' {
 }
 
 /** Opens the database that `DATABASE_URL` names, and closes it after the last answer. */
-export default fp<AppOptions>(
-  async (app, { config }) => {
-    const db = await openSqliteDatabase(config.databaseFile)
+export default fp(
+  async (app) => {
+    const db = await openSqliteDatabase(app.config.databaseFile)
     app.decorate('db', db)
     app.addHook('onClose', () => db.close())
   },

@@ -1,10 +1,9 @@
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 
 /** Without `TRUST_PROXY` nobody may say who the client is. Behind a proxy everybody then comes from one address: that is told, once. */
-export default fp<AppOptions>(
-  async (app, { config }) => {
-    if (config.trustProxy.length > 0) return
+export default fp(
+  async (app) => {
+    if (app.config.trustProxy.length > 0) return
     let isTold = false
     app.addHook('onRequest', (request, _reply, done) => {
       if (!isTold && request.headers['x-forwarded-for'] !== undefined) {

@@ -1,11 +1,10 @@
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import { securityHeaders } from '../http/headers.ts'
 
 /** The headers of every answer: the request id, and what browsers are to be told. */
-export default fp<AppOptions>(
-  async (app, { config }) => {
-    const headers = securityHeaders(config.publicUrl)
+export default fp(
+  async (app) => {
+    const headers = securityHeaders(app.config.publicUrl)
     app.addHook('onRequest', (request, reply, done) => {
       reply.headers(headers)
       reply.header('x-request-id', request.id)

@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import { Limits } from '../domain/limits/attempts.ts'
 import { RequestLimit } from '../domain/limits/request-limit.ts'
 import { addressOf } from '../http/origin.ts'
@@ -15,11 +14,12 @@ declare module 'fastify' {
   }
 }
 
-export default fp<AppOptions>(
-  async (app, { config, clock }) => {
+export default fp(
+  async (app) => {
     app.decorate('limits', new Limits(app))
-    if (config.limits === 'off' || config.requestsPerAddress === undefined) return
-    const limit = new RequestLimit(config.requestsPerAddress, clock)
+    const { limits, requestsPerAddress } = app.config
+    if (limits === 'off' || requestsPerAddress === undefined) return
+    const limit = new RequestLimit(requestsPerAddress, app.clock)
     const countRequest = async (request: FastifyRequest) => limit.count(addressOf(request))
     app.addHook('onRoute', (route) => {
       if (!route.config?.isLimitedByAddress) return

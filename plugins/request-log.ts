@@ -1,11 +1,10 @@
 import fp from 'fastify-plugin'
-import type { AppOptions } from '../app.ts'
 import { requestLine } from '../http/request-line.ts'
 
 /** One line a request, without its headers, its body or the query of its URL: they may carry secrets. */
-export default fp<AppOptions>(
-  async (app, { config }) => {
-    if (!['info', 'debug', 'trace'].includes(config.logLevel)) return
+export default fp(
+  async (app) => {
+    if (!['info', 'debug', 'trace'].includes(app.config.logLevel)) return
     app.addHook('onResponse', (request, reply, done) => {
       request.log.info(requestLine(request, reply))
       done()
