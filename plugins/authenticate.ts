@@ -20,5 +20,5 @@ export default fp(
       }
     })
   },
-  { name: 'authenticate', dependencies: ['jwt', 'db', 'refusals'] },
+  { name: 'authenticate', dependencies: ['tokens', 'db', 'refusals'] },
 )
