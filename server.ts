@@ -1,12 +1,17 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { loadConfig } from './config.ts'
 import { explain } from './explain.ts'
-import { lowerPoolPriority, POOL_RESERVE } from './thread-pool.ts'
 
-/** After so long what is still in flight is cut off. */
+/** After this time, what is still in flight is cut off. */
 const STOP_TIMEOUT_MS = 8000
+/** Threads of Node's pool beyond those that may hash: the little else that uses the pool would wait for hashes otherwise. */
+const POOL_RESERVE = 1
+const LOWEST_PRIORITY = 19
+const THREADS = '/proc/self/task'
 
 // V8 would see the requests of waiting logins live long, and from then on make the parts of every request among the old
 // objects, where they stay until some 100 MB of them are collected at once.
@@ -34,6 +39,22 @@ async function start(): Promise<void> {
   warnOfWeakHashing(app)
   warnOfPlainKeys(app)
   warnOfNoLimits(app)
+}
+
+/**
+ * Gives the threads of Node's pool the lowest priority, so that hashing leaves the event loop its share of a full
+ * machine. Best effort: on Linux, where priorities belong to threads and one may lower one's own.
+ */
+function lowerPoolPriority(): void {
+  if (process.platform !== 'linux') return
+  try {
+    for (const thread of readdirSync(THREADS)) {
+      const name = readFileSync(`${THREADS}/${thread}/comm`, 'utf8').trim()
+      if (name === 'libuv-worker') setPriority(Number(thread), LOWEST_PRIORITY)
+    }
+  } catch {
+    // A system that does not let us: logins and other requests share the machine evenly.
+  }
 }
 
 /** The first signal finishes what is in flight, closes the database and exits; further ones change nothing. */
