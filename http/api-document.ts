@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { TObject } from '@sinclair/typebox'
 import { type ProblemCode, problems } from '../domain/errors.ts'
-import { Problem } from '../schemas/problems.ts'
+import { ProblemShape } from '../schemas/problems.ts'
 
 // What @fastify/swagger makes of the routes' schemas, completed: examples, error answers, headers, form bodies.
 
@@ -120,7 +120,7 @@ function failures(name: string, own: OperationProblems, codes: ProblemCode[]): O
 }
 
 function problemExample(shape: TObject, code: ProblemCode, status: number): unknown {
-  const all = [...(shape.examples as Json[]), ...Problem.examples] as Json[]
+  const all = [...(shape.examples as Json[]), ...ProblemShape.examples] as Json[]
   const { detail, ...members } = all.find((example) => example.code === code && (example.status ?? status) === status) ?? {}
   return { title: STATUS_CODES[status], status, detail, code, ...members }
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Problem } from '../schemas/problems.ts'
+import { ProblemShape } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { ServerMetadata } from '../schemas/service.ts'
 
@@ -43,7 +43,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'issuer (§3.1).',
       response: { 200: ref(ServerMetadata) },
       cacheControl: 'public, max-age=300',
-      problems: { shape: Problem, codes: [] },
+      problems: { shape: ProblemShape, codes: [] },
     },
     handler: answer,
   })

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ping } from '../db/health.ts'
-import { Problem } from '../schemas/problems.ts'
+import { ProblemShape } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Health } from '../schemas/service.ts'
 
@@ -11,7 +11,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['service'],
       summary: 'Whether the process answers',
       response: { 200: ref(Health) },
-      problems: { shape: Problem, codes: [] },
+      problems: { shape: ProblemShape, codes: [] },
     },
     async handler() {
       return { status: 'ok' as const }
@@ -24,7 +24,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['service'],
       summary: 'Whether the database answers too',
       response: { 200: ref(Health) },
-      problems: { shape: Problem, codes: ['database_unavailable'] },
+      problems: { shape: ProblemShape, codes: ['database_unavailable'] },
     },
     async handler() {
       await ping(app.db.read)

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { problems } from '../domain/errors.ts'
 
 // The shapes of the error answers. The API document makes one named schema an operation of them, with the codes
-// that the operation can give. The examples are by code; a shape without one for a code shows that of `Problem`.
+// that the operation can give. The examples are by code; a shape without one for a code shows that of `ProblemShape`.
 
 /** RFC 9457 §3.1, with a stable `code`. */
 const members = {
@@ -24,7 +24,7 @@ const throttled = {
 }
 const tokenFault = { code: 'token_not_valid', detail: 'Token is invalid or expired' }
 
-export const Problem = Type.Object(members, {
+export const ProblemShape = Type.Object(members, {
   examples: [
     { code: 'parse_error', detail: 'JSON parse error - the body is not valid JSON.' },
     { code: 'bad_request', detail: 'The request cannot be understood.' },
