@@ -7,6 +7,7 @@ import { bodyFields, fieldErrors } from './field-errors.ts'
 /** Answers a request with an error. Faults of ours are logged, and nothing of them is told. */
 export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request)
+  request.problemCode = problem.code
   if (problem.status >= 500) request.log.error({ err: error }, error.message)
   return (
     reply
