@@ -21,7 +21,7 @@ Exit codes: 0 it is done; 1 it failed, for the reason on standard error; ${WRONG
   .exitOverride()
 for (const addTo of [addUsers, addKeys, addClients, addEvents]) addTo(program)
 
-// Whoever reads may stop reading, as `head` does.
+// A reader such as `head` may close the pipe before everything is printed; that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })

@@ -6,15 +6,14 @@ import { buildApp } from './app.ts'
 import { loadConfig } from './config.ts'
 import { explain } from './explain.ts'
 
-/** After this time, what is still in flight is cut off. */
+/** Requests that are still in flight this long after the signal are cut off. */
 const STOP_TIMEOUT_MS = 8000
-/** Threads of Node's pool beyond those that may hash: the little else that uses the pool would wait for hashes otherwise. */
+/** Threads of Node's pool beyond those that hash: without it, files and DNS look-ups would wait for password hashes. */
 const POOL_RESERVE = 1
 const LOWEST_PRIORITY = 19
 const THREADS = '/proc/self/task'
 
-// V8 would see the requests of waiting logins live long, and from then on make the parts of every request among the old
-// objects, where they stay until some 100 MB of them are collected at once.
+// Without this flag V8 puts requests into the old generation after a login storm; memory then grows by 100 MB between collections.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
 try {
@@ -26,7 +25,7 @@ try {
 
 async function start(): Promise<void> {
   const config = loadConfig(process.env)
-  // Before the pool is first used: hashing may fill its share, and everything else still finds a thread.
+  // Node reads this when the pool is first used, so nothing before this line may use it.
   process.env.UV_THREADPOOL_SIZE ??= String(config.hashingConcurrency + POOL_RESERVE)
   const app = await buildApp({ config })
   stopOnSignal(app)
@@ -42,8 +41,8 @@ async function start(): Promise<void> {
 }
 
 /**
- * Gives the threads of Node's pool the lowest priority, so that hashing leaves the event loop its share of a full
- * machine. Best effort: on Linux, where priorities belong to threads and one may lower one's own.
+ * Gives the threads of Node's pool the lowest priority, so that password hashes do not slow the event loop down when all cores are
+ * busy. On Linux only, where each thread has a priority of its own and a process may lower those of its threads.
  */
 function lowerPoolPriority(): void {
   if (process.platform !== 'linux') return
@@ -53,11 +52,11 @@ function lowerPoolPriority(): void {
       if (name === 'libuv-worker') setPriority(Number(thread), LOWEST_PRIORITY)
     }
   } catch {
-    // A system that does not let us: logins and other requests share the machine evenly.
+    // Not allowed here: the threads keep their priority, and other requests are slower while passwords are hashed.
   }
 }
 
-/** The first signal finishes what is in flight, closes the database and exits; further ones change nothing. */
+/** The first SIGTERM or SIGINT finishes the requests in flight, closes the database and exits; further signals change nothing. */
 function stopOnSignal(app: FastifyInstance): void {
   const stop = () => {
     if (!app.isStopping()) void stopApp(app)
@@ -72,7 +71,7 @@ async function stopApp(app: FastifyInstance): Promise<void> {
   process.exit(0)
 }
 
-/** OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB and 2 passes, or what costs as much. */
+/** Warns below OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB and 2 passes, or an equally costly pair. */
 function warnOfWeakHashing({ config, log }: FastifyInstance): void {
   const { argon2MemoryKib: memoryKib, argon2Iterations: iterations } = config
   if (memoryKib * (iterations + 1) < 19_456 * 3 && memoryKib < 47_104) {

@@ -1,15 +1,15 @@
 import type { Ajv, FuncKeywordDefinition } from 'ajv'
 import { strip } from '../domain/text.ts'
 
-/** Every error of a body is told, and nothing is made to fit. */
+/** Ajv reports every error of a body and changes no value. Fastify's defaults stop at the first, turn 1 into "1" and drop members. */
 export const ajvOptions = {
   customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true, verbose: true } as const,
   plugins: [addKeywords],
 }
 
 /**
- * `x-strip`: the text loses surrounding white space, before anything else is checked.
- * `x-characters`: NUL and lone surrogates are refused (`text`), other control characters too (`name`).
+ * Our own keywords. `x-strip` removes surrounding white space, before anything else is checked. `x-characters` refuses NUL and lone
+ * surrogates (`text`), or these and all other control characters (`name`).
  */
 function addKeywords(ajv: Ajv): Ajv {
   return ajv

@@ -5,16 +5,16 @@ import { ProblemShape } from '../schemas/problems.ts'
 
 // What @fastify/swagger makes of the routes' schemas, completed: examples, error answers, headers, form bodies.
 
-/** The error answers of an operation, beside those that every one can give. */
+/** The error answers of an operation, beside those that every operation can give. */
 export interface OperationProblems {
-  /** Their members; the document names the schema after the operation, so that a client has one error type for each. */
+  /** Their members. The document names the schema after the operation, so that a generated client has one error type an operation. */
   readonly shape: TObject
   readonly codes: readonly ProblemCode[]
-  /** Whether its 401s can carry `WWW-Authenticate`: a bearer's challenge, or always that of a client (RFC 6749 §5.2). */
+  /** Whether a 401 can have `WWW-Authenticate`: for a bearer token (RFC 6750 §3), or, always, for a client (RFC 6749 §5.2). */
   readonly challenges?: true | 'Basic'
 }
 
-/** What a route says of its answers, as the document carries it until it is completed. */
+/** What a route's schema says of its answers, as @fastify/swagger passes it on; {@link completeDocument} takes it out again. */
 export interface OperationNotes {
   readonly 'x-problems'?: OperationProblems
   readonly 'x-cache-control'?: string
@@ -31,7 +31,7 @@ export interface Media {
 export interface Answer {
   description: string
   headers: Json
-  /** Undefined of a 204. */
+  /** Undefined for a 204, which has no body. */
   content?: Record<string, Media>
 }
 export interface Operation extends OperationNotes {
@@ -82,7 +82,7 @@ function complete(operation: Operation, schemas: Record<string, Schema>): Operat
   }
 }
 
-/** JSON and a form alike; nothing has to be sent where no member has to be. */
+/** A body may be sent as JSON or as a form. It is optional when none of its members is required. */
 function bodyOf({ content }: NonNullable<Operation['requestBody']>, schemas: Record<string, Schema>) {
   const media = withExample(content['application/json'] as Media, schemas)
   const required = (resolve(media.schema, schemas).required ?? []).length > 0
@@ -99,7 +99,7 @@ function successes(responses: Operation['responses'], schemas: Record<string, Sc
   return Object.fromEntries<Answer>(answers)
 }
 
-/** The error answers by status, with an example a code. */
+/** The error answers by status, with one example for each code. */
 function failures(name: string, own: OperationProblems, codes: ProblemCode[]): Operation['responses'] {
   const byStatus: Record<number, ProblemCode[]> = {}
   for (const code of codes) for (const status of problems[code].statuses) byStatus[status] = [...(byStatus[status] ?? []), code]
@@ -149,7 +149,7 @@ const header = (name: string) => ({ $ref: `#/components/headers/${name}` })
 const cacheHeader = (example: string) =>
   example === 'no-store' ? header('NoStore') : { required: true, schema: { type: 'string' }, example }
 
-/** Without the keywords that are for our own validator. */
+/** A schema without the keywords of our own validator, which begin with `x-`. */
 function clean(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, member) => (key.startsWith('x-') ? undefined : member))
 }

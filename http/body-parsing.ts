@@ -6,10 +6,10 @@ import { Problem } from '../domain/errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** RFC 9110 §8.3.1, less its parameters. */
+/** RFC 9110 §8.3.1, without the parameters. */
 const MEDIA_TYPE = /^ *[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+ *(;|$)/
 
-/** Whether a content type is one at all. */
+/** Whether a `Content-Type` has the form of one: type, slash, subtype. */
 export function isMediaType(contentType: string): boolean {
   return MEDIA_TYPE.test(contentType)
 }
@@ -17,7 +17,7 @@ export function isMediaType(contentType: string): boolean {
 /**
  * A body, parsed; an empty one is an empty object, whatever its type.
  *
- * @param parseText of the type of the body; undefined for a type that is not understood
+ * @param parseText the parser for the body's type; undefined for a type that is not supported
  * @throws {Problem} `unsupported_media_type` for another type or charset, `parse_error` for bytes that are not UTF-8
  */
 export function parseBody(request: FastifyRequest, body: Buffer, parseText?: (text: string) => unknown): unknown {
@@ -43,7 +43,7 @@ export function parseJson(text: string): unknown {
  */
 export function parseForm(text: string): unknown {
   try {
-    // URLSearchParams would put a replacement character where the bytes are not UTF-8.
+    // URLSearchParams puts replacement characters for bytes that are not UTF-8, and would so change a password; this throws.
     for (const [escapes] of text.matchAll(/(?:%[0-9a-f]{2})+/gi)) decodeURIComponent(escapes)
   } catch {
     throw new Problem('parse_error', 'Form parse error - the form is not valid UTF-8.')

@@ -3,20 +3,21 @@ import type { ClientCredentials } from '../domain/accounts/clients.ts'
 import { oauthProblem } from '../domain/errors.ts'
 import { looseMembers } from './loose-body.ts'
 
-/** Credentials that are nobody's: what is missing or malformed is refused like what is wrong. */
-const nobody: ClientCredentials = { clientId: '', clientSecret: '' }
+/** Match no client: missing or malformed credentials are refused in the same way as wrong ones. */
+const noCredentials: ClientCredentials = { clientId: '', clientSecret: '' }
 
 /**
- * What a client authenticates with: HTTP Basic or members of the body.
+ * The credentials of a client (RFC 6749 §2.3.1): from HTTP Basic, or from `client_id` and `client_secret` in the body.
  *
- * @throws {Problem} `invalid_request` for both at once (RFC 6749 §2.3). A `client_id` alone authenticates nobody: it may
- *   stand in the body beside a header of the same client
+ * @returns credentials that match no client when they are missing or malformed
+ * @throws {Problem} `invalid_request` for both at once (RFC 6749 §2.3). A `client_id` without a secret does not authenticate: it may be
+ *   in the body beside the header of the same client
  */
 export function clientCredentials({ headers, body }: FastifyRequest): ClientCredentials {
   const { client_id: clientId, client_secret: clientSecret } = looseMembers(body)
   const basic = basicCredentials(headers.authorization ?? '')
   if (basic === undefined) {
-    return typeof clientId === 'string' && typeof clientSecret === 'string' ? { clientId, clientSecret } : nobody
+    return typeof clientId === 'string' && typeof clientSecret === 'string' ? { clientId, clientSecret } : noCredentials
   }
   if (isGiven(clientSecret) || (isGiven(clientId) && clientId !== basic.clientId)) {
     throw oauthProblem('invalid_request', 'A client authenticates by the Authorization header or in the body, not by both.')
@@ -24,21 +25,21 @@ export function clientCredentials({ headers, body }: FastifyRequest): ClientCred
   return basic
 }
 
-/** A parameter without a value is one left out (RFC 6749 §3.2). */
+/** A parameter without a value counts as omitted (RFC 6749 §3.2). */
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && value !== ''
 }
 
-/** The credentials of a Basic header (RFC 7617), each part form-urlencoded before (RFC 6749 §2.3.1); undefined for any other header. */
+/** The credentials of a Basic header (RFC 7617), both parts form-urlencoded (RFC 6749 §2.3.1); undefined for any other header. */
 function basicCredentials(header: string): ClientCredentials | undefined {
   const [scheme = '', encoded = '', ...more] = header.split(' ').filter((word) => word !== '')
   if (scheme.toLowerCase() !== 'basic') return undefined
   const [clientId, ...secret] = Buffer.from(encoded, 'base64').toString().split(':')
-  if (clientId === undefined || secret.length === 0 || more.length > 0) return nobody
+  if (clientId === undefined || secret.length === 0 || more.length > 0) return noCredentials
   try {
     return { clientId: formDecoded(clientId), clientSecret: formDecoded(secret.join(':')) }
   } catch {
-    return nobody
+    return noCredentials
   }
 }
 

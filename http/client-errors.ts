@@ -5,26 +5,26 @@ import type { Config } from '../config.ts'
 import { requestId, securityHeaders } from './headers.ts'
 import { badRequest, frameworkProblems, problemDocument } from './problems.ts'
 
-/** Statuses of what Node's HTTP parser refuses, by its error codes; everything else is 400. */
+/** The status of an answer by the error code of Node's HTTP parser; 400 for every other code. */
 const clientErrorStatuses: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 }
 
-/** What Node keeps of the answer that is next on a connection. It has no public name; Node's own handler asks it, too. */
+/** The response that Node is about to send on a connection. It is not public API, but Node's own handler of these errors reads it, too. */
 interface NextAnswer {
   readonly headersSent: boolean
   readonly req: { readonly complete: boolean }
 }
 
-/** Whether an answer to an earlier, whole request is under way: whoever reads answers in their order would take ours for it. */
+/** Whether an earlier, complete request on the connection still waits for its response: a client would take ours for that one. */
 function isAnswering(socket: Socket): boolean {
   const answer = (socket as Socket & { _httpMessage?: NextAnswer | null })._httpMessage
   return answer != null && (answer.headersSent || answer.req.complete)
 }
 
-/** The answer to what is no request: written by hand, for there is no reply to send it with. */
+/** Answers bytes that are not an HTTP request. Written to the socket itself, because Fastify has no reply for them. */
 export function answerClientError(error: ConnectionError, socket: Socket, config: Config): void {
   const isGone = error.code === 'ECONNRESET' || !socket.writable || socket.destroyed
   if (isGone || isAnswering(socket)) return void socket.destroy()

@@ -1,7 +1,7 @@
 import type { FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import type { FieldErrors } from '../domain/errors.ts'
 
-/** The names of a route's body fields, in the order they are documented. */
+/** The names of a route's body fields, in the order in which its schema has them. */
 export function bodyFields(request: FastifyRequest): string[] {
   const schema = request.routeOptions.schema?.body as { $ref?: string; properties?: object } | undefined
   const resolved = schema?.$ref ? (request.server.getSchema(schema.$ref.replace('#', '')) as typeof schema) : schema
@@ -27,7 +27,7 @@ function fieldOf({ keyword, params, instancePath }: FastifySchemaValidationError
   return keyword === 'required' ? params.missingProperty : instancePath.slice(1)
 }
 
-/** Ajv is verbose: its errors carry the value. */
+/** The value that is wrong: Ajv's option `verbose` puts it on the error. */
 function dataOf(error: object): unknown {
   return (error as { data?: unknown }).data
 }

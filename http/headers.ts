@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 /**
- * OWASP's REST Security Cheat Sheet and Secure Headers Project: nothing here is to be kept, framed, embedded, sniffed,
- * or run. What may be kept says so. Pages of `CORS_ORIGINS` read by CORS, which the resource policy does not concern.
+ * From OWASP's REST Security Cheat Sheet and Secure Headers Project: an answer must not be cached, framed, embedded, sniffed or
+ * run. A route whose answer may be cached sets its own `Cache-Control`. `Cross-Origin-Resource-Policy` does not get in the way of
+ * `CORS_ORIGINS`: browsers apply it only to requests without CORS.
  */
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
@@ -17,12 +18,12 @@ const SECURITY_HEADERS = {
 }
 const HSTS = { 'strict-transport-security': 'max-age=31536000' }
 
-/** HSTS only where clients come by https; a browser ignores it elsewhere. */
+/** The security headers of every answer, with HSTS when `publicUrl` is https: browsers ignore it over http. */
 export function securityHeaders(publicUrl: string): Record<string, string> {
   return publicUrl.startsWith('https:') ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
 }
 
-/** The caller's `X-Request-Id` when it is short and plain, else a new one. */
+/** The request's own `X-Request-Id` when it has at most 64 characters, all harmless in a log; else a new one. */
 export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID()

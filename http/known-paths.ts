@@ -1,4 +1,4 @@
-/** What is asked of a route: its path as it is registered, where a parameter is a segment that begins with a colon, and its methods. */
+/** What Fastify's `onRoute` says of a route. A segment of its path that begins with a colon is a parameter. */
 interface Route {
   readonly url: string
   readonly method: string | readonly string[]

@@ -1,19 +1,20 @@
 import { messageProblem, oauthProblem } from '../domain/errors.ts'
 import { isFalsy, strip } from '../domain/text.ts'
 
-// Three endpoints of the seed never validated their bodies: what Python takes for false is missing (400), and anything
-// else that is no text is a wrong credential (401). A body that is no object counts as an empty one.
+// Three endpoints of the original API (a Django REST framework service with Simple JWT) never validated their bodies: a value that is
+// false in Python counts as missing (400), any other value that is not a string as a wrong credential (401), and a body that is not an
+// object as an empty one.
 
-/** For routes that read their body by this file: the schema documents it, and refuses nothing. */
+/** The validator of routes that read their body with this file: their schema is for the API document only, and refuses nothing. */
 export const anyBody = () => () => true
 
-/** The members of a body, whatever it is. */
+/** The members of a body; none for one that is not an object. */
 export function looseMembers(body: unknown): Readonly<Record<string, unknown>> {
   return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : {}
 }
 
 /**
- * Username, trimmed, and password of a body; undefined when one of them is no text.
+ * Username, trimmed, and password of a body; undefined when one of them is not a string.
  *
  * @throws {Problem} `invalid` when one of them is missing
  */
@@ -25,7 +26,7 @@ export function looseCredentials(body: unknown): { username: string; password: s
 }
 
 /**
- * The refresh token of a body; undefined when it is no text.
+ * The refresh token of a body; undefined when it is not a string.
  *
  * @throws {Problem} `invalid` when it is missing
  */
@@ -36,9 +37,9 @@ export function looseRefreshToken(body: unknown): string | undefined {
 }
 
 /**
- * The token of a request that follows OAuth, as it is.
+ * The `token` parameter of a revocation or introspection request (RFC 7009 §2.1, RFC 7662 §2.1), unchanged.
  *
- * @throws {Problem} `invalid_request` when there is none; a parameter without a value is one left out (RFC 6749 §3.2)
+ * @throws {Problem} `invalid_request` when there is none; a parameter without a value counts as omitted (RFC 6749 §3.2)
  */
 export function looseToken(body: unknown): string {
   const { token } = looseMembers(body)

@@ -1,19 +1,19 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The headers of a request have to arrive within this time, and the whole of it within the next. */
+/** The headers of a request must arrive within the first, the whole request within the second, both from its start. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
-/** How often Node looks for those that are late. Its own half a minute would be added to what they are given. */
+/** How often Node looks for late requests. With its default of 30 s a request could be late by as much before it is ended. */
 const TIMEOUT_CHECK_MS = 1000
-/** Between two requests. Longer than the minute of most proxies: who closes first never sends into a closed connection. */
+/** How long a connection may be idle. Longer than the 60 s of most proxies: if we closed first, a proxy could send a request into it. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
-/** Nothing moved for so long, and an answer is due: the client does not read it, or is gone without a word. */
+/** A connection is closed when no byte has moved for this time: its client does not read the answer, or has vanished. */
 const STALLED_TIMEOUT_MS = 60_000
-/** Requests, of all connections together, that wait for an answer to an earlier one on theirs. */
+/** Pipelined requests that may wait for the answer to an earlier request of their connection; of all connections together. */
 const PIPELINED_LIMIT = 200
 
-/** Node's HTTP server, with bounds on what a client may hold of it, and for how long. */
+/** Node's HTTP server, with limits on how long a client may hold a connection and how many requests it may pipeline. */
 export function createHttpServer(handle: RequestListener): Server {
   const server = createServer(
     {
@@ -21,7 +21,7 @@ export function createHttpServer(handle: RequestListener): Server {
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      // plugins/host.ts answers in its place, with a problem document.
+      // Node would answer with a bare 400; plugins/host.ts refuses such a request with a problem document.
       requireHostHeader: false,
     },
     oneByOne(handle),
@@ -30,9 +30,9 @@ export function createHttpServer(handle: RequestListener): Server {
 }
 
 /**
- * Hands on the next request of a connection when the one before is answered. Pipelining (RFC 9112 §9.3.2) is hardly
- * used but to attack: one packet of 64 KiB brings two thousand requests, which together would hold the event loop for
- * a tenth of a second, and memory for as long as the first of them is made to wait.
+ * Passes a request on only when the one before it on the same connection has been answered. Hardly any client pipelines (RFC 9112
+ * §9.3.2), but an attacker can: a packet of 64 KiB has room for 2000 requests, which together would block the event loop for 100 ms
+ * and hold their memory until the first of them is answered.
  */
 function oneByOne(handle: RequestListener): RequestListener {
   let waiting = 0
@@ -56,12 +56,12 @@ function oneByOne(handle: RequestListener): RequestListener {
   }
 }
 
-/** What Node keeps of the parser of a connection. It has no public name. */
+/** A socket with Node's HTTP parser, which is not public API. */
 type ParsedSocket = Socket & { parser?: { onIncoming: () => number } | null }
-/** For Node's parser: nothing after this is a request. */
+/** Tells Node's parser that the connection is no longer HTTP, so that it stops reading requests. */
 const UPGRADED = 2
 
-/** Ends a connection, and leaves the rest of the packet that is being read: Node has no other way to stop there. */
+/** Closes a connection at once. Without the new `onIncoming` Node would still parse every request of the packet that it is reading. */
 function cutOff(socket: ParsedSocket): void {
   if (socket.parser) socket.parser.onIncoming = () => UPGRADED
   socket.destroy()

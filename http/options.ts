@@ -11,7 +11,7 @@ import { requestLine } from './request-line.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
 
-/** How Fastify itself is set up: limits, ids, the log, and what is answered where no handler of ours is reached. */
+/** Fastify's own options: limits, request ids, the log, and the answers to requests that reach no route and no hook. */
 export function serverOptions(config: Config): FastifyHttpOptions<Server> {
   return {
     ajv: ajvOptions as NonNullable<FastifyHttpOptions<Server>['ajv']>,
@@ -27,13 +27,13 @@ export function serverOptions(config: Config): FastifyHttpOptions<Server> {
       level: config.logLevel,
       redact: ['password', 'refresh', 'access', 'token', 'headers.authorization', 'req.headers.authorization', '*.password', '*.token'],
     },
-    // No hook runs there: headers and the line of the log are ours to add.
+    // For a malformed URL Fastify runs no hook, so the headers and the log line of every answer are added here.
     frameworkErrors: (error, request, reply) => {
       reply.raw.once('finish', () => request.log.info(requestLine(request, reply)))
       return sendError(error, request, withHeaders(reply, request, config))
     },
     clientErrorHandler: function clientErrorHandler(this: FastifyInstance, error, socket) {
-      // Not the error itself: it carries the bytes that were received, and in them whatever secret was sent.
+      // The error itself is not logged: it has the bytes that were received, among them perhaps a password or token.
       this.log.debug({ code: error.code, ip: normalAddress(socket.remoteAddress) }, 'a request could not be understood')
       answerClientError(error, socket, config)
     },

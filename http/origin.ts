@@ -2,10 +2,10 @@ import type { FastifyRequest } from 'fastify'
 import { normalAddress } from '../domain/address.ts'
 import type { Origin } from '../domain/events/record.ts'
 
-/** In characters. Longer ones are nobody's browser. */
+/** In characters. Browsers send less; a longer `User-Agent` is cut, so that nobody fills the database with it. */
 const CLIENT_LENGTH_LIMIT = 200
 
-/** Where a request came from. Header values are Latin-1, without control characters: Node's parser sees to it. */
+/** Where a request came from. Node's parser refuses control characters in headers, so a `User-Agent` can be stored and printed as it is. */
 export function originOf(request: FastifyRequest): Origin {
   return {
     address: addressOf(request) ?? null,

@@ -4,7 +4,7 @@ import { DatabaseOverloaded, DatabaseUnavailable } from '../db/errors.ts'
 import { invalidFields, Problem, type ProblemCode, unavailable } from '../domain/errors.ts'
 import { bodyFields, fieldErrors } from './field-errors.ts'
 
-/** Answers a request with an error. Faults of ours are logged, and nothing of them is told. */
+/** Answers a request with an error. A fault of the service is logged; the answer says nothing of its cause. */
 export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request)
   request.problemCode = problem.code
@@ -12,7 +12,7 @@ export function sendError(error: FastifyError | Error, request: FastifyRequest, 
   return (
     reply
       .code(problem.status)
-      // The handler may have said that its answer can be kept.
+      // A handler may have made its answer cacheable before it threw.
       .header('cache-control', 'no-store')
       .headers(problem.headers)
       .type('application/problem+json')
@@ -21,7 +21,7 @@ export function sendError(error: FastifyError | Error, request: FastifyRequest, 
   )
 }
 
-/** The members of RFC 9457 §3.1 that we use, `code`, and those a client of the seed reads. */
+/** The body: the members of RFC 9457 §3.1 that we use, `code`, and those that clients of the original API read. */
 export function problemDocument({ status, message, code, members }: Problem): object {
   return { title: STATUS_CODES[status], status, detail: message, code, ...members }
 }
@@ -38,7 +38,7 @@ function toProblem(error: FastifyError | Error, request: FastifyRequest): Proble
   )
 }
 
-/** Any kind of operation can be throttled: where the others of its problems have a `message`, this one has it, too. */
+/** The limits do not know which route they stop: where the problems of the route have a `message`, this one gets it, too. */
 function withMessage(problem: Problem, { routeOptions }: FastifyRequest): Problem {
   const isAsked = 'message' in (routeOptions.schema?.problems?.shape.properties ?? {})
   const { code, message, headers } = problem
@@ -46,10 +46,10 @@ function withMessage(problem: Problem, { routeOptions }: FastifyRequest): Proble
 }
 
 const framework = (code: ProblemCode, detail: string) => () => new Problem(code, detail)
-/** A request that cannot be understood, whoever finds out. */
+/** A malformed request, whether Node, Fastify or one of our hooks finds it. */
 export const badRequest = framework('bad_request', 'The request cannot be understood.')
 
-/** What Fastify and Node refuse before a handler of ours is asked, by status. */
+/** The problems for what Fastify and Node refuse before a handler is called, by status. */
 export const frameworkProblems: Readonly<Record<number, () => Problem>> = {
   400: badRequest,
   404: framework('not_found', 'Not found.'),

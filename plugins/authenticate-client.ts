@@ -6,7 +6,7 @@ import { clientCredentials } from '../http/client-credentials.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Throws unless a client authenticates with the request (RFC 6749 §2.3.1). */
+    /** Throws `invalid_client` or `invalid_request` unless the request has the credentials of a client (RFC 6749 §2.3.1). */
     authenticateClient(request: FastifyRequest): Promise<void>
   }
 }

@@ -5,7 +5,7 @@ import { authenticate } from '../domain/sessions/checks.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Hook: sets `request.user` to the user of the bearer token, or throws. */
+    /** Hook: sets `request.user` to the user of the bearer token; throws a `Problem` when there is no valid one. */
     authenticate(request: FastifyRequest): Promise<void>
   }
 }

@@ -11,7 +11,7 @@ export default fp(
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parser(parseJson))
     app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, parser(parseForm))
     app.addContentTypeParser('*', { parseAs: 'buffer' }, parser())
-    // Fastify refuses a malformed type before it knows that the body is empty: without it, the request is treated as one of any other type.
+    // Fastify refuses a malformed type even when the body is empty. With the header removed, the parser for all other types decides.
     app.addHook('onRequest', ({ raw }, _reply, done) => {
       const type = raw.headers['content-type']
       if (type !== undefined && !isMediaType(type)) delete raw.headers['content-type']

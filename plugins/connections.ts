@@ -2,7 +2,7 @@ import fp from 'fastify-plugin'
 
 const WARNING_INTERVAL_MS = 60_000
 
-/** At most `MAX_CONNECTIONS` are open: Node closes one more at once, without a word. */
+/** At most `MAX_CONNECTIONS` are open. Node closes any further one at once and logs nothing, so this warns, once a minute at most. */
 export default fp(
   async (app) => {
     const { maxConnections } = app.config

@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import fp from 'fastify-plugin'
 
-/** Pages of the origins in `CORS_ORIGINS` may call the API; without them no page may. No cookies, so no credentials. */
+/** Pages of the origins in `CORS_ORIGINS` may call the API, and no others. Without credentials, for the API uses no cookies. */
 export default fp(
   async (app) => {
     const { corsOrigins } = app.config

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import { securityHeaders } from '../http/headers.ts'
 
-/** The headers of every answer: the request id, and what browsers are to be told. */
+/** The headers of every answer: the request id, and the security headers for browsers. */
 export default fp(
   async (app) => {
     const headers = securityHeaders(app.config.publicUrl)

@@ -2,7 +2,7 @@ import fp from 'fastify-plugin'
 import { hostCount } from '../http/headers.ts'
 import { badRequest } from '../http/problems.ts'
 
-/** RFC 9112 §3.2: an HTTP/1.1 request has exactly one `Host`. Node would say so too, but not as a problem document. */
+/** An HTTP/1.1 request has exactly one `Host` (RFC 9112 §3.2). Node's own check is off: it does not answer with a problem document. */
 export default fp(
   async (app) => {
     app.addHook('onRequest', ({ raw }, reply, done) => {

@@ -7,7 +7,7 @@ declare module 'fastify' {
   }
 }
 
-/** The signing keys of the database, kept up to date until the service has stopped. */
+/** The signing keys of the database, kept up to date until the service stops. */
 export default fp(
   async (app) => {
     const keys = await openKeyRing(app, (error) => app.log.warn({ err: error }, 'the signing keys at hand stay in use'))

@@ -16,7 +16,7 @@ declare module 'fastify' {
     cacheControl?: string
   }
   interface FastifyInstance {
-    /** The API document. It depends on no setting; it is made when it is first asked for. */
+    /** The API document. It is the same under all settings. */
     apiDocument(): ApiDocument
   }
 }
@@ -28,7 +28,7 @@ export default fp(
     await app.register(swagger, {
       openapi: apiDescription,
       refResolver: { buildLocalReference: (json, _base, _fragment, i) => (json.$id as string | undefined) ?? `def-${i}` },
-      // Members that begin with `x-` are those that reach transformObject.
+      // @fastify/swagger passes only members that begin with `x-` on to transformObject.
       transform: ({ schema, url }) => ({
         url,
         schema: { ...schema, 'x-problems': schema?.problems, 'x-cache-control': schema?.cacheControl },

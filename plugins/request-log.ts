@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import { requestLine } from '../http/request-line.ts'
 
-/** One line a request, without its headers, its body or the query of its URL: they may carry secrets. */
+/** Logs one line a request, without its headers, its body or the query of its URL: they may contain secrets. */
 export default fp(
   async (app) => {
     if (!['info', 'debug', 'trace'].includes(app.config.logLevel)) return

@@ -3,7 +3,7 @@ import { unavailable } from '../domain/errors.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** True once the service has begun to stop: what is in flight is finished, and nothing new is begun. */
+    /** True once the service has begun to stop: requests in flight are finished, new ones are refused. */
     isStopping(): boolean
   }
 }

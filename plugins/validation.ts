@@ -5,7 +5,7 @@ import { bodyFields, fieldErrors } from '../http/field-errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the schema found wrong with the body; for routes that attach it instead of refusing at once. */
+    /** What the schema found wrong with the body, for routes with `attachValidation`; empty when nothing is wrong. */
     shapeErrors(): FieldErrors
   }
 }
