@@ -1,25 +1,25 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
-import type { AuthEvent, EventKind, NewAuthEvent } from './schema.ts'
+import type { AuthEvent, NewAuthEvent } from './schema.ts'
 
 /** An event that has just happened. */
 export type FreshEvent = Omit<NewAuthEvent, 'id' | 'last_at' | 'count'>
 
-const insert = hot((db, value) =>
+const insert = hot((db, value: Required<FreshEvent>) =>
   db.insertInto('auth_events').values({
-    at: value('at'),
-    last_at: value('at'),
-    kind: value<EventKind>('kind'),
-    reason: value('reason'),
-    user_id: value('user_id'),
-    username: value('username'),
-    session_id: value('session_id'),
-    subject: value('subject'),
-    actor_id: value('actor_id'),
-    actor_name: value('actor_name'),
-    address: value('address'),
-    client: value('client'),
-    request_id: value('request_id'),
+    at: value.at,
+    last_at: value.at,
+    kind: value.kind,
+    reason: value.reason,
+    user_id: value.user_id,
+    username: value.username,
+    session_id: value.session_id,
+    subject: value.subject,
+    actor_id: value.actor_id,
+    actor_name: value.actor_name,
+    address: value.address,
+    client: value.client,
+    request_id: value.request_id,
   }),
 )
 

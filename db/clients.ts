@@ -2,7 +2,7 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { Client } from './schema.ts'
 
-const byId = hot((db, value) => db.selectFrom('clients').selectAll().where('client_id', '=', value<string>('clientId')))
+const byId = hot((db, value: { clientId: string }) => db.selectFrom('clients').selectAll().where('client_id', '=', value.clientId))
 
 /** A client, also one that was revoked. */
 export async function findClient(db: Handle, clientId: string): Promise<Client | undefined> {

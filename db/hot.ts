@@ -1,49 +1,48 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
 import type { Handle } from './database.ts'
+import { adapterOf } from './dialect.ts'
 
 type Value = string | number | null
 
-/** Stands in a query for the value that a run will bring. */
-class Parameter {
+/** Stands in a query for a value that each run brings. */
+class Placeholder {
   readonly name: string
   constructor(name: string) {
     this.name = name
   }
+
+  /** A sum or a text made from a placeholder would be the same in every run. */
+  [Symbol.toPrimitive](): never {
+    throw new TypeError(`nothing can be computed from "${this.name}" while the query is built`)
+  }
 }
 
-/** A dialect's adapter that can run a query without Kysely's way through promises, which costs twice what the query does. */
-export interface DirectAdapter {
-  /** Undefined when it cannot be run just now: then the ordinary way, which is patient, is to be gone. */
-  runDirectly?<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined
-}
+const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)) })
 
-/** In the place of a value of type `T`: the value called `name` of each run. */
-type Placeholder = <T extends Value>(name: string) => T
+/** A `T` that has all members of `V` and no other. */
+type Exactly<V, T extends V> = T & { readonly [name in Exclude<keyof T, keyof V>]: never }
 
 /**
- * A query that is built once and run with new values: building and preparing cost several times what running does.
+ * A query that is built once and run with new values: building and preparing it costs several times what running it does.
  *
- * @param build makes the query; `value(name)` stands where the value called `name` will
- * @returns runs the query on a handle, with values by name
+ * @param build makes the query; `value.name` stands where the value `name` of each run will. The type of `value` says which values a
+ *   run brings: hot((db, value: { id: number }) => …)
+ * @returns runs the query on a handle, with exactly these values
  */
-export function hot<O>(build: (db: Handle, value: Placeholder) => Compilable<O>) {
-  /** One a dialect: its adapter is the same object for a database and for all its transactions. */
+export function hot<O, V extends Record<keyof V, Value> = Record<never, Value>>(build: (db: Handle, value: V) => Compilable<O>) {
+  /** By adapter, because dialects write SQL differently. */
   const built = new WeakMap<object, CompiledQuery<O>>()
 
-  function query(db: Handle): CompiledQuery<O> {
-    const { adapter } = db.getExecutor()
-    let made = built.get(adapter)
-    if (made === undefined) {
-      made = build(db, (name) => new Parameter(name) as never).compile()
-      built.set(adapter, made)
-    }
-    return made
+  function compile(db: Handle): CompiledQuery<O> {
+    const query = build(db, placeholders as V).compile()
+    built.set(adapterOf(db), query)
+    return query
   }
 
-  return async (db: Handle, values: Readonly<Record<string, Value>>): Promise<QueryResult<O>> => {
-    const made = query(db)
-    const parameters = made.parameters.map((value) => (value instanceof Parameter ? values[value.name] : value))
-    const adapter = db.getExecutor().adapter as DirectAdapter
-    return adapter.runDirectly?.<O>(made.sql, parameters) ?? db.executeQuery<O>({ ...made, parameters })
+  return async <T extends V>(db: Handle, values: Exactly<V, T>): Promise<QueryResult<O>> => {
+    const adapter = adapterOf(db)
+    const query = built.get(adapter) ?? compile(db)
+    const parameters = query.parameters.map((value) => (value instanceof Placeholder ? values[value.name as keyof V] : value))
+    return adapter.runDirectly?.<O>(query.sql, parameters) ?? db.executeQuery<O>({ ...query, parameters })
   }
 }

@@ -2,12 +2,12 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { KnownAddress } from './schema.ts'
 
-const known = hot((db, value) =>
+const known = hot((db, value: { username: string; network: string }) =>
   db
     .selectFrom('known_addresses')
     .select('network')
-    .where('user_id', '=', (users) => users.selectFrom('users').select('id').where('username', '=', value<string>('username')))
-    .where('network', '=', value<string>('network')),
+    .where('user_id', '=', (users) => users.selectFrom('users').select('id').where('username', '=', value.username))
+    .where('network', '=', value.network),
 )
 
 /** Whether the user of this name, if there is one, has logged in from a network before. */
@@ -15,10 +15,10 @@ export async function isKnownAddress(db: Handle, username: string, network: stri
   return (await known(db, { username, network })).rows.length > 0
 }
 
-const remember = hot((db, value) =>
+const remember = hot((db, value: KnownAddress) =>
   db
     .insertInto('known_addresses')
-    .values({ user_id: value('user_id'), network: value('network'), last_at: value('last_at') })
+    .values({ user_id: value.user_id, network: value.network, last_at: value.last_at })
     .onConflict((conflict) => conflict.columns(['user_id', 'network']).doUpdateSet((row) => ({ last_at: row.ref('excluded.last_at') }))),
 )
 

@@ -40,8 +40,8 @@ export async function findExpired(db: Handle, now: number, accessTtlSeconds: num
   return (await expired(db, now, nowSeconds, idleSince).limit(limit).execute()).map(toExpired)
 }
 
-const expiredOf = hot((db, value) =>
-  expired(db, value('now'), value('nowSeconds'), value('idleSince')).where('sessions.user_id', '=', value<number>('userId')),
+const expiredOf = hot((db, value: { userId: number; now: number; nowSeconds: number; idleSince: number }) =>
+  expired(db, value.now, value.nowSeconds, value.idleSince).where('sessions.user_id', '=', value.userId),
 )
 
 /** Those of one user, all of them. */

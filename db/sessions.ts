@@ -25,17 +25,17 @@ export interface UserAndSession {
 }
 
 // The casts tell SQLite the type of the parameters: without them it prepares a join anew at every run.
-const userAndSession = hot((db, value) =>
+const userAndSession = hot((db, value: { userId: number; sessionId: number }) =>
   db
     .selectFrom('users')
     .leftJoin('sessions', (join) =>
       join
         .onRef('sessions.user_id', '=', 'users.id')
-        .on((on) => on('sessions.id', '=', on.cast<number>(on.val(value<number>('sessionId')), 'bigint'))),
+        .on((on) => on('sessions.id', '=', on.cast<number>(on.val(value.sessionId), 'bigint'))),
     )
     .select(STATE.map((column) => `sessions.${column}` as const))
     .select(['users.id as owner_id', 'users.username', 'users.is_active'])
-    .where((where) => where('users.id', '=', where.cast<number>(where.val(value<number>('userId')), 'bigint'))),
+    .where((where) => where('users.id', '=', where.cast<number>(where.val(value.userId), 'bigint'))),
 )
 
 /** The user of a token and its session, or undefined when there is no such user. */
@@ -46,62 +46,66 @@ export async function findUserAndSession(db: Handle, userId: number, sessionId: 
   return { user, session: row.id === null ? undefined : (row as SessionState) }
 }
 
-const insert = hot((db, value) =>
+type Started = Omit<Session, 'id' | 'pending_jti' | 'ended_at' | 'end_reason'>
+
+const insert = hot((db, value: Started) =>
   db
     .insertInto('sessions')
     .values({
-      user_id: value('user_id'),
-      created_at: value('created_at'),
-      refreshed_at: value('refreshed_at'),
-      expires_at: value('expires_at'),
-      refresh_jti: value('refresh_jti'),
-      refresh_iat: value('refresh_iat'),
-      refresh_exp: value('refresh_exp'),
-      replaced: value('replaced'),
-      address: value<string>('address'),
-      client: value<string>('client'),
+      user_id: value.user_id,
+      created_at: value.created_at,
+      refreshed_at: value.refreshed_at,
+      expires_at: value.expires_at,
+      refresh_jti: value.refresh_jti,
+      refresh_iat: value.refresh_iat,
+      refresh_exp: value.refresh_exp,
+      replaced: value.replaced,
+      address: value.address,
+      client: value.client,
     })
     .returning('id'),
 )
 
 /** A new session; resolves to its id. */
-export async function insertSession(db: Handle, session: Omit<Session, 'id' | 'pending_jti' | 'ended_at' | 'end_reason'>): Promise<number> {
+export async function insertSession(db: Handle, session: Started): Promise<number> {
   const { rows } = await insert(db, session)
   return (rows[0] as { id: number }).id
 }
 
-const rotate = hot((db, value) =>
+export type Rotation = Omit<Session, 'user_id' | 'created_at' | 'expires_at' | 'ended_at' | 'end_reason'>
+
+const rotate = hot((db, value: Rotation) =>
   db
     .updateTable('sessions')
     .set({
-      refreshed_at: value('refreshed_at'),
-      refresh_jti: value('refresh_jti'),
-      refresh_iat: value('refresh_iat'),
-      refresh_exp: value('refresh_exp'),
-      pending_jti: value('pending_jti'),
-      replaced: value('replaced'),
-      address: value<string>('address'),
-      client: value<string>('client'),
+      refreshed_at: value.refreshed_at,
+      refresh_jti: value.refresh_jti,
+      refresh_iat: value.refresh_iat,
+      refresh_exp: value.refresh_exp,
+      pending_jti: value.pending_jti,
+      replaced: value.replaced,
+      address: value.address,
+      client: value.client,
     })
-    .where('id', '=', value<number>('id')),
+    .where('id', '=', value.id),
 )
-
-export type Rotation = Omit<Session, 'user_id' | 'created_at' | 'expires_at' | 'ended_at' | 'end_reason'>
 
 /** Makes another refresh token the session's current one. */
 export async function rotateSession(db: Handle, rotation: Rotation): Promise<void> {
   await rotate(db, rotation)
 }
 
-const touch = hot((db, value) =>
+type Use = Pick<Session, 'id' | 'refreshed_at' | 'address' | 'client'>
+
+const touch = hot((db, value: Use) =>
   db
     .updateTable('sessions')
-    .set({ refreshed_at: value('refreshed_at'), address: value<string>('address'), client: value<string>('client') })
-    .where('id', '=', value<number>('id')),
+    .set({ refreshed_at: value.refreshed_at, address: value.address, client: value.client })
+    .where('id', '=', value.id),
 )
 
 /** The session was refreshed without a rotation. */
-export async function touchSession(db: Handle, use: Pick<Session, 'id' | 'refreshed_at' | 'address' | 'client'>): Promise<void> {
+export async function touchSession(db: Handle, use: Use): Promise<void> {
   await touch(db, use)
 }
 
@@ -133,8 +137,8 @@ export async function listLiveSessions(db: Handle, userId: number, now: number):
 /** After `SESSIONS_PER_USER` was lowered: the rest goes with the next login. */
 const SURPLUS_LIMIT = 100
 
-const surplus = hot((db, value) =>
-  liveSessions(db, value('userId'), value('now'), value('nowSeconds')).select('id').limit(SURPLUS_LIMIT).offset(value<number>('keep')),
+const surplus = hot((db, value: { userId: number; now: number; nowSeconds: number; keep: number }) =>
+  liveSessions(db, value.userId, value.now, value.nowSeconds).select('id').limit(SURPLUS_LIMIT).offset(value.keep),
 )
 
 /** The ids of those after the first `keep` of them. */

@@ -2,23 +2,23 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { Tally } from './schema.ts'
 
-const byKey = hot((db, value) => db.selectFrom('tallies').selectAll().where('key', '=', value<string>('key')))
+const byKey = hot((db, value: { key: string }) => db.selectFrom('tallies').selectAll().where('key', '=', value.key))
 
 export async function findTally(db: Handle, key: string): Promise<Tally | undefined> {
   return (await byKey(db, { key })).rows[0]
 }
 
-const lock = hot((db, value) =>
+const lock = hot((db, value: { key: string }) =>
   db
     .insertInto('tallies')
     .values({
-      key: value('key'),
-      count: value('zero'),
-      in_flight: value('zero'),
-      in_flight_until: value('zero'),
-      next_at: value('zero'),
-      since: value('zero'),
-      expires_at: value('zero'),
+      key: value.key,
+      count: 0,
+      in_flight: 0,
+      in_flight_until: 0,
+      next_at: 0,
+      since: 0,
+      expires_at: 0,
     })
     // An update that changes nothing: where transactions run side by side, those with the same key now take turns.
     .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ count: row.ref('tallies.count') })))
@@ -27,21 +27,21 @@ const lock = hot((db, value) =>
 
 /** The tally of a key, held by the transaction until its end; one that has expired when there was none. */
 export async function lockTally(db: Handle, key: string): Promise<Tally> {
-  return (await lock(db, { key, zero: 0 })).rows[0] as Tally
+  return (await lock(db, { key })).rows[0] as Tally
 }
 
-const save = hot((db, value) =>
+const save = hot((db, value: Tally) =>
   db
     .updateTable('tallies')
     .set({
-      count: value('count'),
-      in_flight: value('in_flight'),
-      in_flight_until: value('in_flight_until'),
-      next_at: value('next_at'),
-      since: value('since'),
-      expires_at: value('expires_at'),
+      count: value.count,
+      in_flight: value.in_flight,
+      in_flight_until: value.in_flight_until,
+      next_at: value.next_at,
+      since: value.since,
+      expires_at: value.expires_at,
     })
-    .where('key', '=', value<string>('key')),
+    .where('key', '=', value.key),
 )
 
 /** Keeps a tally that was locked. */
@@ -49,19 +49,18 @@ export async function saveTally(db: Handle, tally: Tally): Promise<void> {
   await save(db, tally)
 }
 
-const count = hot((db, value) =>
-  db
-    .updateTable('tallies')
-    .set({ count: value('count'), in_flight: value('in_flight'), next_at: value('next_at') })
-    .where('key', '=', value<string>('key')),
+type Counts = Pick<Tally, 'key' | 'count' | 'in_flight' | 'next_at'>
+
+const saveCounts = hot((db, value: Counts) =>
+  db.updateTable('tallies').set({ count: value.count, in_flight: value.in_flight, next_at: value.next_at }).where('key', '=', value.key),
 )
 
-const remove = hot((db, value) => db.deleteFrom('tallies').where('key', '=', value<string>('key')))
+const remove = hot((db, value: { key: string }) => db.deleteFrom('tallies').where('key', '=', value.key))
 
 /** Keeps what has changed of a tally once an outcome is known, which no index holds. One that counts nothing goes. */
-export async function saveOutcome(db: Handle, tally: Tally): Promise<void> {
-  if (tally.count > 0) await count(db, tally)
-  else await remove(db, { key: tally.key })
+export async function saveOutcome(db: Handle, { key, count, in_flight, next_at }: Tally): Promise<void> {
+  if (count > 0) await saveCounts(db, { key, count, in_flight, next_at })
+  else await remove(db, { key })
 }
 
 /** Deletes at most `limit` tallies that expired before `before`; resolves to how many. */

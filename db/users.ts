@@ -2,43 +2,42 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { NewUser, User } from './schema.ts'
 
-const byName = hot((db, value) => db.selectFrom('users').selectAll().where('username', '=', value<string>('username')))
+const byName = hot((db, value: { username: string }) => db.selectFrom('users').selectAll().where('username', '=', value.username))
 
 /** The user of exactly this name. */
 export async function findUserByName(db: Handle, username: string): Promise<User | undefined> {
   return (await byName(db, { username })).rows[0]
 }
 
-const byId = hot((db, value) => db.selectFrom('users').selectAll().where('id', '=', value<number>('id')))
+const byId = hot((db, value: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', value.id))
 
 export async function findUserById(db: Handle, id: number): Promise<User | undefined> {
   return (await byId(db, { id })).rows[0]
 }
 
-const byKey = hot((db, value) => db.selectFrom('users').select('id').where('username_key', '=', value<string>('key')).limit(1))
+const byKey = hot((db, value: { key: string }) => db.selectFrom('users').select('id').where('username_key', '=', value.key).limit(1))
 
 /** Whether a name is taken, also in another case or compatibility form. */
 export async function isNameTaken(db: Handle, usernameKey: string): Promise<boolean> {
   return (await byKey(db, { key: usernameKey })).rows.length > 0
 }
 
-const insert = hot((db, value) =>
+type Registered = Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>
+
+const insert = hot((db, value: Registered) =>
   db
     .insertInto('users')
     .values({
-      username: value('username'),
-      username_key: value('username_key'),
-      password: value('password'),
-      created_at: value('created_at'),
+      username: value.username,
+      username_key: value.username_key,
+      password: value.password,
+      created_at: value.created_at,
     })
     .returning('id'),
 )
 
-/** A new user; resolves to its id. @throws {DuplicateRow} when exactly this name is taken */
-export async function insertUser(
-  db: Handle,
-  user: Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>,
-): Promise<number> {
+/** Adds a user; resolves to its id. @throws {DuplicateRow} when exactly this name is taken */
+export async function insertUser(db: Handle, user: Registered): Promise<number> {
   const { rows } = await insert(db, user)
   return (rows[0] as { id: number }).id
 }

@@ -10,7 +10,7 @@ import {
   SqliteDriver,
   type SqliteStatement,
 } from 'kysely'
-import type { DirectAdapter } from '../hot.ts'
+import type { Adapter } from '../dialect.ts'
 import { isBusy, translate } from './errors.ts'
 
 /** SQLite itself never waits for a lock: it would sleep on the event loop. */
@@ -51,7 +51,7 @@ class TransactionalAdapter extends SqliteAdapter {
 }
 
 /** Runs hot queries at once, on a connection where nothing but what is meant to see them is under way. */
-class DirectSqliteAdapter extends TransactionalAdapter implements DirectAdapter {
+class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
   readonly #statements: Statements
 
   constructor(statements: Statements) {
