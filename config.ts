@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { FormatRegistry, type SchemaOptions, type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { Check } from '@sinclair/typebox/value'
+import { isDatabaseUrl } from './db/open.ts'
 
 /** A setting that is missing or wrong. The message is one line: the variable, what it must be, and what it is, unless that is a secret. */
 export class ConfigError extends Error {}
@@ -12,7 +13,7 @@ FormatRegistry.Set('http-url', isHttpUrl)
 FormatRegistry.Set('range-url', isRangeUrl)
 FormatRegistry.Set('cidr', isCidr)
 FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
-FormatRegistry.Set('database-url', (value) => databaseFile(value) !== undefined)
+FormatRegistry.Set('database-url', isDatabaseUrl)
 
 interface About extends SchemaOptions {
   /** For docs/settings.md, which `npm run docs` writes from this table. */
@@ -260,7 +261,6 @@ export function loadConfig(env: Environment) {
   }
   return {
     ...config,
-    databaseFile: databaseFile(config.databaseUrl) as string,
     jwtIssuer: config.jwtIssuer ?? config.publicUrl,
     hashingConcurrency: config.hashingConcurrency ?? availableParallelism(),
   }
@@ -301,12 +301,6 @@ function convert(raw: string, schema: TSchema): unknown {
 /** What a setting must be, as errors and docs/settings.md say it. */
 export function wants(schema: TSchema): string {
   return schema.wants ?? `a whole number from ${schema.minimum} to ${schema.maximum}`
-}
-
-/** The path of a SQLite database, or `:memory:`; undefined for anything else. */
-function databaseFile(url: string): string | undefined {
-  if (url === ':memory:') return url
-  return /^file:./.test(url) ? url.slice('file:'.length).replace(/^\/\/(?=\/)/, '') : undefined
 }
 
 function isHttpUrl(value: string): boolean {

@@ -1,10 +1,12 @@
 import { createPublicKey, randomUUID } from 'node:crypto'
-import SQLite from 'better-sqlite3'
 import { createSigner, createVerifier } from 'fast-jwt'
-import { openSqliteDatabase } from '../db/sqlite/database.ts'
+import type { Database } from '../db/database.ts'
+import { openDatabase } from '../db/open.ts'
+import { listSigningKeys } from '../db/signing-keys.ts'
+import { insertUser, setUserActive } from '../db/users.ts'
 import { createClient } from '../domain/accounts/clients.ts'
 
-/** The signing key of the server's database, in the hands of the engine alone. */
+/** fast-jwt alone, with the signing key of the server's database. */
 export interface Engine {
   /** The claims of a token with a good signature. */
   verify(token: string): Record<string, unknown>
@@ -13,8 +15,8 @@ export interface Engine {
   signRefresh(claims: object): string
 }
 
-export function openEngine(file: string): Engine {
-  const { kid, private_key: key } = select(file, 'select kid, private_key from signing_keys') as { kid: string; private_key: string }
+export async function openEngine(url: string): Promise<Engine> {
+  const { kid, key } = await withDatabase(url, signingKey)
   const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string
   const signer = (token_type: string, typ: string) => {
     const sign = createSigner({ key, algorithm: 'ES256', kid, header: { alg: 'ES256', typ } })
@@ -27,9 +29,19 @@ export function openEngine(file: string): Engine {
   }
 }
 
+async function signingKey({ read }: Database): Promise<{ kid: string; key: string }> {
+  const [row] = await listSigningKeys(read)
+  if (!row?.private_key) throw new Error('the database has no private key')
+  return { kid: row.kid, key: row.private_key }
+}
+
 /** The password hash of the first user. */
-export function passwordHash(file: string): string {
-  return (select(file, 'select password from users order by id') as { password: string }).password
+export function passwordHash(url: string): Promise<string> {
+  return withDatabase(url, firstHash)
+}
+
+async function firstHash({ read }: Database): Promise<string> {
+  return (await read.selectFrom('users').select('password').orderBy('id').executeTakeFirstOrThrow()).password
 }
 
 /** What a client of the service's own API authenticates with, in the body (RFC 6749 §2.3.1). */
@@ -39,29 +51,31 @@ export interface ClientMembers {
 }
 
 /** Makes a client, as the operator's command does beside the server. */
-export async function makeClient(file: string): Promise<ClientMembers> {
-  const db = await openSqliteDatabase(file)
-  const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
-  await db.close()
-  return { client_id, client_secret }
+export function makeClient(url: string): Promise<ClientMembers> {
+  return withDatabase(url, async (db) => {
+    const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
+    return { client_id, client_secret }
+  })
 }
 
-/** Adds users with the one user's hash: to register them one by one would take as long as to measure something. */
-export function insertUsers(file: string, names: readonly string[], isActive = true): void {
-  const hash = passwordHash(file)
-  const database = new SQLite(file)
-  const insert = database.prepare('insert into users (username, username_key, password, is_active, created_at) values (?, ?, ?, ?, 0)')
-  database.transaction(() => {
-    for (const name of names) insert.run(name, name, hash, Number(isActive))
-  })()
-  database.close()
+/** Adds users, all with the first user's password: to register them would take as long as what is measured. */
+export function insertUsers(url: string, names: readonly string[], isActive = true): Promise<void> {
+  return withDatabase(url, async (db) => {
+    const password = await firstHash(db)
+    await db.write(async (handle) => {
+      for (const name of names) {
+        const id = await insertUser(handle, { username: name, username_key: name, password, created_at: 0 })
+        if (!isActive) await setUserActive(handle, id, false)
+      }
+    })
+  })
 }
 
-function select(file: string, sql: string): unknown {
-  const database = new SQLite(file, { readonly: true })
+async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>): Promise<T> {
+  const db = await openDatabase(url)
   try {
-    return database.prepare(sql).get()
+    return await work(db)
   } finally {
-    database.close()
+    await db.close()
   }
 }

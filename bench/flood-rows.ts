@@ -17,9 +17,9 @@ const WARM_UP_STORMS = 2
 const TRIES = 5
 
 /** Users that log in all at the same time. */
-function storm(bench: Bench, port: number): Load {
+async function storm(bench: Bench, port: number): Promise<Load> {
   const names = Array.from({ length: STORM_LOGINS }, (_, i) => `storm-${port}-${i}`)
-  insertUsers(bench.file, names)
+  await insertUsers(bench.databaseUrl, names)
   const bodies = names.map((username) => JSON.stringify({ username, password: PASSWORD }))
   return { port, path: '/api/token/', connections: STORM_LOGINS, seconds: 60, bodies, supply: 'each' }
 }
@@ -28,7 +28,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
   'flood-logins': async (bench) => {
     const limit = limitMemory(MEMORY_MIB)
     const server = await bench.startLatchkey({ limit })
-    const logins = storm(bench, server.port)
+    const logins = await storm(bench, server.port)
     const { access } = await logIn(server)
     const flood = () => verifyBeside(bench, logins, access, BYSTANDER_SECONDS)
     for (let turn = 0; turn < WARM_UP_STORMS; turn++) await flood()
@@ -72,7 +72,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
       }
       heldMs.push([name, Math.min(...tries)])
     }
-    const logins = storm(bench, server.port)
+    const logins = await storm(bench, server.port)
     const storms: number[] = []
     for (let i = 0; i < TRIES; i++) {
       await server.loopHeldMs()

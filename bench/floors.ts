@@ -5,9 +5,9 @@ import Fastify, { type FastifyReply, type FastifyRequest, LogController } from '
 import { securityHeaders } from '../http/headers.ts'
 import { openEngine, passwordHash } from './database.ts'
 
-const file = process.env.BENCH_DATABASE as string
-const engine = openEngine(file)
-const hash = passwordHash(file)
+const url = process.env.BENCH_DATABASE as string
+const engine = await openEngine(url)
+const hash = await passwordHash(url)
 
 const headers = { ...securityHeaders('http://localhost'), 'x-request-id': '00000000-0000-4000-8000-000000000000' }
 const tokenHeaders = { ...headers, 'cache-control': 'no-store' }

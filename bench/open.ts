@@ -12,21 +12,21 @@ export async function openBench(): Promise<Bench> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'latchkey.db')
+  const databaseUrl = `file:${folder}/latchkey.db`
   const loader = startLoader()
   const bystander = startLoader()
   const bench = {
-    file,
+    databaseUrl,
     loader,
     bystander,
     // The limits count as they always do, but nobody is to come past them.
     startLatchkey: (options?: ServerOptions) =>
       startServer(
         '../server.ts',
-        { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: FAR_AWAY, LOGIN_FAILURES_PER_PAIR: FAR_AWAY },
+        { DATABASE_URL: databaseUrl, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: FAR_AWAY, LOGIN_FAILURES_PER_PAIR: FAR_AWAY },
         options,
       ),
-    startFloors: () => startServer('floors.ts', { BENCH_DATABASE: file, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
+    startFloors: () => startServer('floors.ts', { BENCH_DATABASE: databaseUrl, UV_THREADPOOL_SIZE: String(availableParallelism()) }),
     close: async () => {
       await loader.stop()
       await bystander.stop()

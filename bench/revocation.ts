@@ -33,7 +33,7 @@ interface Refused {
 type Refusals = readonly Refused[][]
 
 const bench = await openBench()
-const client = await makeClient(bench.file)
+const client = await makeClient(bench.databaseUrl)
 const isUnauthorized = ({ status }: Answer) => status === 401
 const questions: readonly Question[] = [
   { name: 'verify', ask: ({ access }) => verify(access), isRefused: isUnauthorized },

@@ -19,7 +19,7 @@ const MOST_HASHES = 1000
 
 /** What the rows are measured with: a database with two users, servers on it, and somebody to ask them. */
 export interface Bench {
-  readonly file: string
+  readonly databaseUrl: string
   readonly loader: Loader
   /** Asks beside it, from another process: what a flood costs those who flood is not in the times of those who stand by. */
   readonly bystander: Loader
@@ -76,7 +76,7 @@ export const rows: Record<string, (bench: Bench) => Promise<Line[]>> = {
   introspect: async (bench) => {
     const server = await bench.startLatchkey()
     const { access } = await logIn(server)
-    const inspection = JSON.stringify({ token: access, ...(await makeClient(bench.file)) })
+    const inspection = JSON.stringify({ token: access, ...(await makeClient(bench.databaseUrl)) })
     const ask = (path: string, body: string) => () => ({ path, connections: CONNECTIONS, bodies: [body], supply: 'repeat' as const })
     // Verify stands in the place of the floor: it does all but authenticate the client and tell what the token says.
     const lines = await speedLine(
@@ -270,8 +270,8 @@ async function startMs(starting: Promise<Server>): Promise<number> {
 }
 
 /** Makes bodies with access tokens of a live session that the server has not seen. */
-async function tokenMaker({ file }: Bench, server: Server): Promise<(count: number) => string[]> {
-  const engine = openEngine(file)
+async function tokenMaker({ databaseUrl }: Bench, server: Server): Promise<(count: number) => string[]> {
+  const engine = await openEngine(databaseUrl)
   const claims = engine.verify((await logIn(server)).access)
   return (count) => Array.from({ length: count }, () => JSON.stringify({ token: engine.signAccess(claims) }))
 }

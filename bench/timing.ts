@@ -34,11 +34,11 @@ type Kind = keyof typeof names
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-timing-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-const file = join(folder, 'latchkey.db')
-const server = await startServer('../server.ts', { DATABASE_URL: `file:${file}`, ...settings })
+const databaseUrl = `file:${join(folder, 'latchkey.db')}`
+const server = await startServer('../server.ts', { DATABASE_URL: databaseUrl, ...settings })
 await post(server, '/api/users/', { username: 'user', password: PASSWORD })
-insertUsers(file, names.known)
-insertUsers(file, names.disabled, false)
+await insertUsers(databaseUrl, names.known)
+await insertUsers(databaseUrl, names.disabled, false)
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 for (const name of names.known.slice(0, WARM_UP)) await refusalMs(server, name)
 

@@ -1,20 +1,18 @@
-import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { loadConfig } from '../config.ts'
 import type { Database } from '../db/database.ts'
-import { openSqliteDatabase } from '../db/sqlite/database.ts'
+import { databaseExists, describeDatabase, openDatabase } from '../db/open.ts'
 import type { Core } from '../domain/context.ts'
 import { Secrets } from '../domain/keys/secrets.ts'
 import { explain } from '../explain.ts'
 
-/** A command that cannot do what it is asked, for a reason that one line tells. */
+/** A command cannot do what it was asked. The message is one line, which says why. */
 export class CommandError extends Error {}
 
 /** Does the work of a command on the database of the service's settings. A failure is one line and exit code 1. */
 export async function runCommand(work: (core: Core & { readonly secrets: Secrets }) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env)
-    const db = await openExisting(config.databaseFile)
+    const db = await openExisting(config.databaseUrl)
     try {
       await work({ db, config, clock: Date.now, secrets: new Secrets(config) })
     } finally {
@@ -26,11 +24,12 @@ export async function runCommand(work: (core: Core & { readonly secrets: Secrets
   }
 }
 
-/** A command makes no database: the wrong folder, or a slip in the setting, would look like a service without users. */
-async function openExisting(file: string): Promise<Database> {
-  if (file === ':memory:') throw new CommandError('DATABASE_URL is :memory:, and only the server itself can see into its memory')
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
-    throw new CommandError(`DATABASE_URL: there is no database at ${resolve(file)}; the server makes it at its first start`)
+/** A command makes no database: with a slip in the setting, a new and empty one would look like a service without users. */
+async function openExisting(url: string): Promise<Database> {
+  const { place, isShared } = describeDatabase(url)
+  if (!isShared) throw new CommandError(`DATABASE_URL is ${place}, and only the server itself can see into its memory`)
+  if (!(await databaseExists(url))) {
+    throw new CommandError(`DATABASE_URL: there is no database at ${place}; the server makes it at its first start`)
   }
-  return openSqliteDatabase(file)
+  return openDatabase(url)
 }

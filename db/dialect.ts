@@ -1,5 +1,20 @@
 import type { QueryResult } from 'kysely'
-import type { Handle } from './database.ts'
+import type { Database, Handle } from './database.ts'
+
+/** A kind of database: finds the one that a URL names, or answers undefined for a URL of another kind. */
+export type Dialect = (url: string) => Site | undefined
+
+/** A database, open or not, made or not. */
+export interface Site {
+  /** Where it is, for people to read: without credentials. */
+  readonly place: string
+  /** False for one that no other process can open, and that ends with its process. */
+  readonly isShared: boolean
+  /** Whether it has been made. @throws {DatabaseUnavailable} when that cannot be found out */
+  exists(): Promise<boolean>
+  /** Makes the database if need be, and opens it with its tables up to date. Throws what `openDatabase` does. */
+  open(): Promise<Database>
+}
 
 /**
  * What the query functions ask of a dialect beyond what Kysely does. It is implemented by the dialect's adapter, because that is what can

@@ -1,11 +1,17 @@
-/** The database cannot do its work now: locked, full, read-only, or its disk or file is at fault. */
-export class DatabaseUnavailable extends Error {}
+/** All failures of a database, the same for every dialect. Whatever else a query function throws is a fault of our code. */
+export abstract class DatabaseError extends Error {}
 
-/** More writes wait than the database will get to in reasonable time. */
-export class DatabaseOverloaded extends Error {}
+/**
+ * The database cannot do its work now. From SQLite: another process keeps the file locked for five seconds, the disk is full or fails,
+ * the file or its folder cannot be made, opened, read or written, or is no SQLite database. By opening, reads and writes.
+ */
+export class DatabaseUnavailable extends DatabaseError {}
 
-/** A row with this unique value is already there. */
-export class DuplicateRow extends Error {}
+/** More writes wait than the database will get to in reasonable time. By `write`, before the job has run. */
+export class DatabaseOverloaded extends DatabaseError {}
 
-/** The tables cannot be brought up to date: made by a newer version, or not by Latchkey. */
-export class NotOurDatabase extends Error {}
+/** The tables cannot be brought up to date: they were made by a newer version, or not by Latchkey. By opening only. */
+export class NotOurDatabase extends DatabaseError {}
+
+/** The database refuses a query, as it will each time: a constraint does not hold, or somebody has changed the tables. By reads and writes. */
+export class QueryRefused extends DatabaseError {}

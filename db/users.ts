@@ -36,7 +36,7 @@ const insert = hot((db, value: Registered) =>
     .returning('id'),
 )
 
-/** Adds a user; resolves to its id. @throws {DuplicateRow} when exactly this name is taken */
+/** Adds a user; resolves to its id. @throws {QueryRefused} when exactly this name is taken */
 export async function insertUser(db: Handle, user: Registered): Promise<number> {
   const { rows } = await insert(db, user)
   return (rows[0] as { id: number }).id

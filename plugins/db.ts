@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { Database } from '../db/database.ts'
-import { openSqliteDatabase } from '../db/sqlite/database.ts'
+import { openDatabase } from '../db/open.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,7 +11,7 @@ declare module 'fastify' {
 /** Opens the database that `DATABASE_URL` names, and closes it after the last answer. */
 export default fp(
   async (app) => {
-    const db = await openSqliteDatabase(app.config.databaseFile)
+    const db = await openDatabase(app.config.databaseUrl)
     app.decorate('db', db)
     app.addHook('onClose', () => db.close())
   },

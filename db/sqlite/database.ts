@@ -1,54 +1,51 @@
-import { existsSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { resolve } from 'node:path'
 import { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
+import type { Dialect } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
 import { openSqlite, PatientSqliteDialect, patiently } from './dialect.ts'
+import { fileOf, IN_MEMORY, isThere, makeFolderOf } from './file.ts'
 import { WriteQueue } from './write-queue.ts'
 
 const WRITES_WAITING_LIMIT = 2000
 
-/**
- * Opens the database in a file, or in memory, and brings its tables up to date.
- *
- * One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way.
- * In memory there is one connection, and reads wait for the batch.
- *
- * @param file a path, or `:memory:`
- * @throws when the file cannot be opened, is no database, or cannot be brought up to date
- */
-export async function openSqliteDatabase(file: string): Promise<Database> {
-  const inMemory = file === ':memory:'
-  if (!inMemory) {
-    makeFolder(dirname(file))
-    await patiently(() => useWriteAheadLog(file))
+/** SQLite, in a file (`file:PATH`) or in memory (`:memory:`). */
+export const sqlite: Dialect = (url) => {
+  const file = fileOf(url)
+  if (file === undefined) return undefined
+  const isShared = file !== IN_MEMORY
+  return {
+    place: isShared ? resolve(file) : file,
+    isShared,
+    exists: async () => isShared && isThere(file),
+    open: () => (isShared ? openFile(file) : openInMemory()),
   }
+}
+
+/** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
+async function openFile(file: string): Promise<Database> {
+  makeFolderOf(file)
+  await patiently(() => useWriteAheadLog(file))
   const writer = await connect(file)
   try {
     await migrate(writer)
-    const reader = inMemory ? writer : await connect(file, { readonly: true })
-    return database(writer, reader)
+    return database(writer, await connect(file, { readonly: true }))
   } catch (error) {
     await writer.destroy()
     throw error
   }
 }
 
-/** Folder by folder: Node's own recursion never ends where a file system refuses a folder as if its parent were missing. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return
-  makeFolder(dirname(path))
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    // Another process that starts with us was faster.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
+/** There is one connection, because a second one would see another memory; a read waits for the batch of writes. */
+async function openInMemory(): Promise<Database> {
+  const only = await connect(IN_MEMORY)
+  await migrate(only)
+  return database(only, only)
 }
 
-/** The mode stays with the file. Setting it wants the file for itself, so processes that start together take turns. */
+/** The file keeps this mode. Setting it needs an exclusive lock, so processes that start together have to wait for each other. */
 function useWriteAheadLog(file: string): void {
   const sqlite = openSqlite(file)
   try {
@@ -60,8 +57,8 @@ function useWriteAheadLog(file: string): void {
 
 async function connect(file: string, options?: { readonly: boolean }): Promise<Kysely<Tables>> {
   const sqlite = await patiently(() => openSqlite(file, options))
-  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, file !== ':memory:') })
-  // Kysely closes only what it has used, and hot queries go past it.
+  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, file !== IN_MEMORY) })
+  // Kysely closes only a connection that it has used, and hot queries do not go through Kysely.
   await db.connection().execute(async () => {})
   return db
 }

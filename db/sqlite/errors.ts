@@ -1,17 +1,16 @@
 import SQLite from 'better-sqlite3'
-import { DatabaseUnavailable, DuplicateRow } from '../errors.ts'
+import { DatabaseUnavailable, QueryRefused } from '../errors.ts'
 
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|READONLY|IOERR|CANTOPEN|CORRUPT|NOTADB|PROTOCOL|NOMEM|PERM|AUTH)/
 
-/** Another connection holds the lock. */
+/** Whether another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
   return error instanceof SQLite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code)
 }
 
-/** The error in the words that every dialect uses, where there are any. */
+/** The failure that every dialect would throw in its place; what is no error of SQLite stays as it is. */
 export function translate(error: unknown): unknown {
   if (!(error instanceof SQLite.SqliteError)) return error
-  if (error.code === 'SQLITE_CONSTRAINT_UNIQUE') return new DuplicateRow(error.message, { cause: error })
   if (UNAVAILABLE.test(error.code)) return new DatabaseUnavailable(`${error.code}: ${error.message}`, { cause: error })
-  return error
+  return new QueryRefused(error.message, { cause: error })
 }

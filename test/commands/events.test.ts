@@ -1,8 +1,8 @@
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { insertEvent } from '../../db/auth-events.ts'
+import { openDatabase } from '../../db/open.ts'
 import type { NewAuthEvent } from '../../db/schema.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
 import { PASSWORD, START } from '../helper.ts'
 import { bare, postTo, run, start } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
@@ -23,7 +23,7 @@ const nothing = {
 /** A database in which this happened, a second between two events. */
 async function happened(t: Test, ...events: Partial<NewAuthEvent>[]): Promise<string> {
   const file = await databaseFile(t)
-  const db = await openSqliteDatabase(file)
+  const db = await openDatabase(`file:${file}`)
   await db.write(async (handle) => {
     for (const [index, event] of events.entries())
       await insertEvent(handle, { kind: 'login', ...nothing, at: START + index * 1000, ...event })

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { bare, folder, type Ran, run } from '../server/process.ts'
 
 /** An empty database of the service; resolves to its file. */
 export async function databaseFile(t: Pick<Test, 'teardown'>): Promise<string> {
   const file = join(folder(t), 'latchkey.db')
-  await (await openSqliteDatabase(file)).close()
+  await (await openDatabase(`file:${file}`)).close()
   return file
 }
 

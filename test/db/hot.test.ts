@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap'
 import type { Database } from '../../db/database.ts'
 import { hot } from '../../db/hot.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { insertUser } from '../../db/users.ts'
 
 async function openWithUsers(t: Test, ...names: string[]): Promise<Database> {
-  const db = await openSqliteDatabase(':memory:')
+  const db = await openDatabase(':memory:')
   t.teardown(() => db.close())
   await db.write(async (handle) => {
     for (const name of names) await insertUser(handle, { username: name, username_key: name, password: `hash of ${name}`, created_at: 1 })

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { Database, Handle } from '../../db/database.ts'
-import { DatabaseOverloaded, DatabaseUnavailable, DuplicateRow } from '../../db/errors.ts'
+import { DatabaseOverloaded, DatabaseUnavailable } from '../../db/errors.ts'
 import { migrations } from '../../db/migrate.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { findUserByName, insertUser } from '../../db/users.ts'
 import { folder } from '../server/process.ts'
 
 async function openIn(t: Test): Promise<{ db: Database; file: string }> {
   const file = `${folder(t)}/latchkey.db`
-  const db = await openSqliteDatabase(file)
+  const db = await openDatabase(`file:${file}`)
   t.teardown(() => db.close())
   return { db, file }
 }
@@ -20,7 +20,7 @@ const insert = (handle: Handle, username: string) => insertUser(handle, { userna
 /** `done`, or what it was refused with: the class of ours, else the message. */
 function outcome(result: PromiseSettledResult<unknown>): string {
   if (result.status === 'fulfilled') return 'done'
-  const isOurs = [DatabaseOverloaded, DatabaseUnavailable, DuplicateRow].some((known) => result.reason instanceof known)
+  const isOurs = [DatabaseOverloaded, DatabaseUnavailable].some((known) => result.reason instanceof known)
   return isOurs ? result.reason.constructor.name : result.reason.message
 }
 
@@ -69,7 +69,7 @@ t.test('a job that throws leaves nothing behind, and harms none of those that sh
     db.write((handle) => insert(handle, 'before')),
     db.write((handle) => insert(handle, 'after')),
   ])
-  t.same(results.map(outcome), ['done', 'of its own', 'DuplicateRow', 'done'])
+  t.same(results.map(outcome), ['done', 'of its own', 'UNIQUE constraint failed: users.username', 'done'])
   t.same(await names(db), ['before', 'after'])
 })
 
@@ -160,7 +160,7 @@ t.test('reads go on, on what is committed, while a job runs', async (t) => {
 })
 
 t.test('in memory, a read never sees what is not committed', async (t) => {
-  const db = await openSqliteDatabase(':memory:')
+  const db = await openDatabase(':memory:')
   t.teardown(() => db.close())
   const job = db.write(async (handle) => {
     await insert(handle, 'never')
@@ -183,7 +183,7 @@ t.test('more jobs than may wait are refused, and those that wait are done', asyn
 
 t.test('what waits when the database is closed is done first', async (t) => {
   const file = `${folder(t)}/latchkey.db`
-  const db = await openSqliteDatabase(file)
+  const db = await openDatabase(`file:${file}`)
   const jobs = Array.from({ length: 10 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`)))
   await db.close()
   await Promise.all(jobs)
@@ -194,7 +194,7 @@ t.test('what waits when the database is closed is done first', async (t) => {
 
 t.test('ten databases that are opened together on one new file bring it up to date once', async (t) => {
   const file = `${folder(t)}/latchkey.db`
-  const opened = await Promise.all(Array.from({ length: 10 }, () => openSqliteDatabase(file)))
+  const opened = await Promise.all(Array.from({ length: 10 }, () => openDatabase(`file:${file}`)))
   await Promise.all(opened.map((db, i) => db.write((handle) => insert(handle, `user-${i}`))))
   t.equal((await names(opened[0] as Database)).length, 10)
   for (const db of opened) await db.close()

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
@@ -18,7 +18,7 @@ const good = { status: 200, body: {} }
 /** The operator beside running services. */
 async function operator(t: Test, env: Record<string, string>) {
   const config = loadConfig(env)
-  const db = await openSqliteDatabase(config.databaseFile)
+  const db = await openDatabase(config.databaseUrl)
   t.teardown(() => db.close())
   return { db, config, clock: Date.now, secrets: new Secrets(config) }
 }

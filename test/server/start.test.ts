@@ -5,7 +5,7 @@ import SQLite from 'better-sqlite3'
 import t from 'tap'
 import { ConfigError, loadConfig } from '../../config.ts'
 import { migrations } from '../../db/migrate.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { bare, folder, postTo, ROOT, start, startInVain } from './process.ts'
 
 // Starts wait more than they work.
@@ -204,7 +204,7 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
 
 async function databaseIn(dir: string): Promise<string> {
   const file = join(dir, 'latchkey.db')
-  await (await openSqliteDatabase(file)).close()
+  await (await openDatabase(`file:${file}`)).close()
   return file
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
@@ -80,7 +80,7 @@ async function twoServices(t: Test, env: Record<string, string>) {
   const all = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...env }
   const services = [await start(t, all), await start(t, all)] as const
   const config = loadConfig(all)
-  const context = { db: await openSqliteDatabase(config.databaseFile), config, clock: Date.now, secrets: new Secrets(config) }
+  const context = { db: await openDatabase(config.databaseUrl), config, clock: Date.now, secrets: new Secrets(config) }
   t.teardown(() => context.db.close())
   return { services, context }
 }

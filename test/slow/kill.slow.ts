@@ -114,7 +114,7 @@ async function settlePassword(t: Test, ask: Ask, changer: Changer): Promise<void
 async function prepare(ask: Ask, file: string): Promise<Answered> {
   for (const name of ['first', 'leaver', 'changer']) await ask(register(name, PASSWORD))
   const changer = { password: PASSWORD, next: PASSWORD, kept: await pairOf(ask(logIn('changer', PASSWORD))) }
-  return { users: ['first'], chains: [], ended: [], changer, client: await makeClient(file) }
+  return { users: ['first'], chains: [], ended: [], changer, client: await makeClient(`file:${file}`) }
 }
 
 /** Kills a service again and again; what it answered is known to the next, and to those that run beside it. */

@@ -2,7 +2,7 @@ import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { changePassword, logIn, logOut, register } from '../../bench/requests.ts'
 import { loadConfig } from '../../config.ts'
-import { openSqliteDatabase } from '../../db/sqlite/database.ts'
+import { openDatabase } from '../../db/open.ts'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { success } from '../wire/wire.ts'
 import { type Ending, race, type User } from './race.ts'
@@ -70,7 +70,7 @@ t.test(`a session that is refreshed, or begun, while the password is changed has
 t.test(`a session that is refreshed, or begun, while its user is disabled has ended, ${ROUNDS} times`, async (t) => {
   const two = await startTwo(t)
   // What the operator's command does, beside the services.
-  const db = await openSqliteDatabase(two.file)
+  const db = await openDatabase(`file:${two.file}`)
   t.teardown(() => db.close())
   const operator = { db, clock: Date.now, config: loadConfig({}) }
   await raceThem(t, two, {

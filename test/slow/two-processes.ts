@@ -41,7 +41,7 @@ export async function startTwo(t: Cleanup): Promise<TwoProcesses> {
   const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
   const [one, two] = await Promise.all([start(t, env), start(t, env)])
   const asks = [asker(t, one), asker(t, two)] as const
-  return { file, client: await makeClient(file), asks, either: (request) => (Math.random() < 0.5 ? asks[0] : asks[1])(request) }
+  return { file, client: await makeClient(`file:${file}`), asks, either: (request) => (Math.random() < 0.5 ? asks[0] : asks[1])(request) }
 }
 
 /** The tokens of an answer. @throws for any answer but a 200 */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { loadConfig } from '../../../config.ts'
 import type { Database } from '../../../db/database.ts'
-import { openSqliteDatabase } from '../../../db/sqlite/database.ts'
+import { openDatabase } from '../../../db/open.ts'
 import type { Core } from '../../../domain/context.ts'
 import { DatabaseKeyRing } from '../../../domain/keys/ring.ts'
 import { Secrets } from '../../../domain/keys/secrets.ts'
@@ -48,7 +48,7 @@ export async function openSite(t: Pick<Test, 'teardown'>): Promise<Site> {
     file,
     now: START,
     async context(env = {}) {
-      const db = await openSqliteDatabase(file)
+      const db = await openDatabase(`file:${file}`)
       databases.push(db)
       const config = loadConfig(env)
       return { db, config, clock: () => site.now, secrets: new Secrets(config) }

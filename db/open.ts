@@ -1,0 +1,47 @@
+import type { Database } from './database.ts'
+import type { Dialect, Site } from './dialect.ts'
+import { sqlite } from './sqlite/database.ts'
+
+/** The one place that names dialects. */
+const dialects: readonly Dialect[] = [sqlite]
+
+/** Whether there is a dialect that understands a URL. Nothing is opened for it. */
+export function isDatabaseUrl(url: string): boolean {
+  return find(url) !== undefined
+}
+
+/**
+ * Opens the database that a URL names, and brings its tables up to date. One that does not exist is made.
+ *
+ * @param url one that `isDatabaseUrl` accepts: `file:PATH` or `:memory:`
+ * @throws {DatabaseUnavailable} when it cannot be made, opened or written
+ * @throws {NotOurDatabase} when its tables cannot be brought up to date
+ */
+export async function openDatabase(url: string): Promise<Database> {
+  return siteOf(url).open()
+}
+
+/** Whether the database that a URL names has been made. @throws {DatabaseUnavailable} when that cannot be found out */
+export async function databaseExists(url: string): Promise<boolean> {
+  return siteOf(url).exists()
+}
+
+/** Where the database of a URL is, in words without credentials, and whether other processes can open it too. */
+export function describeDatabase(url: string): Pick<Site, 'place' | 'isShared'> {
+  return siteOf(url)
+}
+
+function siteOf(url: string): Site {
+  const site = find(url)
+  // The URL may hold a password, so it is not repeated.
+  if (site === undefined) throw new TypeError('no dialect understands this database URL')
+  return site
+}
+
+function find(url: string): Site | undefined {
+  for (const dialect of dialects) {
+    const site = dialect(url)
+    if (site !== undefined) return site
+  }
+  return undefined
+}
