@@ -1,6 +1,7 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { AuthEvent, NewAuthEvent } from './schema.ts'
+import { takeTurn } from './turns.ts'
 
 /** An event that has just happened. */
 export type FreshEvent = Omit<NewAuthEvent, 'id' | 'last_at' | 'count'>
@@ -34,8 +35,12 @@ export interface Repeated {
   readonly count: number
 }
 
-/** Adds to the count of the same event since `since`, or inserts it when there is none: the kind, reason, name and address tell. */
+/**
+ * Adds repetitions of an event to its row, if there is one since `since`; else inserts it. Events are the same when their kind, reason,
+ * name and address are. Takes the turn at refusals: two processes that insert the same event would make two rows.
+ */
 export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, since: number): Promise<void> {
+  await takeTurn(db, 'refusals')
   const { kind, reason, username, address } = event
   const same = await db
     .selectFrom('auth_events')

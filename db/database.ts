@@ -4,28 +4,41 @@ import type { Tables } from './schema.ts'
 /** What a query function runs on: the database, or the transaction that a write job was given. */
 export type Handle = Kysely<Tables>
 
-/** A write job. It awaits nothing but the handle it is given: it may share its transaction with others. */
+/**
+ * A function that runs in a transaction. It can rely on this, and on no more:
+ *
+ * - All that it writes through its handle is committed together, or nothing is. It changes nothing but the database, because it may run
+ *   more than once: where jobs share a transaction, they all run again when one of them throws.
+ * - It awaits nothing but its handle, because others wait for the lock that it holds or for the transaction that it shares.
+ * - On SQLite no other job writes while it runs. A dialect may run jobs side by side, each seeing what others have committed until now, as
+ *   PostgreSQL does: a row that was read may change before it is written. So whatever must be exact either
+ *   - writes on a condition, and looks at how many rows were written (`revokeClientAt`), or
+ *   - locks the row when reading it (`lockTally`), or
+ *   - takes its turn by name before it reads (`takeTurn`), where no single row tells.
+ */
 export type WriteJob<T> = (handle: Handle) => Promise<T>
 
 export interface WriteOptions {
   /**
-   * False for what may be lost in a power cut, and then need not wait for the disk. It is not lost when the process ends,
-   * and everybody sees it as soon as it is committed.
+   * False for what may be lost in a power cut, and so need not wait for the disk. It survives the end of the process, and is seen by all
+   * as soon as it is committed.
    */
   readonly isDurable?: boolean
 }
 
+/** An open database. Errors that it throws itself are all in `errors.ts`. */
 export interface Database {
-  /** Committed state. Nothing is written through it. */
+  /** For reading what is committed. Nothing is written through it. */
   readonly read: Handle
   /**
-   * Runs a job in a transaction, and resolves to what it returned after the commit, which is durable unless that is not
-   * asked for. A job that throws leaves nothing behind; it may run more than once, so it changes nothing but the database.
+   * Runs a job in a transaction, and resolves to what the job returned, after the commit. That is then safe on disk, unless `isDurable` is
+   * false. A job that throws leaves nothing behind.
    *
    * @throws {DatabaseOverloaded} when too many jobs wait
    * @throws {DatabaseUnavailable} when the database cannot do its work
-   * @throws what the job throws
+   * @throws {QueryRefused} and whatever else the job throws
    */
   write<T>(job: WriteJob<T>, options?: WriteOptions): Promise<T>
+  /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import type { QueryResult } from 'kysely'
+import type { ColumnBuilderCallback, Kysely, QueryResult } from 'kysely'
 import type { Database, Handle } from './database.ts'
 
 /** A kind of database: finds the one that a URL names, or answers undefined for a URL of another kind. */
@@ -27,8 +27,13 @@ export interface Adapter {
    * @returns undefined when the database is locked; the caller then takes the ordinary way, which tries again
    */
   runDirectly?<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined
+  /** Waits until no other transaction holds this turn, and holds it until the end of this one. Left out where only one job writes at a time. */
+  takeTurn?(transaction: Handle, turn: string): Promise<void>
+  /** Type and definition of a primary key whose values never come again, where that is not an `integer` with `autoincrement`. */
+  readonly neverReusedId?: ['integer' | 'bigint', ColumnBuilderCallback]
 }
 
-export function adapterOf(handle: Handle): Adapter {
+// biome-ignore lint/suspicious/noExplicitAny: migrations work on the tables of their time.
+export function adapterOf(handle: Kysely<any>): Adapter {
   return handle.getExecutor().adapter as Adapter
 }

@@ -1,6 +1,7 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { KnownAddress } from './schema.ts'
+import { takeTurn } from './turns.ts'
 
 const known = hot((db, value: { username: string; network: string }) =>
   db
@@ -27,8 +28,9 @@ export async function rememberAddress(db: Handle, address: KnownAddress): Promis
   await remember(db, address)
 }
 
-/** Forgets all networks of a user but the `kept` that were used last. */
+/** Forgets all networks of a user but the `kept` that were used last. Takes the turn at them, so that logins at the same time leave no more. */
 export async function trimKnownAddresses(db: Handle, userId: number, kept: number): Promise<void> {
+  await takeTurn(db, `addresses of user ${userId}`)
   const newest = db
     .selectFrom('known_addresses')
     .select('network')

@@ -72,9 +72,15 @@ function toExpired(row: Pick<Session, 'id' | 'user_id' | 'expires_at' | 'refresh
   return { id: row.id, userId: row.user_id, username: row.username, at: Math.min(row.expires_at, row.refresh_exp * 1000) }
 }
 
-/** Marks a session as expired, at the instant when that was. */
-export async function expireSession(db: Handle, { id, at }: Expired): Promise<void> {
-  await db.updateTable('sessions').set({ ended_at: at, end_reason: 'expired' }).where('id', '=', id).where('ended_at', 'is', null).execute()
+/** Marks a session as expired, at the instant when that was. Resolves to false when it had ended already. */
+export async function expireSession(db: Handle, { id, at }: Expired): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('sessions')
+    .set({ ended_at: at, end_reason: 'expired' })
+    .where('id', '=', id)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0
 }
 
 /** Deletes at most `limit` sessions that ended before `before`; resolves to how many. */

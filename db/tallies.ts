@@ -20,7 +20,7 @@ const lock = hot((db, value: { key: string }) =>
       since: 0,
       expires_at: 0,
     })
-    // An update that changes nothing: where transactions run side by side, those with the same key now take turns.
+    // This update changes nothing but locks the row: where transactions run side by side, those with the same key wait for each other.
     .onConflict((conflict) => conflict.column('key').doUpdateSet((row) => ({ count: row.ref('tallies.count') })))
     .returningAll(),
 )
@@ -66,6 +66,7 @@ export async function saveOutcome(db: Handle, { key, count, in_flight, next_at }
 /** Deletes at most `limit` tallies that expired before `before`; resolves to how many. */
 export async function deleteTalliesExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('tallies').select('key').where('expires_at', '<', before).limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('tallies').where('key', 'in', old).executeTakeFirst()
+  // The condition again, for tallies that begin anew between the look-up and the deletion.
+  const { numDeletedRows } = await db.deleteFrom('tallies').where('key', 'in', old).where('expires_at', '<', before).executeTakeFirst()
   return Number(numDeletedRows)
 }
