@@ -1,9 +1,10 @@
 import type { Kysely } from 'kysely'
+import { neverReusedId } from './columns.ts'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('users')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...neverReusedId(db))
     .addColumn('username', 'text', (column) => column.notNull().unique())
     .addColumn('username_key', 'text', (column) => column.notNull())
     .addColumn('password', 'text', (column) => column.notNull())
@@ -14,7 +15,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await db.schema
     .createTable('sessions')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...neverReusedId(db))
     .addColumn('user_id', 'integer', (column) => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('refreshed_at', 'bigint', (column) => column.notNull())

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { neverReusedId } from './columns.ts'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
@@ -17,7 +18,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await db.schema
     .createTable('auth_events')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...neverReusedId(db))
     .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('last_at', 'bigint', (column) => column.notNull())
     .addColumn('count', 'integer', (column) => column.notNull().defaultTo(1))
