@@ -8,9 +8,9 @@ import { createClient } from '../domain/accounts/clients.ts'
 
 /** fast-jwt alone, with the signing key of the server's database. */
 export interface Engine {
-  /** The claims of a token with a good signature. */
+  /** The claims of a token. @throws when its signature is wrong */
   verify(token: string): Record<string, unknown>
-  /** Tokens of the same claims, but another `jti`. */
+  /** A token with these claims, but a `jti` and a `token_type` of its own. */
   signAccess(claims: object): string
   signRefresh(claims: object): string
 }

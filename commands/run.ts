@@ -8,7 +8,7 @@ import { explain } from '../explain.ts'
 /** A command cannot do what it was asked. The message is one line, which says why. */
 export class CommandError extends Error {}
 
-/** Does the work of a command on the database of the service's settings. A failure is one line and exit code 1. */
+/** Runs a command on the database that the settings of the service name. A failure is one line on standard error and exit code 1. */
 export async function runCommand(work: (core: Core & { readonly secrets: Secrets }) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env)

@@ -3,7 +3,7 @@ import { hot } from './hot.ts'
 import type { AuthEvent, NewAuthEvent } from './schema.ts'
 import { takeTurn } from './turns.ts'
 
-/** An event that has just happened. */
+/** An event when it happens: it has happened once. */
 export type FreshEvent = Omit<NewAuthEvent, 'id' | 'last_at' | 'count'>
 
 const insert = hot((db, value: Required<FreshEvent>) =>
@@ -24,11 +24,12 @@ const insert = hot((db, value: Required<FreshEvent>) =>
   }),
 )
 
+/** Adds an event. */
 export async function insertEvent(db: Handle, event: Required<FreshEvent>): Promise<void> {
   await insert(db, event)
 }
 
-/** Some repetitions of an event, the first and the last of them in milliseconds since the epoch. */
+/** An event that happened `count` times: first at `event.at`, last at `lastAt`, both in milliseconds since the epoch. */
 export interface Repeated {
   readonly event: Required<FreshEvent>
   readonly lastAt: number
@@ -36,8 +37,8 @@ export interface Repeated {
 }
 
 /**
- * Adds repetitions of an event to its row, if there is one since `since`; else inserts it. Events are the same when their kind, reason,
- * name and address are. Takes the turn at refusals: two processes that insert the same event would make two rows.
+ * Adds an event that was repeated to the count of the same event after `since` (milliseconds since the epoch), or inserts it when there is
+ * none. Events are the same when kind, reason, name and address are. Takes a turn: without it two processes would insert two rows.
  */
 export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, since: number): Promise<void> {
   await takeTurn(db, 'refusals')
@@ -64,13 +65,13 @@ export async function countEvent(db: Handle, { event, lastAt, count }: Repeated,
     .execute()
 }
 
-/** The newest events, newest first; those of one name when it is given. */
+/** The newest events, newest first; with `username` only those of this name. */
 export async function listEvents(db: Handle, { username, limit }: { username?: string; limit: number }): Promise<AuthEvent[]> {
   const all = db.selectFrom('auth_events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit)
   return (username === undefined ? all : all.where('username', '=', username)).execute()
 }
 
-/** Deletes at most `limit` events from before `before`; resolves to how many. */
+/** Deletes at most `limit` events older than `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteEventsBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('auth_events').select('id').where('at', '<', before).orderBy('at').limit(limit)
   const { numDeletedRows } = await db.deleteFrom('auth_events').where('id', 'in', old).executeTakeFirst()

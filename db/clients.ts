@@ -4,21 +4,22 @@ import type { Client } from './schema.ts'
 
 const byId = hot((db, value: { clientId: string }) => db.selectFrom('clients').selectAll().where('client_id', '=', value.clientId))
 
-/** A client, also one that was revoked. */
+/** The client with this id, also one that was revoked. */
 export async function findClient(db: Handle, clientId: string): Promise<Client | undefined> {
   return (await byId(db, { clientId })).rows[0]
 }
 
-/** All clients, newest first, those that were revoked among them. */
+/** All clients, newest first, including those that were revoked. */
 export async function listClients(db: Handle): Promise<Client[]> {
   return db.selectFrom('clients').selectAll().orderBy('created_at', 'desc').orderBy('client_id').execute()
 }
 
+/** Adds a client. */
 export async function insertClient(db: Handle, client: Omit<Client, 'revoked_at'>): Promise<void> {
   await db.insertInto('clients').values(client).execute()
 }
 
-/** Resolves to whether the client was there, and not revoked before. */
+/** Revokes a client. Resolves to false when there is none with this id, or it had been revoked before. */
 export async function revokeClientAt(db: Handle, clientId: string, revokedAt: number): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('clients')

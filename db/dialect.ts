@@ -1,7 +1,7 @@
 import type { ColumnBuilderCallback, Kysely, QueryResult } from 'kysely'
 import type { Database, Handle } from './database.ts'
 
-/** A kind of database: finds the one that a URL names, or answers undefined for a URL of another kind. */
+/** A kind of database: a function that finds the database of a URL, or returns undefined for a URL of another kind. */
 export type Dialect = (url: string) => Site | undefined
 
 /** A database, open or not, made or not. */
@@ -27,7 +27,7 @@ export interface Adapter {
    * @returns undefined when the database is locked; the caller then takes the ordinary way, which tries again
    */
   runDirectly?<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined
-  /** Waits until no other transaction holds this turn, and holds it until the end of this one. Left out where only one job writes at a time. */
+  /** Waits until no other transaction holds this turn, and holds it until this one ends. Left out where one job writes at a time. */
   takeTurn?(transaction: Handle, turn: string): Promise<void>
   /** Type and definition of a primary key whose values never come again, where that is not an `integer` with `autoincrement`. */
   readonly neverReusedId?: ['integer' | 'bigint', ColumnBuilderCallback]

@@ -28,7 +28,7 @@ export async function rememberAddress(db: Handle, address: KnownAddress): Promis
   await remember(db, address)
 }
 
-/** Forgets all networks of a user but the `kept` that were used last. Takes the turn at them, so that logins at the same time leave no more. */
+/** Forgets all networks of a user but the `kept` that were used last. Takes a turn: without it logins at the same time could leave more. */
 export async function trimKnownAddresses(db: Handle, userId: number, kept: number): Promise<void> {
   await takeTurn(db, `addresses of user ${userId}`)
   const newest = db
@@ -41,7 +41,7 @@ export async function trimKnownAddresses(db: Handle, userId: number, kept: numbe
   await db.deleteFrom('known_addresses').where('user_id', '=', userId).where('network', 'not in', newest).execute()
 }
 
-/** Forgets at most `limit` networks that were not used since `before`; resolves to how many. */
+/** Forgets at most `limit` networks that were last used before `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteAddressesUnusedSince(db: Handle, before: number, limit: number): Promise<number> {
   const old = await db
     .selectFrom('known_addresses')

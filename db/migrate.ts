@@ -9,7 +9,7 @@ import * as limits from './migrations/005-limits.ts'
 import * as eventActors from './migrations/006-event-actors.ts'
 import type { Tables } from './schema.ts'
 
-/** By name, in their order. */
+/** All migrations by name, in the order in which they are applied. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '001-users-sessions-keys': usersSessionsKeys,
   '002-session-ends-and-events': sessionEndsAndEvents,
@@ -20,7 +20,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
 }
 
 /**
- * Brings the tables up to date, in one transaction: of several processes that start together one does it.
+ * Brings the tables up to date, in one transaction: of several processes that start together one does it, and the others wait for it.
  *
  * @throws {DatabaseUnavailable} when the database cannot do its work
  * @throws {NotOurDatabase} when a migration fails, or when the database was made by a newer version

@@ -1,6 +1,6 @@
 import type { Generated, Insertable, Selectable } from 'kysely'
 
-/** Instants are integer milliseconds since the epoch, times that stand in tokens integer seconds, flags 0 or 1. */
+/** Instants are integer milliseconds since the epoch; times that stand in tokens are integer seconds; flags are 0 or 1. */
 export interface Tables {
   users: UsersTable
   sessions: SessionsTable
@@ -12,35 +12,35 @@ export interface Tables {
 }
 
 interface UsersTable {
-  /** Never used twice: foreign key in the systems around this one. */
+  /** Never used twice, because systems around this one keep it as a foreign key. */
   id: Generated<number>
   username: string
-  /** `fold(username)`; names that differ only by case or compatibility form share it. */
+  /** `fold(username)`: the same for names that differ only by case or compatibility form. Not unique. */
   username_key: string
-  /** Hash in PHC string format. */
+  /** The password's hash, in PHC string format. */
   password: string
   is_active: Generated<0 | 1>
   created_at: number
 }
 
 interface SessionsTable {
-  /** The `sid` of its tokens, as a decimal string there. */
+  /** The `sid` claim of its tokens, where it is a decimal string. */
   id: Generated<number>
   user_id: number
   created_at: number
-  /** The last login or rotation. */
+  /** When its user logged in or it was refreshed last. */
   refreshed_at: number
-  /** The absolute end, which no rotation moves. */
+  /** When it ends at the latest: `SESSION_MAX_AGE` after the login. No refresh moves it. */
   expires_at: number
-  /** `jti`, `iat` and `exp` of the refresh token that is current: enough to sign the same one again. */
+  /** `jti`, `iat` and `exp` of the current refresh token: with them the same token can be signed again. */
   refresh_jti: string
   refresh_iat: number
   refresh_exp: number
-  /** JSON array of `{ jti, at }`: the newest replaced refresh tokens, oldest first, `at` in milliseconds. */
+  /** JSON array of `{ jti, at }`: the refresh tokens that were replaced last, oldest first; `at` says when, in milliseconds. */
   replaced: string
-  /** The refresh token whose successor has not been seen yet, with `REFRESH_ROTATION=confirmed`. */
+  /** With `REFRESH_ROTATION=confirmed`, the `jti` of the refresh token before the current one, until a client has used the current one. */
   pending_jti: string | null
-  /** Where the last login or rotation came from: address and `User-Agent`. */
+  /** IP address and `User-Agent` of the last login or refresh; empty when unknown. */
   address: Generated<string>
   client: Generated<string>
   ended_at: number | null
@@ -59,20 +59,20 @@ export type EndReason =
   | 'user_deleted'
   | 'admin'
 
-/** Append-only, but for the count of a failure that is repeated. An event outlives its user and its session. */
+/** Rows are only added, but a refusal that is repeated is counted in its first row. An event stays when its user or session is deleted. */
 interface AuthEventsTable {
   id: Generated<number>
   at: number
-  /** The last of `count` times. */
+  /** When it happened last, if `count` is more than 1. */
   last_at: number
   count: Generated<number>
   kind: EventKind
   reason: string | null
   user_id: number | null
-  /** As it was told: of a failed login there may be no such user. */
+  /** As it was sent: after a failed login there may be no user of this name. */
   username: string | null
   session_id: number | null
-  /** The `kid` of a key or the id of a client. */
+  /** The `kid` of a key or the id of a client, for events about these. */
   subject: string | null
   /** Who did it, where that is another user than the one of the event; null for the user, the operator's command and the service. */
   actor_id: number | null
@@ -103,27 +103,27 @@ interface SigningKeysTable {
   kid: string
   algorithm: string
   /**
-   * PKCS #8 PEM, encrypted where there is a key for it. Null for `HS256`, whose key is a setting and never stored, and once
-   * it is not needed any more.
+   * PKCS #8 PEM, encrypted if `SECRETS_KEY` is set. Null for `HS256`, whose key is a setting and never stored, and after the last token
+   * that it can have signed has expired.
    */
   private_key: string | null
-  /** SPKI PEM; null for `HS256`. */
+  /** SPKI PEM. Null for `HS256`. */
   public_key: string | null
   created_at: number
-  /** From then on it signs: until then it is published only. */
+  /** When it begins to sign. Until then it is only published, so that verifiers know it in time. */
   signs_from: number
-  /** When a process last said that it signs with it: told now and then, not at each token. */
+  /** When a process last noted that it signs with this key. Processes note it from time to time, not at each token. */
   used_at: number
-  /** The longest life of a token that it may have signed, in seconds; 0 when nobody has said yet. */
+  /** The longest life of a token that it may have signed, in seconds; 0 for a key from before this column, until a process sets it. */
   token_ttl: number
-  /** Withdrawn by the operator. The row stays: the key is never accepted again. */
+  /** When the operator withdrew it. The row stays, so that the key is never accepted again. */
   retired_at: number | null
 }
 
-/** The services that may ask about tokens. One that was revoked stays. */
+/** Services that may introspect tokens. The row of a client that was revoked stays. */
 interface ClientsTable {
   client_id: string
-  /** For people; two may have the same, so that a secret can be changed without a gap. */
+  /** For people to read. Not unique: to change a secret, a second client of the same name is made and then the first one revoked. */
   name: string
   /** SHA-256 of the secret, in hexadecimal. */
   secret_hash: string
@@ -131,18 +131,18 @@ interface ClientsTable {
   revoked_at: number | null
 }
 
-/** Attempts that count against a limit, until `expires_at`. Rules see to it that rows end; what has expired is as if it were not there. */
+/** Attempts that count against a limit, such as failed logins of a name. After `expires_at` a row counts as if it were not there. */
 interface TalliesTable {
-  /** Says what is limited, hashed: names are as long as one likes, and may be mistyped passwords. */
+  /** Hash of what is limited, because a name that was sent can be of any length, or be a password typed into the wrong field. */
   key: string
-  /** Those that failed, and those whose outcome is not known yet. */
+  /** How many attempts failed, or have no outcome yet. */
   count: number
-  /** How many of them have no outcome yet, and until when that is believed: a process may die with them. */
+  /** How many of them have no outcome yet. After `in_flight_until` they count as failed, because their process may have died. */
   in_flight: number
   in_flight_until: number
-  /** Past the limit, when the next one may come. */
+  /** When the limit is reached, the instant of the next attempt that is let through. */
   next_at: number
-  /** When the first of them came: an outcome that is told later belongs to these, or to others before them. */
+  /** When the first of them came. An outcome belongs to an attempt with the same `since`; with another one the tally has begun again. */
   since: number
   expires_at: number
 }

@@ -5,7 +5,7 @@ import type { EndReason, Session, User } from './schema.ts'
 /** Which of a user's sessions: all, one, or all but one. */
 export type Which = 'all' | { readonly only: number } | { readonly except: number }
 
-/** Ends those of a user's sessions that have not ended before; resolves to their ids. `endedAt` in milliseconds. */
+/** Ends sessions of a user that have not ended yet; resolves to their ids. `endedAt` in milliseconds since the epoch. */
 export async function endSessions(db: Handle, userId: number, which: Which, endedAt: number, reason: EndReason): Promise<number[]> {
   const all = db
     .updateTable('sessions')
@@ -21,7 +21,7 @@ function condition(which: Exclude<Which, 'all'>): ['=' | '!=', number] {
   return 'only' in which ? ['=', which.only] : ['!=', which.except]
 }
 
-/** A session that has expired, and when, in milliseconds since the epoch. */
+/** A session that has expired. `at` is when it did, in milliseconds since the epoch. */
 export interface Expired {
   readonly id: number
   readonly userId: number
@@ -30,10 +30,10 @@ export interface Expired {
 }
 
 /**
- * Sessions that expired and are not marked so yet, at most `limit`.
+ * At most `limit` sessions that have expired and are not marked as ended yet.
  *
  * @param now milliseconds since the epoch
- * @param accessTtlSeconds a session that was idle too long is over when its last access token is
+ * @param accessTtlSeconds life of an access token: a session whose refresh token has expired goes on until its last access token has
  */
 export async function findExpired(db: Handle, now: number, accessTtlSeconds: number, limit: number): Promise<Expired[]> {
   const { nowSeconds, idleSince } = inSeconds(now, accessTtlSeconds)
@@ -44,7 +44,7 @@ const expiredOf = hot((db, value: { userId: number; now: number; nowSeconds: num
   expired(db, value.now, value.nowSeconds, value.idleSince).where('sessions.user_id', '=', value.userId),
 )
 
-/** Those of one user, all of them. */
+/** All such sessions of one user. */
 export async function findExpiredOf(db: Handle, userId: number, now: number, accessTtlSeconds: number): Promise<Expired[]> {
   const { rows } = await expiredOf(db, { userId, now, ...inSeconds(now, accessTtlSeconds) })
   return rows.map(toExpired)
@@ -62,7 +62,7 @@ function expired(db: Handle, now: number, nowSeconds: number, idleSince: number)
       .innerJoin('users', 'users.id', 'sessions.user_id')
       .select(['sessions.id', 'sessions.user_id', 'users.username', 'sessions.expires_at', 'sessions.refresh_exp'])
       .where('sessions.ended_at', 'is', null)
-      // No refresh token outlives its session, so the first condition finds all, by its index.
+      // This finds all, because no refresh token outlives its session, and there is an index for it.
       .where('sessions.refresh_exp', '<=', nowSeconds)
       .where((where) => where.or([where('sessions.expires_at', '<=', now), where('sessions.refresh_exp', '<=', idleSince)]))
   )
@@ -72,7 +72,7 @@ function toExpired(row: Pick<Session, 'id' | 'user_id' | 'expires_at' | 'refresh
   return { id: row.id, userId: row.user_id, username: row.username, at: Math.min(row.expires_at, row.refresh_exp * 1000) }
 }
 
-/** Marks a session as expired, at the instant when that was. Resolves to false when it had ended already. */
+/** Marks a session as ended when it expired. Resolves to false when it had ended already. */
 export async function expireSession(db: Handle, { id, at }: Expired): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('sessions')
@@ -83,7 +83,7 @@ export async function expireSession(db: Handle, { id, at }: Expired): Promise<bo
   return numUpdatedRows > 0
 }
 
-/** Deletes at most `limit` sessions that ended before `before`; resolves to how many. */
+/** Deletes at most `limit` sessions that ended before `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteSessionsEndedBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('sessions').select('id').where('ended_at', '<', before).limit(limit)
   const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()

@@ -2,7 +2,7 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { Session, User } from './schema.ts'
 
-/** What the rules of sessions look at, and no more: it is read at each check of a token, and every column costs. */
+/** The columns that the rules of sessions need. They are read at each check of a token, where every further column costs time. */
 const STATE = [
   'id',
   'user_id',
@@ -18,13 +18,13 @@ const STATE = [
 
 export type SessionState = Pick<Session, (typeof STATE)[number]>
 
-/** The user of a token and its session; no session when the row is gone or another user's. */
+/** The user of a token and its session; `session` is undefined when the row is gone or belongs to another user. */
 export interface UserAndSession {
   readonly user: Pick<User, 'id' | 'username' | 'is_active'>
   readonly session: SessionState | undefined
 }
 
-// The casts tell SQLite the type of the parameters: without them it prepares a join anew at every run.
+// Without the casts, which tell the type of the parameters, SQLite prepares a join again at every run.
 const userAndSession = hot((db, value: { userId: number; sessionId: number }) =>
   db
     .selectFrom('users')
@@ -66,7 +66,7 @@ const insert = hot((db, value: Started) =>
     .returning('id'),
 )
 
-/** A new session; resolves to its id. */
+/** Adds a session; resolves to its id. */
 export async function insertSession(db: Handle, session: Started): Promise<number> {
   const { rows } = await insert(db, session)
   return (rows[0] as { id: number }).id
@@ -104,12 +104,15 @@ const touch = hot((db, value: Use) =>
     .where('id', '=', value.id),
 )
 
-/** The session was refreshed without a rotation. */
+/** Notes that a session was refreshed and keeps its refresh token. */
 export async function touchSession(db: Handle, use: Use): Promise<void> {
   await touch(db, use)
 }
 
-/** Settles the chain of a session, unless it has moved on since it was read. */
+/**
+ * Ends the time in which the refresh token before the current one still counts as current (`REFRESH_ROTATION=confirmed`). Changes nothing
+ * when the session has been refreshed since it was read.
+ */
 export async function settleSession(
   db: Handle,
   { id, refresh_jti, replaced }: Pick<Session, 'id' | 'refresh_jti' | 'replaced'>,
@@ -124,7 +127,7 @@ export async function settleSession(
 }
 
 /**
- * The live sessions of a user, the one used last first.
+ * The live sessions of a user, the one refreshed last first.
  *
  * @param now milliseconds since the epoch
  */
@@ -134,14 +137,14 @@ export async function listLiveSessions(db: Handle, userId: number, now: number):
     .execute()
 }
 
-/** After `SESSIONS_PER_USER` was lowered: the rest goes with the next login. */
+/** There are more when `SESSIONS_PER_USER` was lowered: those end at the next logins, so that one login does not have to end thousands. */
 const SURPLUS_LIMIT = 100
 
 const surplus = hot((db, value: { userId: number; now: number; nowSeconds: number; keep: number }) =>
   liveSessions(db, value.userId, value.now, value.nowSeconds).select('id').limit(SURPLUS_LIMIT).offset(value.keep),
 )
 
-/** The ids of those after the first `keep` of them. */
+/** The ids of a user's live sessions but the `keep` that were refreshed last; at most 100. `now` in milliseconds since the epoch. */
 export async function findSurplusSessions(db: Handle, userId: number, now: number, keep: number): Promise<number[]> {
   const { rows } = await surplus(db, { userId, now, nowSeconds: Math.floor(now / 1000), keep })
   return rows.map(({ id }) => id)

@@ -4,6 +4,7 @@ import type { Tally } from './schema.ts'
 
 const byKey = hot((db, value: { key: string }) => db.selectFrom('tallies').selectAll().where('key', '=', value.key))
 
+/** The tally of a key, not locked; also one that has expired. */
 export async function findTally(db: Handle, key: string): Promise<Tally | undefined> {
   return (await byKey(db, { key })).rows[0]
 }
@@ -25,7 +26,7 @@ const lock = hot((db, value: { key: string }) =>
     .returningAll(),
 )
 
-/** The tally of a key, held by the transaction until its end; one that has expired when there was none. */
+/** The tally of a key, locked until the end of the transaction. When there is none, one is inserted, which has expired already. */
 export async function lockTally(db: Handle, key: string): Promise<Tally> {
   return (await lock(db, { key })).rows[0] as Tally
 }
@@ -44,7 +45,7 @@ const save = hot((db, value: Tally) =>
     .where('key', '=', value.key),
 )
 
-/** Keeps a tally that was locked. */
+/** Writes a tally that was locked. */
 export async function saveTally(db: Handle, tally: Tally): Promise<void> {
   await save(db, tally)
 }
@@ -57,16 +58,16 @@ const saveCounts = hot((db, value: Counts) =>
 
 const remove = hot((db, value: { key: string }) => db.deleteFrom('tallies').where('key', '=', value.key))
 
-/** Keeps what has changed of a tally once an outcome is known, which no index holds. One that counts nothing goes. */
+/** Writes what an outcome changes of a locked tally: columns without an index, which is cheaper. A tally that counts nothing is deleted. */
 export async function saveOutcome(db: Handle, { key, count, in_flight, next_at }: Tally): Promise<void> {
   if (count > 0) await saveCounts(db, { key, count, in_flight, next_at })
   else await remove(db, { key })
 }
 
-/** Deletes at most `limit` tallies that expired before `before`; resolves to how many. */
+/** Deletes at most `limit` tallies that expired before `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteTalliesExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('tallies').select('key').where('expires_at', '<', before).limit(limit)
-  // The condition again, for tallies that begin anew between the look-up and the deletion.
+  // The condition is repeated for tallies that another transaction starts again between the look-up and the deletion.
   const { numDeletedRows } = await db.deleteFrom('tallies').where('key', 'in', old).where('expires_at', '<', before).executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -11,13 +11,17 @@ export async function findUserByName(db: Handle, username: string): Promise<User
 
 const byId = hot((db, value: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', value.id))
 
+/** The user with this id. */
 export async function findUserById(db: Handle, id: number): Promise<User | undefined> {
   return (await byId(db, { id })).rows[0]
 }
 
 const byKey = hot((db, value: { key: string }) => db.selectFrom('users').select('id').where('username_key', '=', value.key).limit(1))
 
-/** Whether a name is taken, also in another case or compatibility form. */
+/**
+ * Whether there is a user with this folded name, which names share that differ only by case or compatibility form. Whoever inserts the
+ * name when it is free does both in the turn at it: the table does not refuse a second one.
+ */
 export async function isNameTaken(db: Handle, usernameKey: string): Promise<boolean> {
   return (await byKey(db, { key: usernameKey })).rows.length > 0
 }
@@ -42,6 +46,7 @@ export async function insertUser(db: Handle, user: Registered): Promise<number> 
   return (rows[0] as { id: number }).id
 }
 
+/** Enables or disables a user. */
 export async function setUserActive(db: Handle, userId: number, isActive: boolean): Promise<void> {
   await db
     .updateTable('users')
@@ -50,12 +55,12 @@ export async function setUserActive(db: Handle, userId: number, isActive: boolea
     .execute()
 }
 
-/** Deletes a user, and with it the sessions. */
+/** Deletes a user, and all sessions and known addresses with it. */
 export async function deleteUser(db: Handle, userId: number): Promise<void> {
   await db.deleteFrom('users').where('id', '=', userId).execute()
 }
 
-/** Puts another hash in the place of one, unless the password was changed in between. */
+/** Replaces a password hash. Changes nothing when it is not `oldHash` any more. */
 export async function replacePasswordHash(db: Handle, userId: number, oldHash: string, newHash: string): Promise<void> {
   await db.updateTable('users').set({ password: newHash }).where('id', '=', userId).where('password', '=', oldHash).execute()
 }

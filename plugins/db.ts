@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-/** Opens the database that `DATABASE_URL` names, and closes it after the last answer. */
+/** `app.db`: the database of `DATABASE_URL`, which is closed after the last answer. */
 export default fp(
   async (app) => {
     const db = await openDatabase(app.config.databaseUrl)

@@ -13,20 +13,20 @@ import {
 import type { Adapter } from '../dialect.ts'
 import { isBusy, translate } from './errors.ts'
 
-/** SQLite itself never waits for a lock: it would sleep on the event loop. */
+/** SQLite itself must not wait for a lock: it would block the event loop. */
 const BUSY_TIMEOUT_MS = 0
-/** How long a statement is tried again, without holding the event loop. */
+/** How long a statement is tried again while another process holds the lock. */
 const BUSY_DEADLINE_MS = 5000
-/** Often: between two commits of a busy process the lock is free for a fraction of a millisecond, and nobody queues for it. */
+/** Short, because there is no queue for the lock, and between two commits of a busy process it is free for less than a millisecond. */
 const BUSY_RETRY_MS = 1
 
-/** Kysely's SQLite dialect, with write transactions that lock at once, prepared statements that are kept, and patience. */
+/** Kysely's SQLite dialect, but write transactions lock at once, prepared statements are kept, and a locked database is tried again. */
 export class PatientSqliteDialect extends SqliteDialect {
   readonly #database: SQLite.Database
   readonly #statements: Statements
   readonly #isDirect: boolean
 
-  /** @param isDirect whether hot queries need not wait for the transactions of this connection */
+  /** @param isDirect whether hot queries may run at any time: on a connection that reads and writes they would see what is not committed */
   constructor(database: SQLite.Database, isDirect: boolean) {
     super({ database })
     this.#database = database
@@ -43,14 +43,14 @@ export class PatientSqliteDialect extends SqliteDialect {
   }
 }
 
-/** SQLite's transactions cover changes of the schema; Kysely does not rely on it unless told. */
+/** In SQLite a transaction also covers changes of the schema, which Kysely's adapter denies: without this, a failed migration stays half done. */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true
   }
 }
 
-/** Runs hot queries at once, on a connection where nothing but what is meant to see them is under way. */
+/** Runs hot queries at once. */
 class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
   readonly #statements: Statements
 
@@ -73,7 +73,7 @@ class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
 }
 
 /**
- * Opens a SQLite file so that an answered write survives a power cut.
+ * Opens a SQLite file with the settings that we rely on: foreign keys, and commits that survive a power cut.
  *
  * @throws when the file cannot be opened or is not a database
  */
@@ -82,7 +82,7 @@ export function openSqlite(file: string, options: { readonly readonly?: boolean 
   try {
     database.pragma('foreign_keys = ON')
     database.pragma('synchronous = FULL')
-    // A private key that was replaced by its encryption, or has done its work, is overwritten.
+    // Deleted content is overwritten, where that costs no further writes: plain private keys must not stay in the file.
     database.pragma('secure_delete = FAST')
     return database
   } catch (error) {
@@ -107,18 +107,18 @@ class PatientSqliteDriver extends SqliteDriver {
     return this.#connection
   }
 
-  /** Plain `begin` takes the lock at the first write, and fails at once when another process wrote since the first read. */
+  /** A plain `begin` locks at the first write, and fails there, whatever the time-out, if another process wrote since the first read. */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
   }
 
-  /** A full disk has already rolled back by itself. */
+  /** When the disk is full, SQLite has already rolled back, and a second rollback would fail. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#database.inTransaction) await super.rollbackTransaction(connection)
   }
 }
 
-/** The connection, trying again while another process holds the lock, and speaking of failures as every dialect does. */
+/** The connection, but a locked database is tried again, and errors are those of `db/errors.ts`. */
 function patient(connection: DatabaseConnection): DatabaseConnection {
   return {
     streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
@@ -127,9 +127,10 @@ function patient(connection: DatabaseConnection): DatabaseConnection {
 }
 
 /**
- * Does some work on the database, again and again while another process holds the lock, without holding the event loop.
+ * Does some work on the database; while another process holds the lock, tries again for five seconds without blocking the event loop.
  *
- * @throws {DatabaseUnavailable} when the lock is not to be had in time, or the database cannot do its work
+ * @throws {DatabaseUnavailable} when the lock is not free in time, or the database cannot do its work
+ * @throws {QueryRefused} when SQLite refuses the query
  */
 export async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
   const deadline = performance.now() + BUSY_DEADLINE_MS
@@ -143,7 +144,7 @@ export async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** What Kysely needs of the database, preparing each text of SQL once. The texts are those of our own queries: few. */
+/** The database as Kysely uses it, but each SQL text is prepared once and kept: our queries are few, so the map stays small. */
 function keepStatements(database: SQLite.Database) {
   const statements = new Map<string, SqliteStatement & SQLite.Statement>()
   return {

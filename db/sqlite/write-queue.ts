@@ -10,23 +10,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** For so long jobs run one after the other before other requests have their turn, the transaction still open. */
+/** After this time within a batch the event loop serves other requests, with the transaction still open: a long batch would block them. */
 const HOLD_LIMIT_MS = 4
 
 /**
- * Group commit: the jobs that wait share one transaction, and so one fsync, or none if none of them asks for it. If one
- * throws, all are rolled back and run again, each in a transaction of its own. If the database itself fails, all that
- * wait are refused.
+ * Group commit: the jobs that wait share one transaction, and so one fsync; none if no job is durable. If a job throws, all are rolled back
+ * and run again, each in a transaction of its own. If the database itself fails, all that wait are refused.
  */
 export class WriteQueue {
   readonly #writer: Kysely<Tables>
   readonly #limit: number
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
-  /** As a connection is opened. */
+  /** Whether the connection syncs at each commit, as it does when it is opened. */
   #isDurable = true
 
-  /** @param limit how many jobs may wait; `isFull` then says so */
+  /** @param limit how many jobs may wait until `isFull` is true */
   constructor(writer: Kysely<Tables>, limit: number) {
     this.#writer = writer
     this.#limit = limit
@@ -44,7 +43,7 @@ export class WriteQueue {
     })
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no job waits any more. */
   async idle(): Promise<void> {
     await this.#running
   }
@@ -86,14 +85,14 @@ export class WriteQueue {
     }
   }
 
-  /** The database had its time: those that came meanwhile do not each wait as long again. */
+  /** Refuses also the jobs that came meanwhile: each would wait five seconds more for a database that has just failed. */
   #refuse(batch: readonly Waiting[], error: DatabaseUnavailable): void {
     const refused = [...batch, ...this.#waiting]
     this.#waiting = []
     for (const { reject } of refused) reject(error)
   }
 
-  /** In WAL mode a commit that is not synchronous is on disk with the next one that is. Nothing of it is torn before. */
+  /** In WAL mode a commit without a sync reaches the disk with the next synced one. A power cut before that loses it as a whole. */
   async #setDurability(isDurable: boolean): Promise<void> {
     if (isDurable === this.#isDurable) return
     await this.#writer.executeQuery(CompiledQuery.raw(`pragma synchronous = ${isDurable ? 'full' : 'normal'}`))
@@ -105,7 +104,7 @@ export class WriteQueue {
   }
 }
 
-/** After the requests that have already arrived were read: their jobs join the batch that is next. */
+/** Resolves after the event loop has read the requests that have arrived, so that their jobs join the next batch. */
 function gathered(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve))
 }
