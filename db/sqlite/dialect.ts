@@ -43,7 +43,7 @@ export class PatientSqliteDialect extends SqliteDialect {
   }
 }
 
-/** In SQLite a transaction also covers changes of the schema, which Kysely's adapter denies: without this, a failed migration stays half done. */
+/** In SQLite a transaction also covers changes of the schema. Kysely's adapter denies that, and then no migration may run in one. */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true
