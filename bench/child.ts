@@ -5,7 +5,7 @@ import { get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MemoryLimit } from './control-group.ts'
+import type { MemoryLimit } from '../harness/memory-limit.ts'
 import type { Load, Outcome } from './load.ts'
 
 const START_TIMEOUT_MS = 20_000

@@ -4,7 +4,6 @@ import type { Database } from '../db/database.ts'
 import { openDatabase } from '../db/open.ts'
 import { listSigningKeys } from '../db/signing-keys.ts'
 import { insertUser, setUserActive } from '../db/users.ts'
-import { createClient } from '../domain/accounts/clients.ts'
 
 /** fast-jwt alone, with the signing key of the server's database. */
 export interface Engine {
@@ -42,20 +41,6 @@ export function passwordHash(url: string): Promise<string> {
 
 async function firstHash({ read }: Database): Promise<string> {
   return (await read.selectFrom('users').select('password').orderBy('id').executeTakeFirstOrThrow()).password
-}
-
-/** What a client of the service's own API authenticates with, in the body (RFC 6749 §2.3.1). */
-export interface ClientMembers {
-  readonly client_id: string
-  readonly client_secret: string
-}
-
-/** Makes a client, as the operator's command does beside the server. */
-export function makeClient(url: string): Promise<ClientMembers> {
-  return withDatabase(url, async (db) => {
-    const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
-    return { client_id, client_secret }
-  })
 }
 
 /** Adds users, all with the first user's password: to register them would take as long as what is measured. */

@@ -1,5 +1,5 @@
 // What the service does when it is flooded.
-import { limitMemory } from './control-group.ts'
+import { limitMemory } from '../harness/memory-limit.ts'
 import { insertUsers } from './database.ts'
 import { attacks, send } from './hostile.ts'
 import type { Load } from './load.ts'

@@ -1,6 +1,6 @@
 // The load, in a process of its own: what it costs is not the server's. Told by messages what to ask, it answers how
 // that went.
-import { Client, postRequest } from './client.ts'
+import { Client, postRequest } from '../harness/client.ts'
 
 /** Requests to one path, by some connections at once, for some seconds. */
 export interface Load {

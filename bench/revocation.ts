@@ -2,13 +2,13 @@
 // same database is asked until it refuses. The time is to the end of that refusal, the way there and back included.
 import { availableParallelism } from 'node:os'
 import type { TokenPair } from '../domain/sessions/grant.ts'
+import { makeClient } from '../harness/api-client.ts'
+import { type Answer, Client } from '../harness/client.ts'
+import { authenticate, introspect, logIn, logOut, refresh, verify } from '../harness/requests.ts'
 import type { Loader, Server } from './child.ts'
-import { type Answer, Client } from './client.ts'
-import { makeClient } from './database.ts'
 import type { Load, Outcome } from './load.ts'
 import { quantile } from './measure.ts'
 import { openBench } from './open.ts'
-import { authenticate, introspect, logIn, logOut, refresh, verify } from './requests.ts'
 import { ms, PASSWORD } from './rows.ts'
 
 const ROUNDS = 1000

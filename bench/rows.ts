@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { makeClient } from '../harness/api-client.ts'
 import type { Loader, Server, ServerOptions } from './child.ts'
-import { makeClient, openEngine } from './database.ts'
+import { openEngine } from './database.ts'
 import type { Load, Outcome } from './load.ts'
 import { type Ask, compare, median, quantile } from './measure.ts'
 

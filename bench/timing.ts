@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rankTest } from '../harness/rank-test.ts'
 import { type Server, startServer } from './child.ts'
 import { insertUsers } from './database.ts'
 import { median } from './measure.ts'
-import { rankTest } from './rank-test.ts'
 import { PASSWORD, post } from './rows.ts'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))

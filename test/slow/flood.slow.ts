@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { limitMemory } from '../../bench/control-group.ts'
+import { limitMemory } from '../../harness/memory-limit.ts'
 import { PASSWORD } from '../helper.ts'
 import { bare, folder, open, postTo, type Service, start } from '../server/process.ts'
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Test } from 'tap'
-import type { ClientMembers } from '../../bench/database.ts'
-import { authenticate, introspect, refresh, verify } from '../../bench/requests.ts'
 import type { TokenPair } from '../../domain/sessions/grant.ts'
+import type { ClientMembers } from '../../harness/api-client.ts'
+import { authenticate, introspect, refresh, verify } from '../../harness/requests.ts'
 import { bearerRefused, challenged, problem, tokenRefused } from '../wire/wire.ts'
 import type { Ask, Seen } from './two-processes.ts'
 

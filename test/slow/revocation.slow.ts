@@ -1,6 +1,6 @@
 import t from 'tap'
-import { logIn, logOut, register, revoke, verify } from '../../bench/requests.ts'
 import type { TokenPair } from '../../domain/sessions/grant.ts'
+import { logIn, logOut, register, revoke, verify } from '../../harness/requests.ts'
 import { PASSWORD } from '../helper.ts'
 import { allRefused, isAnswer, whenEnded } from './refusals.ts'
 import { type Ask, pairOf, startTwo } from './two-processes.ts'

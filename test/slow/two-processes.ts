@@ -1,6 +1,6 @@
-import { Client } from '../../bench/client.ts'
-import { type ClientMembers, makeClient } from '../../bench/database.ts'
 import type { TokenPair } from '../../domain/sessions/grant.ts'
+import { type ClientMembers, makeClient } from '../../harness/api-client.ts'
+import { Client } from '../../harness/client.ts'
 import { type Cleanup, folder, type Service, start } from '../server/process.ts'
 
 /** Status and whole body of an answer. */

@@ -1,6 +1,6 @@
 // What clients ask, as it stands on the wire.
+import type { ClientMembers } from './api-client.ts'
 import { postRequest } from './client.ts'
-import type { ClientMembers } from './database.ts'
 
 export const register = (username: string, password: string) => json('/api/users/', { username, password })
 export const logIn = (username: string, password: string) => json('/api/token/', { username, password })

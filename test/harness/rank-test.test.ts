@@ -1,5 +1,5 @@
 import t from 'tap'
-import { rankTest } from '../../bench/rank-test.ts'
+import { rankTest } from '../../harness/rank-test.ts'
 
 t.test('the rank test finds the probabilities that SciPy does (mannwhitneyu, asymptotic)', async (t) => {
   const near = (got: number, wanted: number) => t.ok(Math.abs(got - wanted) < 1e-6, `${got} is ${wanted}`)
