@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../app.ts'
@@ -20,12 +23,12 @@ export interface TestApp extends FastifyInstance {
 }
 
 /**
- * An app of its own on a database of its own, in memory unless `env` says otherwise, with cheap hashing and a clock
- * that stands still. It closes with the test.
+ * An app of its own on a database of its own unless `env` says otherwise, with cheap hashing and a clock that stands
+ * still. It closes with the test.
  */
 export async function build(t: Pick<Test, 'teardown'>, env: Record<string, string> = {}): Promise<TestApp> {
   const config = loadConfig({
-    DATABASE_URL: ':memory:',
+    DATABASE_URL: databaseUrl(t),
     LOG_LEVEL: 'silent',
     ARGON2_MEMORY_KIB: '1024',
     ARGON2_ITERATIONS: '1',
@@ -36,6 +39,18 @@ export async function build(t: Pick<Test, 'teardown'>, env: Record<string, strin
   t.teardown(() => app.close())
   await app.ready()
   return app as unknown as TestApp
+}
+
+/**
+ * A database of its own: a file, as in production, which goes with the test. With `TEST_DATABASE=memory` it is in memory,
+ * where hot queries take another way to SQLite (`db/sqlite/dialect.ts`).
+ */
+function databaseUrl(t: Pick<Test, 'teardown'>): string {
+  if (process.env.TEST_DATABASE === 'memory') return ':memory:'
+  // A RAM disk where there is one: commits then wait for no disk.
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'latchkey-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return `file:${folder}/latchkey.db`
 }
 
 function testClock(): TestClock {
