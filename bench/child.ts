@@ -10,7 +10,7 @@ import type { Load, Outcome } from './load.ts'
 
 const START_TIMEOUT_MS = 20_000
 const POLL_MS = 5
-/** Of /proc/<pid>/stat: what Linux has told programs on every platform for decades, whatever the kernel counts in. */
+/** The unit of the times in /proc/<pid>/stat: USER_HZ, which is 100 a second on every platform of Linux. */
 const TICK_MS = 10
 /** The flags of `npm start`. */
 const NODE_FLAGS = ['--max-semi-space-size=4']

@@ -13,7 +13,7 @@ const STORMS = 12
 const BYSTANDER_SECONDS = 1
 /** Before anything counts: cold code takes twice as long. */
 const WARM_UP_STORMS = 2
-/** Other work only adds to how long the event loop is held: the least of so many tries is ours. */
+/** Other work on the machine only makes the event loop slower: the least of these tries is the service's own. */
 const TRIES = 5
 
 /** Users that log in all at the same time. */

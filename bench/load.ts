@@ -1,5 +1,5 @@
-// The load, in a process of its own: what it costs is not the server's. Told by messages what to ask, it answers how
-// that went.
+// Sends the load from a process of its own, so that its cost is not measured as the server's. Each message is a list of
+// loads, and is answered with their outcomes.
 import { Client, postRequest } from '../harness/client.ts'
 
 /** Requests to one path, by some connections at once, for some seconds. */

@@ -1,5 +1,5 @@
-// Loaded into a server before it starts: tells, when it is asked to, how long its event loop was held at most since the
-// last time.
+// Loaded into a server before it starts. To each message it answers the longest time that the event loop was blocked since
+// the last one, in milliseconds.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const RESOLUTION_MS = 1

@@ -8,7 +8,7 @@ const FAR_AWAY = '1000000000'
 
 /** A database with two users, in a folder that goes away with this process, and the ways to start servers on it. */
 export async function openBench(): Promise<Bench> {
-  // Folder and children go when the process exits, and so does it when it is told to.
+  // The folder and the children are removed when the process exits, so a signal must end it by an exit.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -19,7 +19,7 @@ export async function openBench(): Promise<Bench> {
     databaseUrl,
     loader,
     bystander,
-    // The limits count as they always do, but nobody is to come past them.
+    // The limits count as in service, but are set so high that no row reaches them.
     startLatchkey: (options?: ServerOptions) =>
       startServer(
         '../server.ts',

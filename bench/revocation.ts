@@ -23,7 +23,7 @@ interface Question {
   isRefused(answer: Answer): boolean
 }
 
-/** How a question was refused: after so long, and so many times granted before. */
+/** When a request was refused, in milliseconds after the logout, and how often it was granted before that. */
 interface Refused {
   readonly ms: number
   readonly granted: number

@@ -18,7 +18,7 @@ const VERIFIES_PER_SECOND = 200
 const MOST_CHECKS = 15_000
 const MOST_HASHES = 1000
 
-/** What the rows are measured with: a database with two users, servers on it, and somebody to ask them. */
+/** What the rows are measured with: a database with two users, and processes that serve it and that send requests. */
 export interface Bench {
   readonly databaseUrl: string
   readonly loader: Loader
@@ -79,7 +79,7 @@ export const rows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     const { access } = await logIn(server)
     const inspection = JSON.stringify({ token: access, ...(await makeClient(bench.databaseUrl)) })
     const ask = (path: string, body: string) => () => ({ path, connections: CONNECTIONS, bodies: [body], supply: 'repeat' as const })
-    // Verify stands in the place of the floor: it does all but authenticate the client and tell what the token says.
+    // Verify is the floor here: it does everything but authenticate the client and answer the claims.
     const lines = await speedLine(
       bench,
       { latchkey: server, floors: server },
@@ -217,7 +217,7 @@ export const rows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     }),
 }
 
-/** A flood, and beside it somebody who verifies one token again and again, at a steady pace, for so many seconds. */
+/** Runs a flood, and beside it verifies one token again and again at a steady rate, for `seconds`. */
 export async function verifyBeside(
   { loader, bystander }: Bench,
   flood: Load,

@@ -1,4 +1,4 @@
-// `npm run bench:timing` asks whether the time of a refused login tells known names from unknown or disabled ones.
+// `npm run bench:timing` checks that the time of a refused login does not reveal whether a name is known, unknown or disabled.
 // `npm run bench:timing -- 3 500` makes three runs of 2 × 500 logins a pair of kinds.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -15,7 +15,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 
 const [runs = 5, logins = 1000] = process.argv.slice(2).map(Number)
 const WARM_UP = 50
-/** Not told apart when both hold. */
+/** The kinds cannot be distinguished when both hold. */
 const LEAST_P = 0.01
 const MOST_PERCENT = 1
 
@@ -45,12 +45,12 @@ for (const name of names.known.slice(0, WARM_UP)) await refusalMs(server, name)
 console.log(`Refused logins, ${logins} of each kind a run in random order, one after the other on one connection.\n`)
 console.log('| | p of the rank test | medians | difference |')
 console.log('|---|---:|---:|---:|')
-const isTold = [await compareKinds('known', 'unknown'), await compareKinds('known', 'disabled')].includes(true)
+const differ = [await compareKinds('known', 'unknown'), await compareKinds('known', 'disabled')].includes(true)
 agent.destroy()
 await server.stop()
-process.exitCode = isTold ? 1 : 0
+process.exitCode = differ ? 1 : 0
 
-/** Prints a line a run and one for their medians. @returns whether the kinds can be told apart */
+/** Prints a line a run and one for their medians. @returns whether the kinds can be distinguished */
 async function compareKinds(one: Kind, other: Kind): Promise<boolean> {
   const results: { p: number; percent: number }[] = []
   for (let run = 0; run < runs; run++) {

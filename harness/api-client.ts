@@ -1,13 +1,13 @@
 import { openDatabase } from '../db/open.ts'
 import { createClient } from '../domain/accounts/clients.ts'
 
-/** What a client of the service's own API authenticates with, in the body (RFC 6749 §2.3.1). */
+/** The members of a body with which a client authenticates (RFC 6749 §2.3.1). */
 export interface ClientMembers {
   readonly client_id: string
   readonly client_secret: string
 }
 
-/** Makes a client, as the operator's command does beside the server. */
+/** Makes a client, as the operator's command does while the server runs. */
 export async function makeClient(databaseUrl: string): Promise<ClientMembers> {
   const db = await openDatabase(databaseUrl)
   const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')

@@ -6,15 +6,15 @@ export interface Answer {
   readonly body: string
 }
 
-/** A request that posts a JSON text, as it stands on the wire. */
+/** A request that posts a JSON text, as HTTP text. */
 export function postRequest(path: string, body: string, headers: Readonly<Record<string, string>> = {}): string {
   const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${more.join('')}content-length: ${body.length}\r\n\r\n${body}`
 }
 
 /**
- * A plain socket that is kept alive, and asks one thing at a time: a client that costs less than what it measures. Its
- * bodies are ASCII, both ways.
+ * An HTTP client on one plain socket that is kept alive, which sends one request at a time: it costs less time than what it
+ * measures. Bodies are ASCII in both directions.
  */
 export class Client {
   readonly #socket: Socket
@@ -32,7 +32,7 @@ export class Client {
   constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (chunk) => this.#receive(chunk as Buffer))
-    // What the error was does not matter: the connection is closed after it.
+    // Ignored here: `close` follows, and rejects the request that waits.
     socket.on('error', () => {})
     socket.on('close', () => this.#settle?.reject(closed()))
   }

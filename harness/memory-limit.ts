@@ -1,21 +1,21 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A limit on the memory of a process, which the kernel holds it to, swap included. */
+/** A limit on the memory of processes, swap included: the kernel kills a process that exceeds it. */
 export interface MemoryLimit {
-  /** What sets it. */
+  /** The version of Linux's control groups that enforces it. */
   readonly kind: 'cgroup v1' | 'cgroup v2'
-  /** The same command, under the limit. */
+  /** A command that runs `command` under the limit. */
   limited(command: readonly string[]): string[]
   /** How many processes the kernel has killed because of it. */
   kills(): number
-  /** Once its processes have ended. */
+  /** Removes the limit; its processes must have ended. */
   remove(): void
 }
 
 const ROOT = '/sys/fs/cgroup'
 
-/** A limit of so many MiB; undefined where none can be set, as by another user than root. */
+/** @returns a limit in MiB, or undefined where none can be set: that takes root on Linux */
 export function limitMemory(mib: number): MemoryLimit | undefined {
   const bytes = String(mib * 1024 * 1024)
   const name = `latchkey-${process.pid}-${mib}`

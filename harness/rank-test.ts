@@ -1,6 +1,6 @@
 /**
- * Mann and Whitney's rank test, two-sided: how likely two samples are at least this far apart when there is nothing to
- * tell them apart. By the normal approximation, with corrections for ties and continuity: good from some twenty values on.
+ * Mann and Whitney's rank test, two-sided: the probability that two samples of one distribution differ at least this much.
+ * By the normal approximation, with corrections for ties and continuity: good from some twenty values on.
  */
 export function rankTest(a: readonly number[], b: readonly number[]): number {
   const all = [...a.map((value) => ({ value, isA: true })), ...b.map((value) => ({ value, isA: false }))]

@@ -1,4 +1,4 @@
-// What clients ask, as it stands on the wire.
+// The requests of clients as HTTP text, for `Client.ask`.
 import type { ClientMembers } from './api-client.ts'
 import { postRequest } from './client.ts'
 

@@ -30,7 +30,7 @@ export function knows(...passwords: string[]): Answer {
   return (request, response) => response.end(range(passwords, String(request.url).slice(-5)))
 }
 
-/** A server of its own on a free port; it ends with the test, whatever is under way. */
+/** A server of its own on a free port; it ends with the test, open requests included. */
 export async function rangeServer(t: Pick<Test, 'teardown'>, answer: Answer): Promise<RangeServer> {
   const requests: RangeServer['requests'] = []
   const server = createServer((request, response) => {
@@ -46,7 +46,7 @@ export async function rangeServer(t: Pick<Test, 'teardown'>, answer: Answer): Pr
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/range/`, requests }
 }
 
-/** Where nobody listens any more. */
+/** A URL on a port that no process listens on. */
 export async function deadUrl(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -2,7 +2,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { build, PASSWORD, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
-import { type Answer, message, noAccount, OBTAIN, problem, told } from '../wire/wire.ts'
+import { type Answer, message, noAccount, OBTAIN, problem, answerOf as told } from '../wire/wire.ts'
 
 /** Two services on one database file, whose clocks move together. */
 export interface Two {

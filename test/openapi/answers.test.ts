@@ -10,7 +10,7 @@ interface Call {
   code?: string
   payload?: string
   headers?: Record<string, string>
-  /** In the place of `{id}`. */
+  /** Replaces `{id}` in the path. */
   id?: string
 }
 

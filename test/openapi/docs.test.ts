@@ -1,7 +1,7 @@
 import t from 'tap'
 import { build } from '../helper.ts'
 
-t.test('/docs and all that it loads come from this service, whatever its address', async (t) => {
+t.test('/docs and every file that it loads come from this service', async (t) => {
   const app = await build(t)
   const page = await app.inject('/docs')
   t.equal(page.statusCode, 200)
@@ -18,7 +18,7 @@ t.test('/docs and all that it loads come from this service, whatever its address
   t.equal((await app.inject('/docs/')).body, page.body)
 })
 
-t.test('/docs is for reading', async (t) => {
+t.test('/docs answers GET and HEAD only', async (t) => {
   const app = await build(t)
   const answer = await app.inject({ method: 'POST', url: '/docs' })
   t.equal(answer.statusCode, 405)

@@ -43,7 +43,7 @@ t.test('the document does not depend on the settings', async (t) => {
   t.same((await other.inject('/openapi.json')).json(), document)
 })
 
-t.test('the document says nothing of our own keywords, and of HEAD', async (t) => {
+t.test('the document has no internal keywords, and no HEAD operations', async (t) => {
   t.notMatch(JSON.stringify(document), /"x-|\$id/)
   t.same([...new Set(operations.map(({ method }) => method))].sort(), ['delete', 'get', 'post'])
 })
@@ -54,7 +54,7 @@ t.test('every operation has its own id', async (t) => {
 })
 
 for (const { name, operation } of operations) {
-  t.test(`${name} is told whole`, async (t) => {
+  t.test(`${name} has an id, a summary, a tag, and schemas with examples`, async (t) => {
     t.match(operation, { operationId: /^[a-z][A-Za-z]+$/, summary: /\w/, tags: [/\w/] })
     const bodies = operation.requestBody?.content ?? {}
     t.same(Object.keys(bodies), operation.requestBody ? ['application/json', 'application/x-www-form-urlencoded'] : [])
@@ -75,17 +75,17 @@ for (const { name, operation } of operations) {
     )
   })
 
-  t.test(`${name} has one type of error, and every code of it under its status`, async (t) => {
+  t.test(`${name} has one error schema, and every code of it under its status`, async (t) => {
     const failures = answers(operation, (status) => !isSuccess(status))
     const types = failures.map(([, { content }]) => content?.['application/problem+json']?.schema.$ref)
     t.equal(new Set(types).size, 1)
-    const told = failures.flatMap(([status, { content }]) =>
+    const documented = failures.flatMap(([status, { content }]) =>
       Object.keys(content?.['application/problem+json']?.examples ?? {}).map((code) => `${code} ${status}`),
     )
     const known = codesOf(operation).flatMap((code) =>
       (problems[code as keyof typeof problems]?.statuses ?? []).map((status) => `${code} ${status}`),
     )
-    t.same(told.sort(), known.sort())
+    t.same(documented.sort(), known.sort())
   })
 
   t.test(`${name} names the headers of its answers`, async (t) => {
@@ -96,7 +96,7 @@ for (const { name, operation } of operations) {
   })
 }
 
-t.test('every example is of its schema', async (t) => {
+t.test('every example is valid against its schema', async (t) => {
   const ajv = new Ajv2020({ strict: false, formats: { password: true } }).addSchema(document, 'api')
   const media = operations.flatMap(({ name, operation: { requestBody, responses } }) =>
     [requestBody, ...Object.values(responses)].flatMap((answer) => Object.values(answer?.content ?? {}).map((one) => ({ name, ...one }))),
@@ -110,11 +110,11 @@ t.test('every example is of its schema', async (t) => {
   }
 })
 
-t.test('the error table and the document tell the same codes', async (t) => {
+t.test('the error table and the document have the same codes', async (t) => {
   const table = String(document.info.description).matchAll(/^\| `(\w+)` \| ([\d, ]+) \|/gm)
-  const told = [...table].map(([, code, statuses]) => [code, statuses?.split(', ').map(Number)])
-  t.same(Object.fromEntries(told), Object.fromEntries(Object.entries(problems).map(([code, { statuses }]) => [code, statuses])))
-  // Of no operation: of a method that a path does not know.
+  const documented = [...table].map(([, code, statuses]) => [code, statuses?.split(', ').map(Number)])
+  t.same(Object.fromEntries(documented), Object.fromEntries(Object.entries(problems).map(([code, { statuses }]) => [code, statuses])))
+  // It belongs to no operation: it answers a method that a path does not have.
   const ofNoOperation = ['method_not_allowed']
   const ofOperations = operations.flatMap(({ operation }) => codesOf(operation))
   t.same(

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { build, claimsOf, logIn, post, register, seen, type TestApp } from '../helper.ts'
-import { challenged, problem, REFRESH, TAKERS, tokenRefused, told, VERIFY } from '../wire/wire.ts'
+import { answerOf, challenged, problem, REFRESH, TAKERS, tokenRefused, VERIFY } from '../wire/wire.ts'
 
 const confirmed = { REFRESH_ROTATION: 'confirmed', SESSION_MAX_AGE: '31536000', REFRESH_TOKEN_TTL: '604800' }
 const refresh = async (app: TestApp, token: string) => (await post(app, REFRESH, { refresh: token })).json()
 const jtiOf = (token: string) => claimsOf(token).jti
 
-t.test('until its successor is seen a token is answered with that same successor, however long that takes', async (t) => {
+t.test('until its successor is used a refresh token is answered with that same successor, for any length of time', async (t) => {
   const app = await build(t, confirmed)
   await register(app)
   const first = await logIn(app)
@@ -27,7 +27,7 @@ const SIGHTS = [
 ] as const
 
 for (const [name, show] of SIGHTS) {
-  t.test(`a token counts as replaced from the first sight of ${name}`, async (t) => {
+  t.test(`a refresh token counts as replaced from the first use of ${name}`, async (t) => {
     const app = await build(t, confirmed)
     await register(app)
     const first = await logIn(app)
@@ -35,9 +35,9 @@ for (const [name, show] of SIGHTS) {
     app.clock.advance(200)
     t.equal((await show(app, second)).statusCode, 200)
     app.clock.advance(30)
-    t.equal((await post(app, REFRESH, { refresh: first.refresh })).statusCode, 200, 'within the grace of the sight')
+    t.equal((await post(app, REFRESH, { refresh: first.refresh })).statusCode, 200, 'within the grace after that use')
     app.clock.advance(0.001)
-    t.strictSame(told(await post(app, REFRESH, { refresh: first.refresh })), tokenRefused('Token is blacklisted'))
+    t.strictSame(answerOf(await post(app, REFRESH, { refresh: first.refresh })), tokenRefused('Token is blacklisted'))
   })
 }
 
@@ -58,12 +58,12 @@ t.test('the jti of an access token is still that of a random UUID', async (t) =>
   t.match(jtiOf(access), /^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/)
 })
 
-t.test('a disabled user is refused whatever waits for its confirmation', async (t) => {
+t.test('a disabled user is refused also while a rotation is unconfirmed', async (t) => {
   const app = await build(t, confirmed)
   await register(app)
   const first = await logIn(app)
   await refresh(app, first.refresh)
   await app.db.write((handle) => handle.updateTable('users').set({ is_active: 0 }).execute())
   const refused = challenged(problem(401, 'no_active_account', 'No active account found for the given token.'))
-  t.strictSame(told(await post(app, REFRESH, { refresh: first.refresh })), refused)
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh: first.refresh })), refused)
 })

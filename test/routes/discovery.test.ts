@@ -16,7 +16,7 @@ const metadata = {
   id_token_signing_alg_values_supported: ['ES256'],
 }
 
-t.test('RFC 8414 §3.2: the metadata is JSON, 200, and may be cached as long as the keys', async (t) => {
+t.test('RFC 8414 §3.2: the metadata is JSON with status 200, and may be cached for JWKS_MAX_AGE', async (t) => {
   const app = await build(t, { JWKS_MAX_AGE: '7' })
   const answer = await app.inject(PATH)
   t.equal(answer.statusCode, 200)
@@ -24,7 +24,7 @@ t.test('RFC 8414 §3.2: the metadata is JSON, 200, and may be cached as long as 
   t.strictSame(answer.json(), metadata)
 })
 
-t.test('it names the issuer as the tokens do, and the endpoints as clients reach them', async (t) => {
+t.test('the metadata has the issuer of the tokens, and the endpoints under PUBLIC_URL', async (t) => {
   const app = await build(t, { PUBLIC_URL: 'https://auth.example.com/id', JWT_ISSUER: 'https://id.example.com' })
   t.strictSame((await app.inject(PATH)).json(), {
     ...metadata,
@@ -35,7 +35,7 @@ t.test('it names the issuer as the tokens do, and the endpoints as clients reach
   })
 })
 
-t.test('RFC 8414 §3.1: for an issuer with a path it is also where that path is inserted', async (t) => {
+t.test('RFC 8414 §3.1: for an issuer with a path the metadata is also at the path that is inserted', async (t) => {
   const issuers = { 'https://example.com/issuer1': '/issuer1', 'https://example.com/a/b.c_d~e-f/': '/a/b.c_d~e-f' }
   for (const [issuer, path] of Object.entries(issuers)) {
     const app = await build(t, { JWT_ISSUER: issuer })
@@ -48,7 +48,7 @@ t.test('RFC 8414 §3.1: for an issuer with a path it is also where that path is 
   }
 })
 
-t.test('an issuer without a path, or one that is no URL of RFC 8414, has no other place', async (t) => {
+t.test('for an issuer without a path, or that is no URL of RFC 8414, the metadata is nowhere else', async (t) => {
   for (const issuer of [
     'https://example.com',
     'https://example.com/',
@@ -63,7 +63,7 @@ t.test('an issuer without a path, or one that is no URL of RFC 8414, has no othe
   }
 })
 
-t.test('the algorithms are those of the tokens that are good now', async (t) => {
+t.test('the metadata lists the algorithm of JWT_ALGORITHM', async (t) => {
   const JWT_SECRET = 'a secret that is long enough for HS256'
   for (const alg of ['EdDSA', 'RS256', 'HS256']) {
     const app = await build(t, { JWT_ALGORITHM: alg, JWT_SECRET })

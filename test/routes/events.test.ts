@@ -8,14 +8,14 @@ import { folder } from '../server/process.ts'
 
 const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r' })
 
-/** All but the first: that the service made its key. */
+/** All events but the first, which says that the service made its key. */
 async function events(app: TestApp) {
   await app.refusals.flush()
   return app.db.read.selectFrom('auth_events').selectAll().orderBy('id').offset(1).limit(1000).execute()
 }
 
-/** What happened, in short. */
-async function told(app: TestApp) {
+/** The kind, reason, name and count of each event. */
+async function summaryOf(app: TestApp) {
   return (await events(app)).map(({ kind, reason, username, count }) => [kind, reason, username, count])
 }
 
@@ -44,7 +44,7 @@ t.test('an event has its time, address, client and request id, and the id and na
   })
 })
 
-t.test('failed logins tell why, and repeated ones of a minute are one row with a count', async (t) => {
+t.test('a failed login has its reason, and repeated ones within a minute are one row with a count', async (t) => {
   const app = await build(t)
   await register(app)
   await register(app, 'bob')
@@ -59,7 +59,7 @@ t.test('failed logins tell why, and repeated ones of a minute are one row with a
   await fail('alice')
   await fail('bob')
   await fail('nobody')
-  t.same((await told(app)).slice(3), [
+  t.same((await summaryOf(app)).slice(3), [
     ['login_failed', 'wrong_password', 'alice', 4],
     ['login_failed', 'wrong_password', 'alice', 1],
     ['login_failed', 'user_disabled', 'bob', 1],
@@ -69,7 +69,7 @@ t.test('failed logins tell why, and repeated ones of a minute are one row with a
   t.match(first, { at: START, last_at: START + 59_000, user_id: 1, session_id: null })
 })
 
-t.test('of many different failures a minute the rest is counted under no name', async (t) => {
+t.test('beyond 300 different failures a minute the others are counted in one row without a name', async (t) => {
   const app = await build(t)
   for (let i = 0; i < 1000; i++) app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', reason: 'user_unknown', username: `n${i}` })
   const rows = await events(app)
@@ -77,7 +77,7 @@ t.test('of many different failures a minute the rest is counted under no name', 
   t.match(rows.at(-1), { kind: 'login_failed', username: null, address: null, client: null, count: 700 })
 })
 
-t.test('a refused refresh tells why', async (t) => {
+t.test('a refused refresh has its reason', async (t) => {
   const app = await build(t)
   await register(app)
   const refuse = async (happen: (pair: { access: string; refresh: string }) => unknown, hand?: 'access') => {
@@ -106,7 +106,7 @@ t.test('a refused refresh tells why', async (t) => {
   )
 })
 
-t.test('a forged token tells of nobody, and writes nothing', async (t) => {
+t.test('a forged token writes no event', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)
@@ -115,7 +115,7 @@ t.test('a forged token tells of nobody, and writes nothing', async (t) => {
   t.same(await events(app), before)
 })
 
-t.test('every way a session can end has its reason, and the event can be read after the user is gone', async (t) => {
+t.test('every way a session can end has its reason, and the event remains after the user is deleted', async (t) => {
   const app = await build(t, { SESSIONS_PER_USER: '2', REFRESH_TOKEN_TTL: '100', ACCESS_TOKEN_TTL: '100' })
   await register(app)
   const headers = ({ access }: { access: string }) => ({ authorization: `Bearer ${access}` })
@@ -164,7 +164,7 @@ t.test('no event carries a password or a token', async (t) => {
   for (const secret of [PASSWORD, 'a secret guess', access, refresh, access.split('.')[2], refresh.split('.')[2]]) t.notMatch(text, secret)
 })
 
-t.test('what is noted is written before the service has stopped', async (t) => {
+t.test('refusals that are still in memory are written before the service has stopped', async (t) => {
   const file = `${folder(t)}/latchkey.db`
   const app = await build(t, { DATABASE_URL: `file:${file}` })
   app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', username: 'alice' })
@@ -177,12 +177,12 @@ t.test('what is noted is written before the service has stopped', async (t) => {
   ])
 })
 
-t.test('refusals that cannot be written are told, and cost no answer', async (t) => {
+t.test('an error while refusals are written is reported, and not thrown', async (t) => {
   const app = await build(t)
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const db = { ...app.db, write: () => Promise.reject(new Error('disk full')) }
-  const refusals = new Refusals({ db, clock: app.clock }, (error) => told.push(error))
+  const refusals = new Refusals({ db, clock: app.clock }, (error) => reported.push(error))
   refusals.note(from('192.0.2.1'), { kind: 'login_failed' })
   await refusals.flush()
-  t.match(told, [{ message: 'disk full' }])
+  t.match(reported, [{ message: 'disk full' }])
 })

@@ -25,8 +25,8 @@ async function asked(t: Test, env: Record<string, string> = {}): Promise<Asked> 
   return { app, client, ...(await logIn(app)), ask: (token) => postForm(app, INTROSPECT, { token }, basic(client)) }
 }
 
-/** Status, whole body as it stood on the wire, challenge and cacheability. */
-function told({ statusCode: status, body, headers }: LightMyRequestResponse) {
+/** Status, whole body as text, challenge and cacheability. */
+function answerOf({ statusCode: status, body, headers }: LightMyRequestResponse) {
   return { status, body, challenge: headers['www-authenticate'], cache: headers['cache-control'] }
 }
 
@@ -45,24 +45,24 @@ const twoWays = refused(
   'A client authenticates by the Authorization header or in the body, not by both.',
 )
 
-t.test('a live access token answers these members and no others', async (t) => {
+t.test('a live access token is answered with exactly these members', async (t) => {
   const { ask, access } = await asked(t)
   const common = { active: true, sub: '1', username: 'alice', exp: NOW + 300, iat: NOW, iss: 'http://localhost:3000' }
-  t.strictSame(told(await ask(access)), answer({ ...common, jti: claimsOf(access).jti, sid: '1', token_type: 'access' }))
+  t.strictSame(answerOf(await ask(access)), answer({ ...common, jti: claimsOf(access).jti, sid: '1', token_type: 'access' }))
 })
 
-t.test('a live refresh token answers the same members, and says that it is one', async (t) => {
+t.test('a live refresh token is answered with the same members, and token_type refresh', async (t) => {
   const { ask, refresh } = await asked(t)
   const common = { active: true, sub: '1', username: 'alice', exp: NOW + 86_400, iat: NOW, iss: 'http://localhost:3000' }
-  t.strictSame(told(await ask(refresh)), answer({ ...common, jti: claimsOf(refresh).jti, sid: '1', token_type: 'refresh' }))
+  t.strictSame(answerOf(await ask(refresh)), answer({ ...common, jti: claimsOf(refresh).jti, sid: '1', token_type: 'refresh' }))
 })
 
-t.test('aud is told when JWT_AUDIENCE is set', async (t) => {
+t.test('the answer has aud when JWT_AUDIENCE is set', async (t) => {
   const { ask, access } = await asked(t, { JWT_AUDIENCE: 'shop', JWT_ISSUER: 'https://auth.example.com' })
   t.match((await ask(access)).json(), { active: true, iss: 'https://auth.example.com', aud: 'shop' })
 })
 
-t.test('a token of another issuer that is still accepted tells that issuer', async (t) => {
+t.test('a token of a previous issuer is answered with that issuer', async (t) => {
   const { app, ask, access } = await asked(t, { JWT_PREVIOUS_ISSUERS: 'https://old.example.com' })
   const token = app.keys.current.sign({ ...claimsOf(access), iss: 'https://old.example.com' } as never)
   t.match((await ask(token)).json(), { active: true, iss: 'https://old.example.com' })
@@ -121,27 +121,27 @@ function forged(token: string, claims: object): string {
 }
 
 for (const [what, happen] of Object.entries(INACTIVE)) {
-  t.test(`${what} is inactive, and nothing more is told`, async (t) => {
+  t.test(`${what} is answered with active: false and nothing else`, async (t) => {
     const all = await asked(t)
     t.match((await all.ask(all.access)).json(), { active: true }, 'the access token was live before')
     t.match((await all.ask(all.refresh)).json(), { active: true }, 'the refresh token too')
     const token = (await happen(all)) as string
-    t.strictSame(told(await all.ask(token)), inactive, 'as a form')
-    t.strictSame(told(await post(all.app, INTROSPECT, { token }, basic(all.client))), inactive, 'as JSON')
+    t.strictSame(answerOf(await all.ask(token)), inactive, 'as a form')
+    t.strictSame(answerOf(await post(all.app, INTROSPECT, { token }, basic(all.client))), inactive, 'as JSON')
   })
 }
 
-t.test('a refresh token that was replaced within the grace is live, and asking later ends nothing', async (t) => {
+t.test('a replaced refresh token is active within the grace, and introspecting it later ends no session', async (t) => {
   const { app, ask, refresh } = await asked(t)
   const next = (await post(app, REFRESH, { refresh })).json()
   app.clock.advance(30)
   t.match((await ask(refresh)).json(), { active: true, jti: claimsOf(refresh).jti })
   app.clock.advance(1)
-  t.strictSame(told(await ask(refresh)), inactive)
+  t.strictSame(answerOf(await ask(refresh)), inactive)
   t.equal((await post(app, VERIFY, { token: next.access })).statusCode, 200)
 })
 
-t.test('the type of a token is told by the token, whatever the hint', async (t) => {
+t.test('the type of a token is found with every token_type_hint', async (t) => {
   const { app, client, access, refresh } = await asked(t)
   for (const token_type_hint of ['access_token', 'refresh_token', 'id_token', '']) {
     t.match((await postForm(app, INTROSPECT, { token: access, token_type_hint }, basic(client))).json(), { token_type: 'access' })
@@ -149,13 +149,13 @@ t.test('the type of a token is told by the token, whatever the hint', async (t) 
   }
 })
 
-/** A Basic header of these two parts, as they are. */
+/** A Basic header of these two parts, unescaped. */
 const header = (id: string, secret: string, scheme = 'Basic') => ({
   authorization: `${scheme} ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
 })
 const escaped = (text: string) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
 
-t.test('a client authenticates by HTTP Basic, its parts form-urlencoded, the scheme in any case', async (t) => {
+t.test('a client can authenticate by HTTP Basic, with form-urlencoded parts and the scheme in any case', async (t) => {
   const { app, client, access } = await asked(t)
   const { clientId: id, clientSecret: secret } = client
   for (const headers of [
@@ -168,7 +168,7 @@ t.test('a client authenticates by HTTP Basic, its parts form-urlencoded, the sch
   }
 })
 
-t.test('a client authenticates in the body, as a form or JSON', async (t) => {
+t.test('a client can authenticate in the body, as a form or JSON', async (t) => {
   const { app, client, access } = await asked(t)
   const body = { token: access, client_id: client.clientId, client_secret: client.clientSecret }
   t.match((await postForm(app, INTROSPECT, body)).json(), { active: true })
@@ -176,22 +176,22 @@ t.test('a client authenticates in the body, as a form or JSON', async (t) => {
   t.match((await post(app, INTROSPECT, body, { authorization: 'Bearer x' })).json(), { active: true }, 'another scheme is no header')
 })
 
-t.test('a client_id alone may stand in the body beside the header of the same client', async (t) => {
+t.test('a client_id without a secret is allowed in the body beside the header of the same client', async (t) => {
   const { app, client, access } = await asked(t)
   const body = { token: access, client_id: client.clientId, client_secret: '' }
   t.match((await postForm(app, INTROSPECT, body, basic(client))).json(), { active: true })
 })
 
-t.test('who authenticates in two ways at once is told so, before anything is compared', async (t) => {
+t.test('a client that authenticates in two ways at once is 400 before anything is compared', async (t) => {
   const { app, client, access } = await asked(t)
   const { clientId: client_id, clientSecret: client_secret } = client
   for (const body of [{ client_id, client_secret }, { client_secret }, { client_id: 'another' }, { client_secret: 'wrong' }]) {
-    t.strictSame(told(await postForm(app, INTROSPECT, { token: access, ...body }, basic(client))), twoWays)
-    t.strictSame(told(await postForm(app, INTROSPECT, { token: access, ...body }, header('a', 'b'))), twoWays)
+    t.strictSame(answerOf(await postForm(app, INTROSPECT, { token: access, ...body }, basic(client))), twoWays)
+    t.strictSame(answerOf(await postForm(app, INTROSPECT, { token: access, ...body }, header('a', 'b'))), twoWays)
   }
 })
 
-t.test('whoever is no client, for whatever reason, gets the same answer', async (t) => {
+t.test('every failed client authentication gets the same answer', async (t) => {
   const { app, client, access } = await asked(t)
   const other = await createClient(app, 'other')
   const revoked = await createClient(app, 'revoked')
@@ -220,7 +220,7 @@ t.test('whoever is no client, for whatever reason, gets the same answer', async 
     { authorization: header(id, secret).authorization.replace('Basic ', '') },
   ]
   for (const one of headers) {
-    t.strictSame(told(await postForm(app, INTROSPECT, { token: access }, one)), noClient, one?.authorization ?? 'no header')
+    t.strictSame(answerOf(await postForm(app, INTROSPECT, { token: access }, one)), noClient, one?.authorization ?? 'no header')
   }
   const bodies = [
     { client_id: id },
@@ -232,27 +232,27 @@ t.test('whoever is no client, for whatever reason, gets the same answer', async 
     { client_id: revoked.clientId, client_secret: revoked.clientSecret },
   ]
   for (const body of bodies) {
-    t.strictSame(told(await post(app, INTROSPECT, { token: access, ...body })), noClient, JSON.stringify(body))
+    t.strictSame(answerOf(await post(app, INTROSPECT, { token: access, ...body })), noClient, JSON.stringify(body))
   }
 })
 
-t.test('a client that is revoked is refused from then on, others are not', async (t) => {
+t.test('a revoked client is refused at once, and other clients are not', async (t) => {
   const { app, ask, client, access } = await asked(t)
   const other = await createClient(app, 'other')
   t.match((await ask(access)).json(), { active: true })
   await revokeClient(app, client.clientId)
-  t.strictSame(told(await ask(access)), noClient)
+  t.strictSame(answerOf(await ask(access)), noClient)
   t.match((await postForm(app, INTROSPECT, { token: access }, basic(other))).json(), { active: true })
 })
 
-t.test('a missing token is told to clients only', async (t) => {
+t.test('a missing token is 400 for clients only, and 401 for others', async (t) => {
   const { app, client } = await asked(t)
   for (const body of ['', 'token=', 'token_type_hint=access_token']) {
-    t.strictSame(told(await postRaw(app, INTROSPECT, body, FORM, basic(client))), noToken, body)
-    t.strictSame(told(await postRaw(app, INTROSPECT, body, FORM)), noClient, body)
+    t.strictSame(answerOf(await postRaw(app, INTROSPECT, body, FORM, basic(client))), noToken, body)
+    t.strictSame(answerOf(await postRaw(app, INTROSPECT, body, FORM)), noClient, body)
   }
   for (const body of [{}, [], null, { token: null }, { token: 7 }, { token: ['x'] }]) {
-    t.strictSame(told(await post(app, INTROSPECT, body, basic(client))), noToken, JSON.stringify(body))
-    t.strictSame(told(await post(app, INTROSPECT, body)), noClient, JSON.stringify(body))
+    t.strictSame(answerOf(await post(app, INTROSPECT, body, basic(client))), noToken, JSON.stringify(body))
+    t.strictSame(answerOf(await post(app, INTROSPECT, body)), noClient, JSON.stringify(body))
   }
 })

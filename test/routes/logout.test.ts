@@ -1,6 +1,7 @@
 import t from 'tap'
 import { build, logIn, post, register, seen, type TestApp } from '../helper.ts'
 import {
+  answerOf,
   bearerRefused,
   challenged,
   HEADER,
@@ -13,7 +14,6 @@ import {
   success,
   TAKERS,
   tokenRefused,
-  told,
 } from '../wire/wire.ts'
 
 const BLACKLIST = '/api/token/blacklist/'
@@ -24,7 +24,7 @@ const reasonsOf = (app: TestApp) => app.db.read.selectFrom('sessions').select(['
 
 async function refusesAll(app: TestApp, pair: { access: string; refresh: string }): Promise<unknown[]> {
   const answers = []
-  for (const taker of TAKERS) answers.push(told(await taker.hand(app, pair[taker.type])))
+  for (const taker of TAKERS) answers.push(answerOf(await taker.hand(app, pair[taker.type])))
   return answers
 }
 const allEnded = TAKERS.map((taker) => taker.refused(ENDED))
@@ -34,40 +34,40 @@ t.test('blacklist ends the session at once, and only that one', async (t) => {
   await register(app)
   const pair = await logIn(app)
   const other = await logIn(app)
-  t.strictSame(told(await post(app, BLACKLIST, { refresh: pair.refresh })), done)
+  t.strictSame(answerOf(await post(app, BLACKLIST, { refresh: pair.refresh })), done)
   t.strictSame(await refusesAll(app, pair), allEnded)
-  t.strictSame(told(await post(app, HEADER, {}, { authorization: `Bearer ${other.access}` })).status, 200)
+  t.strictSame(answerOf(await post(app, HEADER, {}, { authorization: `Bearer ${other.access}` })).status, 200)
   t.same(await reasonsOf(app), [{ end_reason: 'logout' }, { end_reason: null }])
 })
 
-t.test('blacklist a second time is 401, as Simple JWT answers', async (t) => {
+t.test('a second blacklist of the same token is 401, as in Simple JWT', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)
   await post(app, BLACKLIST, { refresh })
-  t.strictSame(told(await post(app, BLACKLIST, { refresh })), tokenRefused(ENDED))
+  t.strictSame(answerOf(await post(app, BLACKLIST, { refresh })), tokenRefused(ENDED))
 })
 
-t.test('blacklist takes a refresh token that was replaced, however long ago', async (t) => {
+t.test('blacklist accepts a refresh token that was replaced, no matter how long ago', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)
   const next = (await post(app, REFRESH, { refresh })).json()
   app.clock.advance(3600)
-  t.strictSame(told(await post(app, BLACKLIST, { refresh })), done)
-  t.strictSame(told(await post(app, REFRESH, { refresh: next.refresh })), tokenRefused(ENDED))
+  t.strictSame(answerOf(await post(app, BLACKLIST, { refresh })), done)
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh: next.refresh })), tokenRefused(ENDED))
   t.same(await reasonsOf(app), [{ end_reason: 'logout' }])
 })
 
-t.test('blacklist refuses what is no live refresh token, and ends nothing', async (t) => {
+t.test('blacklist refuses all but live refresh tokens, and then ends no session', async (t) => {
   const app = await build(t)
   await register(app)
   const { access, refresh } = await logIn(app)
-  t.strictSame(told(await post(app, BLACKLIST, {})), invalid({ refresh: REQUIRED }))
-  t.strictSame(told(await post(app, BLACKLIST, { refresh: 'x' })), tokenRefused())
-  t.strictSame(told(await post(app, BLACKLIST, { refresh: access })), tokenRefused('Token has wrong type'))
+  t.strictSame(answerOf(await post(app, BLACKLIST, {})), invalid({ refresh: REQUIRED }))
+  t.strictSame(answerOf(await post(app, BLACKLIST, { refresh: 'x' })), tokenRefused())
+  t.strictSame(answerOf(await post(app, BLACKLIST, { refresh: access })), tokenRefused('Token has wrong type'))
   app.clock.advance(86_400)
-  t.strictSame(told(await post(app, BLACKLIST, { refresh })), tokenRefused())
+  t.strictSame(answerOf(await post(app, BLACKLIST, { refresh })), tokenRefused())
   t.same(await reasonsOf(app), [{ end_reason: null }])
 })
 
@@ -77,37 +77,37 @@ for (const type of ['access', 'refresh'] as const) {
     await register(app)
     const pair = await logIn(app)
     for (const hint of ['refresh_token', 'nonsense']) {
-      t.strictSame(told(await postForm(app, REVOKE, { token: pair[type], token_type_hint: hint })), done)
+      t.strictSame(answerOf(await postForm(app, REVOKE, { token: pair[type], token_type_hint: hint })), done)
     }
     t.strictSame(await refusesAll(app, pair), allEnded)
     t.same(await reasonsOf(app), [{ end_reason: 'logout' }])
   })
 }
 
-t.test('RFC 7009: revoking an expired token ends the session that it was of', async (t) => {
+t.test('RFC 7009: revoking an expired token ends its session', async (t) => {
   const app = await build(t)
   await register(app)
   const { access, refresh } = await logIn(app)
   app.clock.advance(301)
-  t.strictSame(told(await postForm(app, REVOKE, { token: access })), done)
-  t.strictSame(told(await post(app, REFRESH, { refresh })), tokenRefused(ENDED))
+  t.strictSame(answerOf(await postForm(app, REVOKE, { token: access })), done)
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh })), tokenRefused(ENDED))
 })
 
-t.test('RFC 7009: an unknown token is 200, and ends nothing', async (t) => {
+t.test('RFC 7009: revoking an unknown token is 200, and ends no session', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)
   const forged = `${refresh.slice(0, -10)}AAAAAAAAAA`
-  for (const token of ['x', 'a.b.c', '\0', 'x'.repeat(9000), forged]) t.strictSame(told(await postForm(app, REVOKE, { token })), done)
+  for (const token of ['x', 'a.b.c', '\0', 'x'.repeat(9000), forged]) t.strictSame(answerOf(await postForm(app, REVOKE, { token })), done)
   t.same(await reasonsOf(app), [{ end_reason: null }])
 })
 
-t.test('RFC 7009: without a token it is 400 invalid_request, told in both ways', async (t) => {
+t.test('RFC 7009: a missing token is 400 invalid_request, in both code and error', async (t) => {
   const app = await build(t)
   const missing = problem(400, 'invalid_request', 'The parameter `token` is missing.', { error: 'invalid_request' })
-  t.strictSame(told(await postRaw(app, REVOKE, undefined)), missing)
+  t.strictSame(answerOf(await postRaw(app, REVOKE, undefined)), missing)
   for (const body of [{}, { token: '' }, { token: 7 }, { token: null }, { token: ['a'] }, []]) {
-    t.strictSame(told(await post(app, REVOKE, body)), missing, JSON.stringify(body))
+    t.strictSame(answerOf(await post(app, REVOKE, body)), missing, JSON.stringify(body))
   }
 })
 
@@ -120,7 +120,7 @@ t.test('an answer to a logout is not cached', async (t) => {
   }
 })
 
-t.test('a logout ends the session of a disabled user too', async (t) => {
+t.test('a logout also ends the session of a disabled user', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)
@@ -129,15 +129,15 @@ t.test('a logout ends the session of a disabled user too', async (t) => {
   t.same(await reasonsOf(app), [{ end_reason: 'logout' }])
 })
 
-t.test('an access token that is handed in the header after the logout is told as Simple JWT tells it', async (t) => {
+t.test('an access token in the header after the logout is refused as Simple JWT refuses it', async (t) => {
   const app = await build(t)
   await register(app)
   const { access, refresh } = await logIn(app)
   await post(app, BLACKLIST, { refresh })
   const answer = await app.inject({ url: '/api/users/me/', headers: { authorization: `Bearer ${access}` } })
-  t.strictSame(told(answer), bearerRefused(ENDED))
+  t.strictSame(answerOf(answer), bearerRefused(ENDED))
   t.strictSame(
-    told(await app.inject('/api/users/me/')),
+    answerOf(await app.inject('/api/users/me/')),
     challenged(problem(401, 'not_authenticated', 'Authentication credentials were not provided.')),
   )
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { build, claimsOf, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
 import {
+  answerOf,
   bearerRefused,
   challenged,
   HEADER,
@@ -10,7 +11,6 @@ import {
   REQUIRED,
   success,
   tokenRefused,
-  told,
   VERIFY,
 } from '../wire/wire.ts'
 
@@ -32,7 +32,7 @@ const reasonsOf = async (app: TestApp) => {
   return rows.map(({ end_reason }) => end_reason)
 }
 
-t.test('every endpoint of me asks for an access token before anything else', async (t) => {
+t.test('every endpoint under /api/users/me/ checks the access token first', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)
@@ -46,26 +46,26 @@ t.test('every endpoint of me asks for an access token before anything else', asy
   ] as const
   for (const [method, url] of asks) {
     const missing = challenged(problem(401, 'not_authenticated', 'Authentication credentials were not provided.'))
-    t.strictSame(told(await app.inject({ method, url, payload: '{' })), missing, `${method} ${url}`)
-    t.strictSame(told(await app.inject({ method, url, headers: bearer('x') })), bearerRefused(), `${method} ${url}`)
+    t.strictSame(answerOf(await app.inject({ method, url, payload: '{' })), missing, `${method} ${url}`)
+    t.strictSame(answerOf(await app.inject({ method, url, headers: bearer('x') })), bearerRefused(), `${method} ${url}`)
     t.strictSame(
-      told(await app.inject({ method, url, headers: bearer(refresh) })),
+      answerOf(await app.inject({ method, url, headers: bearer(refresh) })),
       bearerRefused('Token has wrong type'),
       `${method} ${url}`,
     )
   }
 })
 
-t.test('me is who the token speaks for', async (t) => {
+t.test('/api/users/me/ answers the user of the token', async (t) => {
   const app = await build(t)
   await register(app)
   await register(app, 'bob')
   const answer = await get(app, ME, (await logIn(app, 'bob')).access)
-  t.strictSame(told(answer), success(200, { id: 2, username: 'bob', created_at: '2026-01-01T00:00:00.000Z' }))
+  t.strictSame(answerOf(answer), success(200, { id: 2, username: 'bob', created_at: '2026-01-01T00:00:00.000Z' }))
   t.equal(answer.headers['cache-control'], 'no-store')
 })
 
-t.test('the list has the live sessions of the user, the one used last first, and tells which one asks', async (t) => {
+t.test('the list has the live sessions of the user, the last used first, and marks the current one', async (t) => {
   const app = await build(t)
   await register(app)
   await register(app, 'bob')
@@ -113,44 +113,44 @@ t.test('a session that has expired is not listed, also before it is swept', asyn
   )
 })
 
-t.test('one session is ended by its id, at once', async (t) => {
+t.test('a session can be ended by its id, at once', async (t) => {
   const app = await build(t)
   await register(app)
   const mine = await logIn(app)
   const lost = await logIn(app)
-  t.strictSame(told(await remove(app, `${SESSIONS}2/`, mine.access)), gone)
-  t.strictSame(told(await post(app, VERIFY, { token: lost.access })), tokenRefused(ENDED))
-  t.strictSame(told(await post(app, VERIFY, { token: mine.access })), success(200, {}))
-  t.strictSame(told(await remove(app, `${SESSIONS}2/`, mine.access)), notFound, 'a second time')
+  t.strictSame(answerOf(await remove(app, `${SESSIONS}2/`, mine.access)), gone)
+  t.strictSame(answerOf(await post(app, VERIFY, { token: lost.access })), tokenRefused(ENDED))
+  t.strictSame(answerOf(await post(app, VERIFY, { token: mine.access })), success(200, {}))
+  t.strictSame(answerOf(await remove(app, `${SESSIONS}2/`, mine.access)), notFound, 'a second time')
   t.same(await reasonsOf(app), [null, 'logout'])
 })
 
-t.test("another's session is 404, and goes on", async (t) => {
+t.test('the session of another user is 404, and does not end', async (t) => {
   const app = await build(t)
   await register(app)
   await register(app, 'bob')
   const { access } = await logIn(app)
   await logIn(app, 'bob')
   for (const id of ['2', '999', '0', '-1', '1.0', '01', 'x', '1e0', '%00', '9'.repeat(30), "1' or '1'='1"]) {
-    t.strictSame(told(await remove(app, `${SESSIONS}${encodeURIComponent(id)}/`, access)), notFound, id)
+    t.strictSame(answerOf(await remove(app, `${SESSIONS}${encodeURIComponent(id)}/`, access)), notFound, id)
   }
   t.same(await reasonsOf(app), [null, null])
 })
 
-t.test('all other sessions are ended, and the one that asks goes on', async (t) => {
+t.test('DELETE of the list ends all other sessions, and not the current one', async (t) => {
   const app = await build(t)
   await register(app)
   await register(app, 'bob')
   const others = [await logIn(app), await logIn(app)]
   const mine = await logIn(app)
   await logIn(app, 'bob')
-  t.strictSame(told(await remove(app, SESSIONS, mine.access)), gone)
-  for (const { refresh } of others) t.strictSame(told(await post(app, REFRESH, { refresh })), tokenRefused(ENDED))
+  t.strictSame(answerOf(await remove(app, SESSIONS, mine.access)), gone)
+  for (const { refresh } of others) t.strictSame(answerOf(await post(app, REFRESH, { refresh })), tokenRefused(ENDED))
   t.equal((await post(app, REFRESH, { refresh: mine.refresh })).statusCode, 200)
   t.same(await reasonsOf(app), ['logout_all', 'logout_all', null, null])
 })
 
-t.test('a user has at most SESSIONS_PER_USER sessions: the one used longest ago ends for a new one', async (t) => {
+t.test('a user has at most SESSIONS_PER_USER sessions: a new one ends the one used longest ago', async (t) => {
   const app = await build(t, { SESSIONS_PER_USER: '2' })
   await register(app)
   const first = await logIn(app)
@@ -159,12 +159,12 @@ t.test('a user has at most SESSIONS_PER_USER sessions: the one used longest ago 
   app.clock.advance(1)
   t.equal((await post(app, REFRESH, { refresh: first.refresh })).statusCode, 200)
   const third = await logIn(app)
-  t.strictSame(told(await post(app, REFRESH, { refresh: second.refresh })), tokenRefused(ENDED))
-  for (const { access } of [first, third]) t.strictSame(told(await post(app, VERIFY, { token: access })), success(200, {}))
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh: second.refresh })), tokenRefused(ENDED))
+  for (const { access } of [first, third]) t.strictSame(answerOf(await post(app, VERIFY, { token: access })), success(200, {}))
   t.same(await reasonsOf(app), [null, 'superseded', null])
 })
 
-t.test('a password change ends the other sessions, and answers the next tokens of this one', async (t) => {
+t.test('a password change ends the other sessions, and answers new tokens of this one', async (t) => {
   const app = await build(t)
   await register(app)
   const other = await logIn(app)
@@ -175,14 +175,14 @@ t.test('a password change ends the other sessions, and answers the next tokens o
   t.equal(answer.headers['cache-control'], 'no-store')
   t.not(claimsOf(pair.refresh).jti, claimsOf(mine.refresh).jti)
   t.equal(claimsOf(pair.refresh).sid, claimsOf(mine.refresh).sid)
-  t.strictSame(told(await post(app, REFRESH, { refresh: other.refresh })), tokenRefused(ENDED))
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh: other.refresh })), tokenRefused(ENDED))
   t.equal((await post(app, REFRESH, { refresh: pair.refresh })).statusCode, 200)
   t.same(await reasonsOf(app), ['password_changed', null])
   const login = (password: string) => post(app, '/api/token/', { username: 'alice', password })
   t.same([(await login(PASSWORD)).statusCode, (await login(NEXT)).statusCode], [401, 200])
 })
 
-t.test('with REFRESH_ROTATION=off a password change goes on with the same refresh token', async (t) => {
+t.test('with REFRESH_ROTATION=off a password change keeps the same refresh token', async (t) => {
   const app = await build(t, { REFRESH_ROTATION: 'off' })
   await register(app)
   const mine = await logIn(app)
@@ -192,15 +192,15 @@ t.test('with REFRESH_ROTATION=off a password change goes on with the same refres
   for (const token of [mine.refresh, refresh]) t.equal((await post(app, REFRESH, { refresh: token })).statusCode, 200)
 })
 
-t.test('a password change tells all that is wrong, and then changes nothing', async (t) => {
+t.test('a refused password change lists every error, and changes nothing', async (t) => {
   const app = await build(t)
   await register(app)
   await logIn(app)
   const { access } = await logIn(app)
   const change = (body: unknown) => post(app, CHANGE, body, bearer(access))
-  t.strictSame(told(await change({ current_password: 'wrong', new_password: NEXT })), wrong('current_password'))
+  t.strictSame(answerOf(await change({ current_password: 'wrong', new_password: NEXT })), wrong('current_password'))
   t.strictSame(
-    told(await change({ current_password: 'wrong', new_password: '12345' })),
+    answerOf(await change({ current_password: 'wrong', new_password: '12345' })),
     invalid({
       current_password: ['Invalid password.'],
       new_password: [
@@ -211,21 +211,21 @@ t.test('a password change tells all that is wrong, and then changes nothing', as
     }),
   )
   t.strictSame(
-    told(await change({ current_password: PASSWORD, new_password: 'alice in wonderland' })),
+    answerOf(await change({ current_password: PASSWORD, new_password: 'alice in wonderland' })),
     invalid({ new_password: ['The password is too similar to the username.'] }),
   )
-  t.strictSame(told(await change({})), invalid({ current_password: REQUIRED, new_password: REQUIRED }))
-  t.strictSame(told(await change({ current_password: 7, new_password: NEXT })), invalid({ current_password: ['Not a valid string.'] }))
+  t.strictSame(answerOf(await change({})), invalid({ current_password: REQUIRED, new_password: REQUIRED }))
+  t.strictSame(answerOf(await change({ current_password: 7, new_password: NEXT })), invalid({ current_password: ['Not a valid string.'] }))
   t.strictSame(
-    told(await change({ current_password: PASSWORD, new_password: 'x'.repeat(1025) })),
+    answerOf(await change({ current_password: PASSWORD, new_password: 'x'.repeat(1025) })),
     invalid({ new_password: ['Ensure this field has no more than 1024 characters.'] }),
   )
-  t.strictSame(told(await change({ current_password: 'x'.repeat(2000), new_password: NEXT })), wrong('current_password'))
+  t.strictSame(answerOf(await change({ current_password: 'x'.repeat(2000), new_password: NEXT })), wrong('current_password'))
   t.same(await reasonsOf(app), [null, null])
   await logIn(app)
 })
 
-t.test('of two password changes at once exactly one is done', async (t) => {
+t.test('of two simultaneous password changes exactly one succeeds', async (t) => {
   const app = await build(t)
   await register(app)
   const sessions = [await logIn(app), await logIn(app)]
@@ -238,16 +238,16 @@ t.test('of two password changes at once exactly one is done', async (t) => {
   await logIn(app, 'alice', `${NEXT} ${winner}`)
 })
 
-t.test('a deleted account is gone with its sessions, and its id is not used again', async (t) => {
+t.test('a deleted account loses its sessions, and its id is not used again', async (t) => {
   const app = await build(t)
   await register(app)
   const { access, refresh } = await logIn(app)
-  t.strictSame(told(await post(app, DELETE_ME, { password: 'wrong' }, bearer(access))), wrong('password'))
-  t.strictSame(told(await post(app, DELETE_ME, {}, bearer(access))), invalid({ password: REQUIRED }))
-  t.strictSame(told(await post(app, DELETE_ME, { password: PASSWORD }, bearer(access))), success(200, {}))
-  t.strictSame(told(await post(app, HEADER, {}, bearer(access))), challenged(problem(401, 'user_not_found', 'User not found')))
+  t.strictSame(answerOf(await post(app, DELETE_ME, { password: 'wrong' }, bearer(access))), wrong('password'))
+  t.strictSame(answerOf(await post(app, DELETE_ME, {}, bearer(access))), invalid({ password: REQUIRED }))
+  t.strictSame(answerOf(await post(app, DELETE_ME, { password: PASSWORD }, bearer(access))), success(200, {}))
+  t.strictSame(answerOf(await post(app, HEADER, {}, bearer(access))), challenged(problem(401, 'user_not_found', 'User not found')))
   t.strictSame(
-    told(await post(app, REFRESH, { refresh })),
+    answerOf(await post(app, REFRESH, { refresh })),
     challenged(problem(401, 'no_active_account', 'No active account found for the given token.')),
   )
   await register(app)
@@ -264,5 +264,5 @@ t.test('a form is read like JSON', async (t) => {
     headers: { ...bearer(access), 'content-type': 'application/x-www-form-urlencoded' },
     payload: new URLSearchParams({ password: PASSWORD }).toString(),
   })
-  t.strictSame(told(answer), success(200, {}))
+  t.strictSame(answerOf(answer), success(200, {}))
 })

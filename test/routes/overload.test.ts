@@ -2,7 +2,7 @@ import t from 'tap'
 import { build, logIn, PASSWORD, post, register, seen, type TestApp } from '../helper.ts'
 import { HEADER, LOGIN, OBTAIN, REGISTER } from '../wire/wire.ts'
 
-/** One hash takes some tenths of a second, and one may wait for it. */
+/** One hash takes some tenths of a second, and the queue holds one. */
 const SLOW = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '3', HASHING_CONCURRENCY: '1', HASHING_QUEUE: '1' }
 
 const overloaded = {
@@ -15,12 +15,12 @@ const overloaded = {
   },
 }
 
-/** One hash is computed, one waits, and the third is refused. */
+/** Fills the queue: one hash is computed, one waits, and the third is refused. */
 function fillQueue({ hashing }: TestApp): Promise<unknown>[] {
   return Array.from({ length: 3 }, () => hashing.hash(PASSWORD).catch(() => 'refused'))
 }
 
-t.test('whatever takes a password is told at once to come again when too many wait', async (t) => {
+t.test('every endpoint that checks a password is 503 with Retry-After while the hashing queue is full', async (t) => {
   const app = await build(t, SLOW)
   await register(app)
   const { access } = await logIn(app)

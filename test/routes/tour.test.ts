@@ -20,7 +20,7 @@ t.test('a user registers, logs in, verifies, refreshes and authenticates', async
   t.same(Object.keys(refreshed.json()), ['access', 'refresh'])
 })
 
-t.test('a token replaced longer ago than the grace ends its session, and its newest token with it', async (t) => {
+t.test('use of a refresh token after the grace ends its session for all its tokens', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh } = await logIn(app)

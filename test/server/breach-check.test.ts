@@ -1,7 +1,7 @@
 import t from 'tap'
 import { build, logIn, PASSWORD, post, register, seen } from '../helper.ts'
 import { deadUrl, knows, rangeServer, sha1 } from '../range-server.ts'
-import { created, invalid, OBTAIN, REGISTER, TAKEN, told } from '../wire/wire.ts'
+import { created, invalid, OBTAIN, REGISTER, TAKEN, answerOf as told } from '../wire/wire.ts'
 import { postTo, start } from './process.ts'
 
 const BREACHED = ['This password has appeared in a data breach.']

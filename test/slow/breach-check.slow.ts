@@ -10,7 +10,7 @@ async function msOf(work: Promise<unknown>): Promise<number> {
   return performance.now() - began
 }
 
-t.test('a checker that hangs costs each new password one second, and nobody else anything', async (t) => {
+t.test('a breach checker that hangs delays each new password by one second, and no other request', async (t) => {
   let isHanging = false
   const { url } = await rangeServer(t, (_request, response) => {
     if (!isHanging) response.end()

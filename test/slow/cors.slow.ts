@@ -42,7 +42,7 @@ function loads(page: Page, url: string): Promise<boolean> {
   })`)
 }
 
-t.test('in a browser a page of CORS_ORIGINS may call the API, no other may, and none may embed it', async (t) => {
+t.test('in a browser only a page of CORS_ORIGINS may call the API, and no page may embed it', async (t) => {
   const port = await sitePort(t)
   const app = await build(t, { CORS_ORIGINS: `http://127.0.0.1:${port}` })
   await register(app)

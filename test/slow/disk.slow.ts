@@ -43,7 +43,7 @@ function fill(file: string): void {
   }
 }
 
-t.test('a full disk refuses writes, keeps and reads what it has, and is written again when there is space', needsMount, async (t) => {
+t.test('on a full disk writes are 503, reads work, nothing is lost, and writes work again once there is space', needsMount, async (t) => {
   const place = disk(t)
   const file = `${place}/latchkey.db`
   const service = await start(t, { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' })
@@ -62,12 +62,12 @@ t.test('a full disk refuses writes, keeps and reads what it has, and is written 
       continue
     }
     if (refused.length === 0) t.same(answer, unavailable)
-    if (answer.status !== 503) t.fail('neither done nor unavailable', answer)
+    if (answer.status !== 503) t.fail('neither 201 nor 503', answer)
     refused.push(`user-${i}`)
   }
   t.equal(refused.length, 100)
   const together = await Promise.all(refused.map((username) => register(username)))
-  for (const answer of together) if (answer.status !== 201 && answer.status !== 503) t.fail('neither done nor unavailable', answer)
+  for (const answer of together) if (answer.status !== 201 && answer.status !== 503) t.fail('neither 201 nor 503', answer)
   t.same(await post('/api/token/verify/', { token: access }), { status: 200, body: {} })
   t.equal((await fetch(`${service.url}/health/live`)).status, 200)
   t.equal((await fetch(`${service.url}/health/ready`)).status, 200)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { build, PASSWORD, register } from '../helper.ts'
 import { openBrowser } from './browser.ts'
 
-t.test('/docs shows the operations in a browser, and performs a login, with nothing from elsewhere', async (t) => {
+t.test('/docs shows the operations in a browser and can log in, and loads nothing from other hosts', async (t) => {
   const app = await build(t)
   await register(app, 'testuser', PASSWORD)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

@@ -9,7 +9,7 @@ import { bare, folder, open, postTo, type Service, start } from '../server/proce
 
 const MEMORY_MIB = 192
 const FULL_COST = { ARGON2_MEMORY_KIB: '19456', ARGON2_ITERATIONS: '2' }
-const onLinux = process.platform === 'linux' ? {} : { skip: 'the memory of a process is read where Linux tells it' }
+const onLinux = process.platform === 'linux' ? {} : { skip: 'the memory of a process is read from /proc, as on Linux' }
 
 const alice = { username: 'alice', password: PASSWORD }
 
@@ -40,7 +40,7 @@ t.teardown(() => limit?.remove())
 const needsLimit = limit ? {} : { skip: 'no control group can be made here: that takes root on Linux' }
 
 t.test(
-  `200 users who log in at once within ${MEMORY_MIB} MiB are all served, again and again, and nobody is killed`,
+  `200 users who log in at once within ${MEMORY_MIB} MiB are all served, five times, and the kernel kills no process`,
   needsLimit,
   async (t) => {
     const command = bare(process.execPath, '--max-semi-space-size=4', 'server.ts')

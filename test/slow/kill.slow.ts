@@ -15,7 +15,7 @@ const CHAINS = 4
 const REGISTRARS = 2
 const LEAVERS = 2
 
-/** What those who ask are told when the process is killed. */
+/** The errors of a client whose server is killed. */
 const GONE = /closed the connection|ECONNREFUSED|ECONNRESET/
 
 /** What was answered before the process was killed. */
@@ -30,10 +30,10 @@ interface Answered {
   readonly client: ClientMembers
 }
 
-/** Somebody who changes the password again and again, in one session that stays. */
+/** A user who changes the password again and again, in one session that stays. */
 interface Changer {
   password: string
-  /** The one that was asked for last: it may have become the password before anybody could be told. */
+  /** The one that was asked for last: the server may have been killed after it became the password, and before it answered. */
   next: string
   kept: TokenPair
 }
@@ -138,11 +138,11 @@ async function killMany(t: Test, kills: number, file: string, others: readonly A
   await pairOf(ask(logIn(answered.users.at(-1) as string, PASSWORD)))
 }
 
-t.test(`what was answered is there after a kill -9, ${KILLS} times`, async (t) => {
+t.test(`everything that was answered is in the database after a kill -9, ${KILLS} times`, async (t) => {
   await killMany(t, KILLS, `${folder(t)}/latchkey.db`, [])
 })
 
-t.test(`a process beside the one that is killed goes on, and knows what that one answered, ${KILLS_BESIDE} times`, async (t) => {
+t.test(`a process beside the one that is killed keeps working, and sees what that one answered, ${KILLS_BESIDE} times`, async (t) => {
   const file = `${folder(t)}/latchkey.db`
   const other = asker(t, await start(t, { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }))
   await other(register('bystander', PASSWORD))

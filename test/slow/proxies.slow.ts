@@ -127,7 +127,7 @@ async function lineOf(service: Service, id: string): Promise<Record<string, unkn
   throw new Error(`no line of ${id}`)
 }
 
-/** Another address and what else a client could write into the header, to be taken for somebody else. */
+/** What a client could write into the header to appear under another address. */
 const FORGERIES: readonly (string | string[])[] = [
   '203.0.113.7',
   `203.0.113.7, ${INNER}`,
@@ -140,7 +140,7 @@ const FORGERIES: readonly (string | string[])[] = [
   `${'203.0.113.7,'.repeat(200)}203.0.113.8`,
 ]
 
-/** On each way, who is trusted, whose address is seen, from whatever header a client may send. */
+/** The way, the trusted proxies, and the address that is then seen with every header of FORGERIES. */
 const WAYS: readonly [way: 'direct' | 'one' | 'two' | 'dual', trusted: string, address: string][] = [
   ['direct', '', CLIENT],
   ['direct', BOTH, CLIENT],
@@ -157,7 +157,7 @@ const WAYS: readonly [way: 'direct' | 'one' | 'two' | 'dual', trusted: string, a
 ]
 
 for (const trusted of [...new Set(WAYS.map(([, trusted]) => trusted))]) {
-  t.test(`trusting ${trusted || 'nobody'}, a client is seen under its address, whatever it says`, async (t) => {
+  t.test(`with TRUST_PROXY=${trusted}, a client is seen under its address, with every forged header`, async (t) => {
     const all = await proxied(t, { TRUST_PROXY: trusted })
     for (const [way, , address] of WAYS.filter((row) => row[1] === trusted)) {
       const to = { host: '127.0.0.1', port: all.ports[way], from: CLIENT }
@@ -169,7 +169,7 @@ for (const trusted of [...new Set(WAYS.map(([, trusted]) => trusted))]) {
   })
 }
 
-/** Addresses of two networks that are nobody's (RFC 4193), for as long as the test runs. */
+/** Unique local addresses of two networks (RFC 4193), added for as long as the test runs. */
 const ULAS = ['fd1a:7c4e:e000:1::1', 'fd1a:7c4e:e000:1::2', 'fd1a:7c4e:e000:2::1']
 
 function takeAddresses(t: Test): boolean {
@@ -187,7 +187,7 @@ function takeAddresses(t: Test): boolean {
 t.test('over IPv6 a client is seen under its address, directly and through proxies of both families', async (t) => {
   const own = takeAddresses(t) ? ULAS : []
   if (own.length === 0) t.comment('this machine gives no addresses: only ::1 is tried')
-  // On ::1 the proxy and the client cannot be told apart: only a client with an address of its own is behind it.
+  // On ::1 the proxy and the client cannot be distinguished: only a client with an address of its own is behind it.
   const all = await proxied(t, { TRUST_PROXY: `${BOTH},::1` })
   const { direct, one, two, six } = all.ports
   for (const address of own) {
@@ -209,7 +209,7 @@ t.test('over IPv6 a client is seen under its address, directly and through proxi
   }
 })
 
-t.test('who forges another address with each guess is limited all the same, and limits nobody else', async (t) => {
+t.test('a client that forges another address with each guess is limited, and other clients are not', async (t) => {
   const all = await proxied(t, { TRUST_PROXY: BOTH, LOGIN_FAILURES_PER_PAIR: '5' })
   const guess = (way: Way) => ask(way, '/api/token/', { ...CREDENTIALS, password: 'wrong' })
   const attacker = (i: number) => ({

@@ -7,7 +7,7 @@ import { noAccount } from '../wire/wire.ts'
 import { allRefused, isAnswer, type Refusal, whenEnded } from './refusals.ts'
 import { type Ask, pairOf, type TwoProcesses } from './two-processes.ts'
 
-/** Each of those that race begins within so many milliseconds. */
+/** Each request of a race starts within this many milliseconds. */
 const LATEST_START_MS = 6
 /** By two that race less than the 50 replaced tokens that are remembered: one of the other's must not count as forgotten. */
 const MOST_REFRESHES = 20

@@ -40,7 +40,7 @@ async function raceThem(t: Test, two: TwoProcesses, ending: Ending): Promise<voi
   t.same(reasons.pluck().all(), [ending.reason])
 }
 
-t.test(`a session that is refreshed while it is logged out has ended, ${ROUNDS} times`, async (t) => {
+t.test(`a session that is refreshed during its logout ends, ${ROUNDS} times`, async (t) => {
   const two = await startTwo(t)
   await raceThem(t, two, {
     reason: 'logout',
@@ -54,7 +54,7 @@ t.test(`a session that is refreshed while it is logged out has ended, ${ROUNDS} 
   })
 })
 
-t.test(`a session that is refreshed, or begun, while the password is changed has ended, ${ROUNDS} times`, async (t) => {
+t.test(`a session that is refreshed or started during a password change ends, ${ROUNDS} times`, async (t) => {
   const two = await startTwo(t)
   await raceThem(t, two, {
     reason: 'password_changed',
@@ -67,7 +67,7 @@ t.test(`a session that is refreshed, or begun, while the password is changed has
   })
 })
 
-t.test(`a session that is refreshed, or begun, while its user is disabled has ended, ${ROUNDS} times`, async (t) => {
+t.test(`a session that is refreshed or started while its user is disabled ends, ${ROUNDS} times`, async (t) => {
   const two = await startTwo(t)
   // What the operator's command does, beside the services.
   const db = await openDatabase(`file:${two.file}`)

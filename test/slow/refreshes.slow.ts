@@ -46,7 +46,7 @@ t.test(
   },
 )
 
-t.test('a token replaced longer ago than the grace ends its session, and its newest token with it', async (t) => {
+t.test('use of a refresh token after the grace ends its session for all its tokens', async (t) => {
   const ask = asker(t, await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, REFRESH_REUSE_GRACE: '1' }))
   await ask(register('alice', PASSWORD))
   const first = await pairOf(ask(logIn('alice', PASSWORD)))

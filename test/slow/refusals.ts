@@ -40,7 +40,7 @@ export interface Asked {
   readonly client: ClientMembers
 }
 
-/** Fails unless all these tokens are refused in just these words, whoever is asked, and whatever first. */
+/** Fails unless every endpoint of every process refuses all these tokens with exactly these answers. */
 export async function allRefused(t: Test, { asks, client }: Asked, pairs: readonly TokenPair[], refusal: Refusal): Promise<void> {
   const askAll = async (ask: Ask) => {
     for (const pair of pairs) await Promise.all(questions(pair, client, refusal).map((one) => expectOne(t, ask, one)))

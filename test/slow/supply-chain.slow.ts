@@ -42,7 +42,7 @@ async function auditWith(t: Pick<Test, 'teardown'>, answer: (response: ServerRes
 
 const json = (response: ServerResponse, body: object) => response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
 
-t.test('npm audit finds nothing that is not explained', async (t) => {
+t.test('npm audit finds only what is explained', async (t) => {
   const { code, output } = await run(audit)
   for (const line of output.trimEnd().split('\n')) t.comment(line)
   t.equal(code, 0)
@@ -78,13 +78,13 @@ t.test('an audit of a registry without audits passes, and says so', async (t) =>
   })
 })
 
-t.test('an audit that is not answered fails', async (t) => {
+t.test('an audit fails when the registry answers with an error', async (t) => {
   const { code, output } = await auditWith(t, (response) => response.writeHead(500).end())
   t.equal(code, 1)
   t.match(output, /^the audit failed: /)
 })
 
-t.test('what is installed is what the lock file says', async (t) => {
+t.test('the installed packages are those of the lock file', async (t) => {
   t.match(await run(['npm', 'ls', '--all', '--parseable']), { code: 0 })
 })
 

@@ -3,6 +3,7 @@ import t from 'tap'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import {
   type Answer,
+  answerOf,
   authenticated,
   created,
   credentialsRequired,
@@ -20,7 +21,6 @@ import {
   REGISTER,
   REQUIRED,
   refreshRequired,
-  told,
   VERIFY,
 } from './wire.ts'
 
@@ -51,7 +51,7 @@ async function world(t: Parameters<typeof build>[0]): Promise<{ app: TestApp; be
   return { app, bearer: { authorization: `Bearer ${access}` } }
 }
 
-t.test('B0: an empty body is an empty object, whatever its type', async (t) => {
+t.test('B0: an empty body counts as an empty object under every content type', async (t) => {
   const { app, bearer } = await world(t)
   const types = [
     undefined,
@@ -65,13 +65,13 @@ t.test('B0: an empty body is an empty object, whatever its type', async (t) => {
   ]
   for (const [url, answer] of EMPTY) {
     for (const type of types) {
-      t.strictSame(told(await postRaw(app, url, '', type, bearer)), answer, `${url} ${type}`)
-      t.strictSame(told(await postRaw(app, url, undefined, type, bearer)), answer, `${url} ${type}, no body`)
+      t.strictSame(answerOf(await postRaw(app, url, '', type, bearer)), answer, `${url} ${type}`)
+      t.strictSame(answerOf(await postRaw(app, url, undefined, type, bearer)), answer, `${url} ${type}, no body`)
     }
   }
 })
 
-t.test('B0, A8: types that are neither JSON nor a form are 415, and so are other charsets', async (t) => {
+t.test('B0, A8: a content type other than JSON or a form is 415, and so is a charset other than UTF-8', async (t) => {
   const { app, bearer } = await world(t)
   const types = [
     'text/plain',
@@ -91,12 +91,12 @@ t.test('B0, A8: types that are neither JSON nor a form are 415, and so are other
     'application/x-www-form-urlencoded; charset=windows-1252',
   ]
   for (const url of ENDPOINTS) {
-    for (const type of types) t.strictSame(told(await postRaw(app, url, '{"a":1}', type, bearer)), unsupported(type), `${url} ${type}`)
-    t.strictSame(told(await postRaw(app, url, '{"a":1}', undefined, bearer)), unsupported(''), `${url} without a type`)
+    for (const type of types) t.strictSame(answerOf(await postRaw(app, url, '{"a":1}', type, bearer)), unsupported(type), `${url} ${type}`)
+    t.strictSame(answerOf(await postRaw(app, url, '{"a":1}', undefined, bearer)), unsupported(''), `${url} without a type`)
   }
 })
 
-t.test('B0: the media type is read in any case, with UTF-8 as its charset', async (t) => {
+t.test('B0: the media type is accepted in upper and lower case, and with UTF-8 as its charset', async (t) => {
   const app = await build(t)
   const types = [
     'APPLICATION/JSON',
@@ -109,14 +109,14 @@ t.test('B0: the media type is read in any case, with UTF-8 as its charset', asyn
   ]
   for (const [index, type] of types.entries()) {
     const body = JSON.stringify({ username: `user${index}`, password: PASSWORD })
-    t.strictSame(told(await postRaw(app, REGISTER, body, type)), created, type)
+    t.strictSame(answerOf(await postRaw(app, REGISTER, body, type)), created, type)
   }
   for (const [index, type] of ['Application/X-WWW-Form-URLEncoded', `${FORM}; charset=UTF-8`].entries()) {
-    t.strictSame(told(await postRaw(app, REGISTER, `username=form${index}&password=correct+horse+battery`, type)), created, type)
+    t.strictSame(answerOf(await postRaw(app, REGISTER, `username=form${index}&password=correct+horse+battery`, type)), created, type)
   }
 })
 
-t.test('A26, A2: what does not parse is told in words of ours, never with a piece of the body', async (t) => {
+t.test('A26, A2: a body that does not parse is refused with a text that repeats no part of it', async (t) => {
   const { app, bearer } = await world(t)
   const bodies: [name: string, body: string | Buffer][] = [
     ['an open brace', '{'],
@@ -124,14 +124,14 @@ t.test('A26, A2: what does not parse is told in words of ours, never with a piec
     ['a name without quotes', `{${SECRET}: 1}`],
     ['single quotes', `{'password': '${SECRET}'}`],
     ['an open string', `{"password": "${SECRET}`],
-    ['a comma too many', `{"password": "${SECRET}",}`],
+    ['a trailing comma', `{"password": "${SECRET}",}`],
     ['more after the end', `{"password": "${SECRET}"} x`],
     ['two documents', `{"password": "${SECRET}"}{}`],
     ['a comment', `{"password": "${SECRET}"} // x`],
     ['white space', '   '],
     ['NaN', `{"password": "${SECRET}", "a": NaN}`],
     ['Infinity', '{"a": Infinity}'],
-    ['a number with a zero before', '{"a": 01}'],
+    ['a number with a leading zero', '{"a": 01}'],
     ['a raw line break in a string', `{"password": "${SECRET}\n"}`],
     ['a raw NUL', `{"password": "${SECRET}\0"}`],
     ['an unknown escape', `{"password": "${SECRET}\\x"}`],
@@ -149,26 +149,26 @@ t.test('A26, A2: what does not parse is told in words of ours, never with a piec
     for (const [name, body] of bodies) {
       const answer = await postRaw(app, url, body, JSON_TYPE, bearer)
       const { detail } = answer.json()
-      t.strictSame(told(answer), problem(400, 'parse_error', detail), `${url} ${name}`)
+      t.strictSame(answerOf(answer), problem(400, 'parse_error', detail), `${url} ${name}`)
       t.match(detail, /^JSON parse error - ./, `${url} ${name} begins as it always did`)
-      t.notOk(answer.body.includes(SECRET), `${url} ${name} repeats nothing`)
+      t.notOk(answer.body.includes(SECRET), `${url} ${name} repeats no part of the body`)
     }
   }
 })
 
-t.test('C: a form that is not UTF-8 is a parse error too', async (t) => {
+t.test('C: a form that is not UTF-8 is a parse error', async (t) => {
   const { app, bearer } = await world(t)
   const bodies = [`password=${SECRET}%ff`, 'a=%ed%a0%80', Buffer.concat([Buffer.from(`password=${SECRET}`), Buffer.from([0xff])])]
   for (const url of ENDPOINTS) {
     for (const body of bodies) {
       const answer = await postRaw(app, url, body, FORM, bearer)
-      t.strictSame(told(answer), problem(400, 'parse_error', answer.json().detail), `${url} ${body}`)
+      t.strictSame(answerOf(answer), problem(400, 'parse_error', answer.json().detail), `${url} ${body}`)
       t.notOk(answer.body.includes(SECRET))
     }
   }
 })
 
-t.test('A26: of a name given twice the last wins', async (t) => {
+t.test('A26: of a member that is given twice the last value counts', async (t) => {
   const { app } = await world(t)
   const wins: [body: string, type: string][] = [
     [`{"username":"x","password":"x","username":"alice","password":"${PASSWORD}"}`, JSON_TYPE],
@@ -178,10 +178,10 @@ t.test('A26: of a name given twice the last wins', async (t) => {
   ]
   for (const [body, type] of wins) t.equal((await postRaw(app, OBTAIN, body, type)).statusCode, 200, body)
   const loses = `{"username":"alice","password":"${PASSWORD}","username":5}`
-  t.strictSame(told(await postRaw(app, OBTAIN, loses, JSON_TYPE)), invalid({ username: NOT_A_STRING }))
+  t.strictSame(answerOf(await postRaw(app, OBTAIN, loses, JSON_TYPE)), invalid({ username: NOT_A_STRING }))
 })
 
-t.test('A26: a member __proto__ is dropped, and constructor is a name like any other', async (t) => {
+t.test('A26: a member __proto__ is dropped, and a member constructor is read as any other', async (t) => {
   const { app, bearer } = await world(t)
   const inner = JSON.stringify({ username: 'alice', password: PASSWORD, refresh: 'x', token: 'x' })
   const bodies: [body: string, type: string][] = [
@@ -195,36 +195,36 @@ t.test('A26: a member __proto__ is dropped, and constructor is a name like any o
   ]
   for (const [url, answer] of EMPTY) {
     for (const [body, type] of bodies)
-      t.strictSame(told(await postRaw(app, url, body, type, bearer)), answer, `${url} ${body.slice(0, 40)}`)
+      t.strictSame(answerOf(await postRaw(app, url, body, type, bearer)), answer, `${url} ${body.slice(0, 40)}`)
   }
   t.equal(Object.hasOwn(Object.prototype, 'username'), false)
   const beside = `{"__proto__":{"username":"x"},"username":"alice","password":"${PASSWORD}","constructor":1,"toString":2}`
   t.equal((await postRaw(app, OBTAIN, beside, JSON_TYPE)).statusCode, 200)
 })
 
-t.test('A3: a body of 5000 levels is refused like any other value', async (t) => {
+t.test('A3: a value nested 5000 levels deep is refused with 400', async (t) => {
   const app = await build(t)
   const deep = `${'['.repeat(5000)}1${']'.repeat(5000)}`
-  t.strictSame(told(await postRaw(app, VERIFY, `{"token":${deep}}`, JSON_TYPE)), invalid({ token: NOT_A_STRING }))
+  t.strictSame(answerOf(await postRaw(app, VERIFY, `{"token":${deep}}`, JSON_TYPE)), invalid({ token: NOT_A_STRING }))
   const objects = `${'{"":'.repeat(3000)}1${'}'.repeat(3000)}`
-  t.strictSame(told(await postRaw(app, VERIFY, `{"token":${objects}}`, JSON_TYPE)), invalid({ token: NOT_A_STRING }))
-  t.strictSame(told(await postRaw(app, VERIFY, `{"__proto__":${deep}}`, JSON_TYPE)), invalid({ token: REQUIRED }))
+  t.strictSame(answerOf(await postRaw(app, VERIFY, `{"token":${objects}}`, JSON_TYPE)), invalid({ token: NOT_A_STRING }))
+  t.strictSame(answerOf(await postRaw(app, VERIFY, `{"__proto__":${deep}}`, JSON_TYPE)), invalid({ token: REQUIRED }))
 })
 
-t.test('A9: a body may have 16 KiB and no byte more', async (t) => {
+t.test('A9: a body of 16 KiB is read, and one byte more is 413', async (t) => {
   const { app, bearer } = await world(t)
   const json = (bytes: number) => `{"other":"${'é'.repeat((bytes - 12) / 2)}"}`
   for (const [url, answer] of EMPTY) {
     t.equal(Buffer.byteLength(json(LIMIT_BYTES)), LIMIT_BYTES)
-    t.strictSame(told(await postRaw(app, url, json(LIMIT_BYTES), JSON_TYPE, bearer)), answer, `${url} 16 KiB`)
-    t.strictSame(told(await postRaw(app, url, `${json(LIMIT_BYTES)} `, JSON_TYPE, bearer)), tooLarge, `${url} a byte more`)
-    t.strictSame(told(await postRaw(app, url, json(1024 * 1024), JSON_TYPE, bearer)), tooLarge, `${url} 1 MiB`)
-    t.strictSame(told(await postRaw(app, url, `a=${'x'.repeat(LIMIT_BYTES)}`, FORM, bearer)), tooLarge, `${url} a form`)
-    t.strictSame(told(await post(app, url, { password: 'x'.repeat(1_000_000) }, bearer)), tooLarge, `${url} 1 MB of password`)
+    t.strictSame(answerOf(await postRaw(app, url, json(LIMIT_BYTES), JSON_TYPE, bearer)), answer, `${url} 16 KiB`)
+    t.strictSame(answerOf(await postRaw(app, url, `${json(LIMIT_BYTES)} `, JSON_TYPE, bearer)), tooLarge, `${url} a byte more`)
+    t.strictSame(answerOf(await postRaw(app, url, json(1024 * 1024), JSON_TYPE, bearer)), tooLarge, `${url} 1 MiB`)
+    t.strictSame(answerOf(await postRaw(app, url, `a=${'x'.repeat(LIMIT_BYTES)}`, FORM, bearer)), tooLarge, `${url} a form`)
+    t.strictSame(answerOf(await post(app, url, { password: 'x'.repeat(1_000_000) }, bearer)), tooLarge, `${url} 1 MB of password`)
   }
 })
 
-t.test('B0: a chunked body is read as any body', async (t) => {
+t.test('B0: a chunked body is read as one with a Content-Length', async (t) => {
   const app = await build(t)
   const chunked = (text: string) =>
     app.inject({
@@ -233,6 +233,6 @@ t.test('B0: a chunked body is read as any body', async (t) => {
       headers: { 'content-type': JSON_TYPE },
       payload: Readable.from([text.slice(0, 9), text.slice(9)]),
     })
-  t.strictSame(told(await chunked(JSON.stringify({ username: 'alice', password: PASSWORD }))), created)
-  t.strictSame(told(await chunked(`{"other":"${'x'.repeat(LIMIT_BYTES)}"}`)), tooLarge)
+  t.strictSame(answerOf(await chunked(JSON.stringify({ username: 'alice', password: PASSWORD }))), created)
+  t.strictSame(answerOf(await chunked(`{"other":"${'x'.repeat(LIMIT_BYTES)}"}`)), tooLarge)
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { build, post, START } from '../helper.ts'
 import { type Claims, type Forge, openForge } from './forge.ts'
-import { bearerRefused, REFRESH, refreshRefused, show, success, TAKERS, tokenRefused, told, VERIFY } from './wire.ts'
+import { answerOf, bearerRefused, REFRESH, refreshRefused, show, success, TAKERS, tokenRefused, VERIFY } from './wire.ts'
 
 const NOW = START / 1000
 const YEAR_10000 = 253_402_300_800
@@ -23,7 +23,7 @@ const drop =
 const each = (member: string, values: readonly unknown[]): [string, Change, string][] =>
   values.map((value) => [`${member} ${show(value)}`, set({ [member]: value }), INVALID])
 
-/** Well-signed tokens and what is told of them: by refresh and verify as it is, in the header among its `messages`. */
+/** Well-signed tokens, and the text with which they are refused: as `detail` by refresh and verify, in `messages` by header-auth. */
 const CLAIMS: readonly (readonly [name: string, change: Change, text: string])[] = [
   ['A29: no exp', drop('exp'), NO_EXP],
   ['A29: no jti', drop('jti'), NO_ID],
@@ -41,7 +41,7 @@ const CLAIMS: readonly (readonly [name: string, change: Change, text: string])[]
   ...each('sid', [1, null, '', 'abc', '-1', '1.0', '1e0', '0x1', ' 1', ['1'], {}]),
   ...each('aud', ['shop', '', null, 1, ['shop'], [], {}]),
   ['order: a claim of a wrong type before no exp', drop('exp', { jti: 7 }), INVALID],
-  ['order: a subject that is no text before no exp', drop('exp', { sub: 7 }), INVALID],
+  ['order: a subject that is no string before no exp', drop('exp', { sub: 7 }), INVALID],
   ['order: iat in the future before no exp', drop('exp', { iat: NOW + 61 }), INVALID],
   ['order: no exp before no id and no type', drop('exp jti token_type'), NO_EXP],
   ['order: expired before no id', drop('jti', { exp: NOW }), INVALID],
@@ -55,21 +55,21 @@ t.test('B6, A22, A29: a well-signed token with wrong claims is refused by all fo
   for (const [name, change, text] of CLAIMS) {
     for (const taker of TAKERS) {
       const token = forge.token(taker.type, change(forge.claims(taker.type)))
-      t.strictSame(told(await taker.hand(app, token)), taker.refused(text), `${name} → ${taker.name}`)
+      t.strictSame(answerOf(await taker.hand(app, token)), taker.refused(text), `${name} → ${taker.name}`)
     }
   }
 })
 
-t.test('B6, B7: the wrong type of token is told where a type is asked for', async (t) => {
+t.test('B6, B7: the wrong type of token is refused with its own text where a type is needed', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const [access, refresh] = [forge.token('access', forge.claims('access')), forge.token('refresh', forge.claims('refresh'))]
   const disabled = () => app.db.write((handle) => handle.updateTable('users').set({ is_active: 0 }).execute())
   for (const time of ['', ', before the user is looked at']) {
     const answers = {
-      refresh: told(await TAKERS[0].hand(app, access)),
-      'refresh-and-verify': told(await TAKERS[2].hand(app, access)),
-      header: told(await TAKERS[3].hand(app, refresh)),
+      refresh: answerOf(await TAKERS[0].hand(app, access)),
+      'refresh-and-verify': answerOf(await TAKERS[2].hand(app, access)),
+      header: answerOf(await TAKERS[3].hand(app, refresh)),
     }
     t.strictSame(answers.refresh, tokenRefused(WRONG_TYPE), `refresh${time}`)
     t.strictSame(answers['refresh-and-verify'], refreshRefused, `refresh-and-verify${time}`)
@@ -77,11 +77,11 @@ t.test('B6, B7: the wrong type of token is told where a type is asked for', asyn
     await disabled()
   }
   const other = forge.token('access', set({ token_type: 'sliding' })(forge.claims('access')))
-  t.strictSame(told(await TAKERS[0].hand(app, other)), tokenRefused(WRONG_TYPE), 'a type of somebody else on refresh')
-  t.strictSame(told(await TAKERS[3].hand(app, other)), bearerRefused(WRONG_TYPE), 'a type of somebody else in the header')
+  t.strictSame(answerOf(await TAKERS[0].hand(app, other)), tokenRefused(WRONG_TYPE), 'an unknown type on refresh')
+  t.strictSame(answerOf(await TAKERS[3].hand(app, other)), bearerRefused(WRONG_TYPE), 'an unknown type in the header')
 })
 
-t.test('A3: numbers out of all bounds are a user or a session that is not there, and no fault of ours', async (t) => {
+t.test('A3: an id of any size, of a user or a session, that does not exist is 401 and never 500', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const users = [0, -1, 2 ** 31, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 1e300].map((id) => ({ user_id: id, sub: String(id) }))
@@ -94,7 +94,7 @@ t.test('A3: numbers out of all bounds are a user or a session that is not there,
   }
 })
 
-t.test('A22, A27: the bounds of the times', async (t) => {
+t.test('A22, A27: times are accepted exactly within their bounds', async (t) => {
   const cases: [name: string, changes: Claims, isGood: boolean][] = [
     ['iat 60 s ahead', { iat: NOW + 60 }, true],
     ['iat 61 s ahead', { iat: NOW + 61 }, false],
@@ -110,35 +110,35 @@ t.test('A22, A27: the bounds of the times', async (t) => {
   const forge = await openForge(app)
   for (const [name, changes, isGood] of cases) {
     const token = forge.token('access', set(changes)(forge.claims('access')))
-    t.strictSame(told(await post(app, VERIFY, { token })), isGood ? success(200, {}) : tokenRefused(), name)
+    t.strictSame(answerOf(await post(app, VERIFY, { token })), isGood ? success(200, {}) : tokenRefused(), name)
   }
 })
 
-t.test('A27: a token is good while exp is after now, also one that was looked at before', async (t) => {
+t.test('A27: a token is good while exp is after now, also one whose verification is cached', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const token = forge.token('access', forge.claims('access'))
-  t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+  t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   app.clock.advance(299)
-  t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+  t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   app.clock.advance(0.999)
-  t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+  t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   app.clock.advance(0.001)
-  t.strictSame(told(await post(app, VERIFY, { token })), tokenRefused())
-  t.strictSame(told(await TAKERS[3].hand(app, token)), bearerRefused())
+  t.strictSame(answerOf(await post(app, VERIFY, { token })), tokenRefused())
+  t.strictSame(answerOf(await TAKERS[3].hand(app, token)), bearerRefused())
 })
 
-t.test('A18: expired, forged and garbage are one text', async (t) => {
+t.test('A18: expired, forged and malformed tokens get the same text', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const refresh = forge.token('refresh', forge.claims('refresh'))
   app.clock.advance(86_400)
   for (const token of [refresh, `${refresh.slice(0, -8)}AAAAAAAA`, 'garbage']) {
-    t.strictSame(told(await post(app, REFRESH, { refresh: token })), tokenRefused(), token.slice(-12))
+    t.strictSame(answerOf(await post(app, REFRESH, { refresh: token })), tokenRefused(), token.slice(-12))
   }
 })
 
-t.test('A29: JWT_AUDIENCE and JWT_PREVIOUS_ISSUERS say whose tokens are ours', async (t) => {
+t.test('A29: only tokens of JWT_AUDIENCE and of the current or a previous issuer are accepted', async (t) => {
   const app = await build(t, {
     JWT_AUDIENCE: 'shop',
     JWT_ISSUER: 'https://new.example.com',
@@ -159,7 +159,7 @@ t.test('A29: JWT_AUDIENCE and JWT_PREVIOUS_ISSUERS say whose tokens are ours', a
 
   async function holds(name: string, change: Change, isGood: boolean): Promise<void> {
     const token = make(forge, change)
-    t.strictSame(told(await post(app, VERIFY, { token })), isGood ? success(200, {}) : tokenRefused(), name)
+    t.strictSame(answerOf(await post(app, VERIFY, { token })), isGood ? success(200, {}) : tokenRefused(), name)
   }
 })
 

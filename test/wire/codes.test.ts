@@ -59,7 +59,7 @@ for (const [code, [status, ask]] of Object.entries(CODES)) {
   })
 }
 
-t.test('C: no code is left out', async (t) => {
+t.test('C: every code of the error table has a request here', async (t) => {
   t.strictSame(
     Object.keys(problems).filter((code) => !(code in CODES)),
     [],
@@ -72,14 +72,14 @@ t.test('C: bad_authorization_header is 400 for a raw token', async (t) => {
   t.strictSame([answer.statusCode, answer.json().code], [400, 'bad_authorization_header'])
 })
 
-t.test('C: bad_request is also what is no HTTP', async (t) => {
+t.test('C: a request that is not HTTP is bad_request', async (t) => {
   for (const request of ['nonsense\r\n\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n']) {
     const app = await build(t)
     t.match(parsed(await talk(app, request)), { status: 400, code: 'bad_request' }, request)
   }
 })
 
-t.test('C: an internal error tells nothing of what went wrong', async (t) => {
+t.test('C: the answer to an internal error says nothing about its cause', async (t) => {
   const app = await build(t)
   await register(app)
   const answer = await withoutTables(app)
@@ -87,7 +87,7 @@ t.test('C: an internal error tells nothing of what went wrong', async (t) => {
   t.notMatch(answer.body, /sql|table|users|at .*\.ts/i)
 })
 
-t.test('A28: every answer has the service’s own headers', async (t) => {
+t.test('A28: every answer has the security headers and a request id', async (t) => {
   const app = await build(t)
   const answers = [
     await post(app, REGISTER, RIGHT),

@@ -52,7 +52,7 @@ export function signedInDer(input: string, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`
 }
 
-/** Signs two segments as HS256 does, with whatever is taken for a secret. */
+/** Signs two segments as HS256 does, with any text or bytes as the secret. */
 export function signedWithSecret(input: string, secret: string | Buffer): string {
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }

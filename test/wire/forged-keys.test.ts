@@ -9,20 +9,20 @@ import { folder } from '../server/process.ts'
 import { type Claims, openForge, segment, signed, signedWithSecret, strangeKey, withSegment } from './forge.ts'
 import { formsOf } from './public-key.ts'
 import { bytesIn, filesTouched } from './watch.ts'
-import { problem, success, TAKERS, told, VERIFY } from './wire.ts'
+import { answerOf, problem, success, TAKERS, VERIFY } from './wire.ts'
 
 /** Header and payload of a token as they are signed. */
 const input = (header: Claims, claims: Claims) => `${segment(JSON.stringify(header))}.${segment(JSON.stringify(claims))}`
 
-/** Hands tokens of either type to the endpoints that take it, each of which refuses it as it refuses garbage. */
+/** Presents a token to each of the four endpoints, of the type that it takes: each must refuse it as a malformed one. */
 async function isRefused(t: Test, app: TestApp, name: string, make: (type: 'access' | 'refresh') => string): Promise<void> {
-  for (const taker of TAKERS) t.strictSame(told(await taker.hand(app, make(taker.type))), taker.refused(), `${name} → ${taker.name}`)
+  for (const taker of TAKERS) t.strictSame(answerOf(await taker.hand(app, make(taker.type))), taker.refused(), `${name} → ${taker.name}`)
 }
 
 const SECRET = 'the secret of HS256, which only verifies'
 
 for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
-  t.test(`RFC 8725 §2.1: the public key of ${algorithm} is nobody's secret, in whatever form`, async (t) => {
+  t.test(`RFC 8725 §2.1: a public ${algorithm} key in any encoding is refused as a secret`, async (t) => {
     const file = `file:${folder(t)}/latchkey.db`
     const before = await build(t, { DATABASE_URL: file, JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET })
     await register(before)
@@ -44,11 +44,11 @@ for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
     await isRefused(t, app, 'the secret under the id of the public key', (type) =>
       signedWithSecret(input({ ...headerOf(pair[type]), alg: 'HS256' }, claimsOf(pair[type])), SECRET),
     )
-    t.strictSame(told(await post(app, VERIFY, { token: old.access })), success(200, {}), 'the secret itself verifies')
+    t.strictSame(answerOf(await post(app, VERIFY, { token: old.access })), success(200, {}), 'the secret itself verifies')
   })
 }
 
-t.test('RFC 8725 §3.10: a key that comes with the token is not used, and nothing is fetched for it', async (t) => {
+t.test('RFC 8725 §3.10: a key inside the token is not used, and no URL in it is fetched', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   let requests = 0
@@ -117,22 +117,22 @@ t.test('a hostile kid finds no key, writes nothing to the database and touches n
   })
   t.strictSame(touched, [])
   t.ok(before.equals(bytesIn(path)), 'the database is the same, byte by byte')
-  t.ok((await filesTouched(async () => bytesIn(path))).includes('readFileSync'), 'what watches would have seen it')
+  t.ok((await filesTouched(async () => bytesIn(path))).includes('readFileSync'), 'a read would have been noticed')
   await register(app, 'bob')
-  t.notOk(before.equals(bytesIn(path)), 'and a write')
+  t.notOk(before.equals(bytesIn(path)), 'a write would have been noticed')
 })
 
-t.test('a kid of 100 kB is refused with the body, and in the header unread', async (t) => {
+t.test('a kid of 100 kB is refused: in a body with 413, in the header as a bad token', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const tooLarge = problem(413, 'payload_too_large', 'The body is larger than 16 KiB.')
   for (const taker of TAKERS) {
     const token = forge.token(taker.type, forge.claims(taker.type), { ...forge.header(taker.type), kid: 'x'.repeat(100_000) })
-    t.strictSame(told(await taker.hand(app, token)), taker.name === 'header' ? taker.refused() : tooLarge, taker.name)
+    t.strictSame(answerOf(await taker.hand(app, token)), taker.name === 'header' ? taker.refused() : tooLarge, taker.name)
   }
 })
 
-t.test('tokens of another deployment are refused, whatever it calls itself and its key', async (t) => {
+t.test('tokens of another deployment are refused, also with our issuer or the id of our key', async (t) => {
   const [app, same, other] = [await build(t), await build(t), await build(t, { PUBLIC_URL: 'https://elsewhere.example' })]
   const forge = await openForge(app)
   const [twin, stranger] = [await openForge(same), await openForge(other)]
@@ -145,14 +145,14 @@ t.test('tokens of another deployment are refused, whatever it calls itself and i
   await isRefused(t, app, 'of another issuer, signed with our key', (type) => forge.token(type, stranger.claims(type)))
 })
 
-t.test('a cached verification counts for its own key and its own token only', async (t) => {
+t.test('a cached verification holds only for the same token and the same key', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const issued = await logIn(app)
   const checked = { access: forge.token('access', claimsOf(issued.access)), refresh: forge.token('refresh', claimsOf(issued.refresh)) }
   const areGood = async (when: string) => {
     for (const token of [...Object.values(issued), ...Object.values(checked)]) {
-      t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}), when)
+      t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}), when)
     }
   }
   await areGood('with their key')

@@ -12,7 +12,7 @@ import {
   withSegment,
   withUnusedBits,
 } from './forge.ts'
-import { problem, success, TAKERS, told, VERIFY } from './wire.ts'
+import { answerOf, problem, success, TAKERS, VERIFY } from './wire.ts'
 
 type Forgery = readonly [name: string, make: (forge: Forge, type: TokenType) => string]
 
@@ -152,26 +152,26 @@ t.test('B6, A22, A29, A31: a token that is not strictly one of ours is refused b
     for (const taker of TAKERS) {
       // A space would end the token in the header: that is another error, held with the header.
       if (taker.name === 'header' && /\s/.test(make(forge, taker.type))) continue
-      t.strictSame(told(await taker.hand(app, make(forge, taker.type))), taker.refused(), `${name} → ${taker.name}`)
+      t.strictSame(answerOf(await taker.hand(app, make(forge, taker.type))), taker.refused(), `${name} → ${taker.name}`)
     }
   }
 })
 
-t.test('a token of more than 8192 characters is refused unread, and one larger than a body may be with the body', async (t) => {
+t.test('a token of more than 8192 characters is refused, and a body over its limit is 413', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
-  t.strictSame(told(await post(app, VERIFY, { token: ofLength(forge, 'access', 8192) })), success(200, {}))
+  t.strictSame(answerOf(await post(app, VERIFY, { token: ofLength(forge, 'access', 8192) })), success(200, {}))
   const tooLarge = problem(413, 'payload_too_large', 'The body is larger than 16 KiB.')
   for (const taker of TAKERS) {
     for (const length of [8193, 16_000, 65_536]) {
-      const answer = told(await taker.hand(app, ofLength(forge, taker.type, length)))
+      const answer = answerOf(await taker.hand(app, ofLength(forge, taker.type, length)))
       const isOverBody = length > 16_384 && taker.name !== 'header'
       t.strictSame(answer, isOverBody ? tooLarge : taker.refused(), `${length} → ${taker.name}`)
     }
   }
 })
 
-t.test('what the forge makes is good when nothing is wrong with it', async (t) => {
+t.test('a token that the forge makes is accepted when nothing in it is wrong', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   for (const type of ['access', 'refresh'] as const) {
@@ -193,7 +193,7 @@ function badUtf8(claims: Claims): Buffer {
   return Buffer.concat([Buffer.from(text.slice(0, at)), Buffer.from([0xff]), Buffer.from(text.slice(at + 1))])
 }
 
-/** A well-signed token of so many characters. */
+/** A well-signed token of a given length in characters. */
 function ofLength(forge: Forge, type: TokenType, length: number): string {
   const [header, signature] = [segment(JSON.stringify(forge.header(type))).length, 86]
   const bytes = Math.floor(((length - header - signature - 2) * 3) / 4)

@@ -2,6 +2,7 @@ import t from 'tap'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import {
   type Answer,
+  answerOf,
   authenticated,
   bearerRefused,
   challenged,
@@ -15,7 +16,6 @@ import {
   problem,
   show,
   TRUTHY,
-  told,
   wrongCredentials,
 } from './wire.ts'
 
@@ -59,7 +59,7 @@ const CASES: readonly [name: string, authorization: string | undefined, body: ob
   ['B7.2: a refresh token', 'Bearer REFRESH', RIGHT, bearerRefused('Token has wrong type')],
   ['B7.2: a list by comma', 'Bearer TOKEN,TOKEN', RIGHT, bearerRefused()],
   ['B7.8: wrong credentials, a good token', 'Bearer TOKEN', WRONG, wrongCredentials],
-  ['B7.8: nobody’s, a good token', 'Bearer TOKEN', { ...RIGHT, username: 'nobody' }, wrongCredentials],
+  ['B7.8: credentials of an unknown user, a good token', 'Bearer TOKEN', { ...RIGHT, username: 'nobody' }, wrongCredentials],
   ['B7.8: a padded password', 'Bearer TOKEN', { ...RIGHT, password: `${PASSWORD} ` }, wrongCredentials],
   ['A5: a padded username', 'Bearer TOKEN', { ...RIGHT, username: ' alice\n' }, authenticated],
   ['B7.8: wrong credentials before no header', undefined, WRONG, wrongCredentials],
@@ -93,35 +93,43 @@ const CASES: readonly [name: string, authorization: string | undefined, body: ob
   ['A21: no header, neither member', undefined, { other: 1 }, notAuthenticated],
 ]
 
-t.test('B7, A19, A20, A21: header and body, in the order of the checks', async (t) => {
+t.test('B7, A19, A20, A21: the header and the body are checked in the documented order', async (t) => {
   const here = await world(t)
   for (const [name, authorization, body, answer] of CASES) {
-    t.strictSame(told(await post(here.app, HEADER, body, headers(authorization, here))), answer, name)
+    t.strictSame(answerOf(await post(here.app, HEADER, body, headers(authorization, here))), answer, name)
   }
 })
 
-t.test('B7.7, A4: what is falsy is missing, and what is no string is wrong', async (t) => {
+t.test('B7.7, A4: a falsy username or password counts as missing, and another non-string as wrong', async (t) => {
   const here = await world(t)
   const bearer = headers('Bearer TOKEN', here)
   for (const value of [...FALSY, ' ']) {
-    t.strictSame(told(await post(here.app, HEADER, { ...RIGHT, username: value }, bearer)), credentialsRequired, `username ${show(value)}`)
+    t.strictSame(
+      answerOf(await post(here.app, HEADER, { ...RIGHT, username: value }, bearer)),
+      credentialsRequired,
+      `username ${show(value)}`,
+    )
   }
   for (const value of FALSY) {
-    t.strictSame(told(await post(here.app, HEADER, { ...RIGHT, password: value }, bearer)), credentialsRequired, `password ${show(value)}`)
     t.strictSame(
-      told(await post(here.app, HEADER, { username: value, password: value }, bearer)),
+      answerOf(await post(here.app, HEADER, { ...RIGHT, password: value }, bearer)),
+      credentialsRequired,
+      `password ${show(value)}`,
+    )
+    t.strictSame(
+      answerOf(await post(here.app, HEADER, { username: value, password: value }, bearer)),
       credentialsRequired,
       `both ${show(value)}`,
     )
-    t.strictSame(told(await post(here.app, HEADER, { username: value })), credentialsRequired, `only ${show(value)}, no header`)
+    t.strictSame(answerOf(await post(here.app, HEADER, { username: value })), credentialsRequired, `only ${show(value)}, no header`)
   }
   for (const value of [...TRUTHY, 'a\0', 'a\ud800', 'a'.repeat(15_000)]) {
-    t.strictSame(told(await post(here.app, HEADER, { ...RIGHT, username: value }, bearer)), wrongCredentials, `username ${show(value)}`)
-    t.strictSame(told(await post(here.app, HEADER, { ...RIGHT, password: value }, bearer)), wrongCredentials, `password ${show(value)}`)
+    t.strictSame(answerOf(await post(here.app, HEADER, { ...RIGHT, username: value }, bearer)), wrongCredentials, `username ${show(value)}`)
+    t.strictSame(answerOf(await post(here.app, HEADER, { ...RIGHT, password: value }, bearer)), wrongCredentials, `password ${show(value)}`)
   }
 })
 
-t.test('A4, A19, A21: no body, an empty one, and one that is no object: the header alone decides', async (t) => {
+t.test('A4, A19, A21: without a body, or with one that is empty or no object, the header alone decides', async (t) => {
   const here = await world(t)
   const bodies: [string | undefined, string | undefined][] = [
     [undefined, undefined],
@@ -131,44 +139,44 @@ t.test('A4, A19, A21: no body, an empty one, and one that is no object: the head
   ]
   for (const [body, type] of bodies) {
     const name = `${body?.slice(0, 20)} ${type}`
-    t.strictSame(told(await postRaw(here.app, HEADER, body, type, headers('Bearer TOKEN', here))), authenticated, name)
-    t.strictSame(told(await postRaw(here.app, HEADER, body, type)), notAuthenticated, `${name}, no header`)
-    t.strictSame(told(await postRaw(here.app, HEADER, body, type, headers('TOKEN', here))), badFormat, `${name}, a raw token`)
+    t.strictSame(answerOf(await postRaw(here.app, HEADER, body, type, headers('Bearer TOKEN', here))), authenticated, name)
+    t.strictSame(answerOf(await postRaw(here.app, HEADER, body, type)), notAuthenticated, `${name}, no header`)
+    t.strictSame(answerOf(await postRaw(here.app, HEADER, body, type, headers('TOKEN', here))), badFormat, `${name}, a raw token`)
   }
 })
 
-t.test('B7.2, B7.6: a bad token is told before the body, and a bad body before the credentials', async (t) => {
+t.test('B7.2, B7.6: a bad token is refused before the body is read, and a bad body before the credentials are checked', async (t) => {
   const here = await world(t)
   for (const [body, type, status] of [
     ['{', 'application/json', 400],
     ['x', 'text/plain', 415],
   ] as const) {
     for (const bad of ['Bearer garbage', 'Bearer REFRESH', 'Bearer']) {
-      const answer = told(await postRaw(here.app, HEADER, body, type, headers(bad, here)))
+      const answer = answerOf(await postRaw(here.app, HEADER, body, type, headers(bad, here)))
       t.match(answer, { status: 401, challenge: 'Bearer realm="api"' }, `${bad}, ${type}`)
     }
     for (const fine of ['Bearer TOKEN', undefined, 'TOKEN']) {
       t.equal((await postRaw(here.app, HEADER, body, type, headers(fine, here))).statusCode, status, `${fine}, ${type}`)
     }
   }
-  t.strictSame(told(await postRaw(here.app, HEADER, 'x', 'text/plain', headers('Bearer TOKEN', here))), unsupported)
+  t.strictSame(answerOf(await postRaw(here.app, HEADER, 'x', 'text/plain', headers('Bearer TOKEN', here))), unsupported)
 })
 
-t.test('B7: the user of the token is told before the body', async (t) => {
+t.test('B7: a token of a disabled or deleted user is refused before the body is read', async (t) => {
   const here = await world(t)
   await here.app.db.write((handle) => handle.updateTable('users').set({ is_active: 0 }).where('username', '=', 'alice').execute())
   const inactive = challenged(problem(401, 'user_inactive', 'User is inactive'))
-  t.strictSame(told(await postRaw(here.app, HEADER, '{', 'application/json', headers('Bearer TOKEN', here))), inactive)
+  t.strictSame(answerOf(await postRaw(here.app, HEADER, '{', 'application/json', headers('Bearer TOKEN', here))), inactive)
   await here.app.db.write((handle) => handle.deleteFrom('users').where('username', '=', 'alice').execute())
   const notFound = challenged(problem(401, 'user_not_found', 'User not found'))
-  t.strictSame(told(await post(here.app, HEADER, WRONG, headers('Bearer TOKEN', here))), notFound)
+  t.strictSame(answerOf(await post(here.app, HEADER, WRONG, headers('Bearer TOKEN', here))), notFound)
 })
 
-t.test('A8, A19: a form is read as an object is', async (t) => {
+t.test('A8, A19: a form is read as a JSON object', async (t) => {
   const here = await world(t)
   const bearer = headers('Bearer TOKEN', here)
-  t.strictSame(told(await postForm(here.app, HEADER, RIGHT, bearer)), authenticated)
-  t.strictSame(told(await postForm(here.app, HEADER, { other: '1' }, bearer)), authenticated)
-  t.strictSame(told(await postForm(here.app, HEADER, { username: '', password: '' }, bearer)), credentialsRequired)
-  t.strictSame(told(await postForm(here.app, HEADER, WRONG, bearer)), wrongCredentials)
+  t.strictSame(answerOf(await postForm(here.app, HEADER, RIGHT, bearer)), authenticated)
+  t.strictSame(answerOf(await postForm(here.app, HEADER, { other: '1' }, bearer)), authenticated)
+  t.strictSame(answerOf(await postForm(here.app, HEADER, { username: '', password: '' }, bearer)), credentialsRequired)
+  t.strictSame(answerOf(await postForm(here.app, HEADER, WRONG, bearer)), wrongCredentials)
 })

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { build, headerOf, logIn, post, register, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
-import { challenged, HEADER, message, problem, REFRESH, REFRESH_AND_VERIFY, success, told, VERIFY } from './wire.ts'
+import { answerOf, challenged, HEADER, message, problem, REFRESH, REFRESH_AND_VERIFY, success, VERIFY } from './wire.ts'
 
 const JWT_SECRET = 'a secret that is long enough for HS256'
 const JWKS = '/.well-known/jwks.json'
@@ -18,32 +18,32 @@ async function withToken(t: Test, env: Record<string, string> = {}) {
   return { app, pair: await logIn(app) }
 }
 
-t.test('the tokens of a retired key are refused everywhere, those that were known to be good too', async (t) => {
+t.test('the tokens of a retired key are refused everywhere, also those whose verification was cached', async (t) => {
   const { app, pair } = await withToken(t)
-  for (const token of Object.values(pair)) t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+  for (const token of Object.values(pair)) t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   await retireKey(app, kidOf(pair.access))
   await app.keys.look()
 
-  for (const token of Object.values(pair)) t.strictSame(told(await post(app, VERIFY, { token })), challenged(invalid))
-  t.strictSame(told(await post(app, REFRESH, { refresh: pair.refresh })), challenged(invalid))
+  for (const token of Object.values(pair)) t.strictSame(answerOf(await post(app, VERIFY, { token })), challenged(invalid))
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh: pair.refresh })), challenged(invalid))
   t.strictSame(
-    told(await post(app, REFRESH_AND_VERIFY, { refresh: pair.refresh })),
+    answerOf(await post(app, REFRESH_AND_VERIFY, { refresh: pair.refresh })),
     message(401, 'token_not_valid', 'Invalid refresh token'),
   )
   const messages = [{ token_class: 'AccessToken', token_type: 'access', message: 'Token is invalid or expired' }]
   t.strictSame(
-    told(await post(app, HEADER, {}, { authorization: `Bearer ${pair.access}` })),
+    answerOf(await post(app, HEADER, {}, { authorization: `Bearer ${pair.access}` })),
     challenged(problem(401, 'token_not_valid', 'Given token not valid for any token type', { messages })),
   )
   const next = await logIn(app)
-  t.strictSame(told(await post(app, VERIFY, { token: next.access })), success(200, {}))
+  t.strictSame(answerOf(await post(app, VERIFY, { token: next.access })), success(200, {}))
   t.same(
     (await published(app)).map(({ kid }) => kid),
     [kidOf(next.access)],
   )
 })
 
-t.test('a key is published before it signs, and a session goes on from one to the next', async (t) => {
+t.test('a key is published before it signs, and a session continues from one key to the next', async (t) => {
   const { app, pair } = await withToken(t, { JWKS_MAX_AGE: '60' })
   const { kid } = await rotateKeys(app)
   await app.keys.look()
@@ -54,9 +54,9 @@ t.test('a key is published before it signs, and a session goes on from one to th
   const refreshed = (await post(app, REFRESH, { refresh: pair.refresh })).json()
   t.same([kidOf(refreshed.access), kidOf(refreshed.refresh)], [kid, kid])
   const again = (await post(app, REFRESH, { refresh: pair.refresh })).json()
-  t.equal(kidOf(again.refresh), kid, 'a token that is signed again is signed by the key of now')
+  t.equal(kidOf(again.refresh), kid, 'a token that is signed again is signed by the current key')
   for (const token of [pair.access, pair.refresh, ...Object.values(refreshed)]) {
-    t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+    t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   }
 })
 
@@ -65,7 +65,7 @@ for (const [from, to] of [
   ['ES256', 'HS256'],
   ['RS256', 'EdDSA'],
 ] as const) {
-  t.test(`a change of JWT_ALGORITHM from ${from} to ${to}, and back, logs nobody out`, async (t) => {
+  t.test(`a change of JWT_ALGORITHM from ${from} to ${to} and back ends no session`, async (t) => {
     const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, JWT_SECRET }
     const before = await withToken(t, { ...env, JWT_ALGORITHM: from })
     await before.app.close()
@@ -73,7 +73,7 @@ for (const [from, to] of [
     const seen = [before.pair.access]
     for (const JWT_ALGORITHM of [to, from]) {
       const app = await build(t, { ...env, JWT_ALGORITHM })
-      for (const token of [refresh, ...seen]) t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+      for (const token of [refresh, ...seen]) t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
       const answer = await post(app, REFRESH, { refresh })
       refresh = answer.json().refresh
       seen.push(answer.json().access)
@@ -81,14 +81,14 @@ for (const [from, to] of [
       t.same(
         new Set((await published(app)).map(({ alg }) => alg)),
         new Set([from, to].filter((alg) => alg !== 'HS256')),
-        'what old tokens need stays published',
+        'the keys of old tokens stay published',
       )
       await app.close()
     }
   })
 }
 
-t.test('the keys are let go before the database closes', async (t) => {
+t.test('the keys are closed before the database', async (t) => {
   const app = await build(t)
   const { close } = app.keys
   let isDatabaseOpen = false
@@ -108,7 +108,7 @@ const signatures: Record<string, (input: Buffer, key: string) => Buffer> = {
   HS256: (input) => createHmac('sha256', JWT_SECRET).update(input).digest(),
 }
 
-t.test('a key verifies with the algorithm of its row alone, whatever a token says', async (t) => {
+t.test('a key verifies only with the algorithm of its row, not with the one in the token', async (t) => {
   const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, JWT_SECRET }
   const first = await withToken(t, env)
   for (const JWT_ALGORITHM of ['EdDSA', 'RS256', 'HS256']) await (await build(t, { ...env, JWT_ALGORITHM })).close()
@@ -124,7 +124,7 @@ t.test('a key verifies with the algorithm of its row alone, whatever a token say
   for (const { kid, algorithm, private_key, public_key } of rows) {
     const own = (input: Buffer) => signatures[algorithm]?.(input, private_key as string) as Buffer
     for (const alg of Object.keys(signatures)) {
-      const answer = told(await post(app, VERIFY, { token: token(alg, kid, own) }))
+      const answer = answerOf(await post(app, VERIFY, { token: token(alg, kid, own) }))
       t.strictSame(answer, alg === algorithm ? success(200, {}) : challenged(invalid), `${alg} by the key of ${algorithm}`)
     }
     const withPublicKey = (input: Buffer) =>
@@ -132,7 +132,7 @@ t.test('a key verifies with the algorithm of its row alone, whatever a token say
         .update(input)
         .digest()
     for (const alg of ['HS256', algorithm]) {
-      const answer = told(await post(app, VERIFY, { token: token(alg, kid, withPublicKey) }))
+      const answer = answerOf(await post(app, VERIFY, { token: token(alg, kid, withPublicKey) }))
       t.strictSame(answer, challenged(invalid), `${alg} with the public half of the key of ${algorithm}`)
     }
   }

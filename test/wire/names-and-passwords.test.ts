@@ -3,6 +3,7 @@ import { commonPasswords } from '../../domain/passwords/common.ts'
 import { fold } from '../../domain/text.ts'
 import { build, logIn, PASSWORD, post, register } from '../helper.ts'
 import {
+  answerOf,
   CONTROL,
   created,
   HEADER,
@@ -15,7 +16,6 @@ import {
   REQUIRED,
   show,
   TAKEN,
-  told,
   wrongCredentials,
 } from './wire.ts'
 
@@ -30,13 +30,13 @@ const WHITE_SPACE = [
   ...'\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
 ]
 
-t.test('A5: a username is trimmed everywhere, of all that Python calls white space', async (t) => {
+t.test('A5: every endpoint trims a username of all that Python calls white space', async (t) => {
   const app = await build(t)
   for (const [index, space] of WHITE_SPACE.entries()) {
     const username = `user${index}`
     const padded = `${space}${username}${space}${space}`
     const name = `U+${space.charCodeAt(0).toString(16)}`
-    t.strictSame(told(await post(app, REGISTER, { username: padded, password: PASSWORD })), created, `${name} on register`)
+    t.strictSame(answerOf(await post(app, REGISTER, { username: padded, password: PASSWORD })), created, `${name} on register`)
     t.equal((await post(app, LOGIN, { username: padded, password: PASSWORD })).statusCode, 200, `${name} on login`)
     t.equal((await post(app, OBTAIN, { username: padded, password: PASSWORD })).statusCode, 200, `${name} on obtain`)
     const stored = await app.db.read
@@ -51,39 +51,43 @@ t.test('A5: a username is trimmed everywhere, of all that Python calls white spa
   t.equal(withHeader.statusCode, 200, 'header-auth')
 })
 
-t.test('A5: what only looks like white space belongs to the name', async (t) => {
+t.test('A5: invisible characters that Python does not strip are part of the name', async (t) => {
   const app = await build(t)
   await register(app, 'alice')
   for (const space of ['\u200b', '\ufeff', '\u2060', '\u180e']) {
     const username = `${space}alice`
     const name = `U+${space.charCodeAt(0).toString(16)}`
-    t.strictSame(told(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `${name} is another user`)
-    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), created, `${name} registers`)
+    t.strictSame(answerOf(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `${name} makes another name`)
+    t.strictSame(answerOf(await post(app, REGISTER, { username, password: PASSWORD })), created, `${name} registers`)
   }
 })
 
-t.test('A5: control characters are refused where NUL has a text', async (t) => {
+t.test('A5: control characters in a name are refused as NUL is', async (t) => {
   const app = await build(t)
   for (const control of ['\x01', '\t', '\n', '\r', '\x1b', '\x1f', '\x7f', '\x80', '\x85', '\x9f']) {
     const username = `a${control}b`
     t.strictSame(
-      told(await post(app, REGISTER, { username, password: PASSWORD })),
+      answerOf(await post(app, REGISTER, { username, password: PASSWORD })),
       invalid({ username: CONTROL }),
       `register ${show(username)}`,
     )
     t.strictSame(
-      told(await post(app, OBTAIN, { username, password: PASSWORD })),
+      answerOf(await post(app, OBTAIN, { username, password: PASSWORD })),
       invalid({ username: CONTROL }),
       `obtain ${show(username)}`,
     )
-    t.strictSame(told(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `login ${show(username)}`)
+    t.strictSame(answerOf(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `login ${show(username)}`)
   }
   t.strictSame(
-    told(await post(app, REGISTER, { username: 'a\0b', password: PASSWORD })),
+    answerOf(await post(app, REGISTER, { username: 'a\0b', password: PASSWORD })),
     invalid({ username: NUL }),
     'NUL alone has its own text',
   )
-  t.strictSame(told(await post(app, REGISTER, { username: 'a b\u200dc', password: PASSWORD })), created, 'others are no control characters')
+  t.strictSame(
+    answerOf(await post(app, REGISTER, { username: 'a b\u200dc', password: PASSWORD })),
+    created,
+    'others are no control characters',
+  )
 })
 
 t.test('A5: a name that differs only by case or compatibility form is taken, and only the stored one logs in', async (t) => {
@@ -97,19 +101,19 @@ t.test('A5: a name that differs only by case or compatibility form is taken, and
   ]
   const app = await build(t)
   for (const [username, others] of cases) {
-    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), created, username)
+    t.strictSame(answerOf(await post(app, REGISTER, { username, password: PASSWORD })), created, username)
     for (const other of others) {
       t.strictSame(
-        told(await post(app, REGISTER, { username: other, password: PASSWORD })),
+        answerOf(await post(app, REGISTER, { username: other, password: PASSWORD })),
         invalid({ username: TAKEN }),
         `${other} is taken`,
       )
-      t.strictSame(told(await post(app, LOGIN, { username: other, password: PASSWORD })), wrongCredentials, `${other} cannot log in`)
-      t.strictSame(told(await post(app, OBTAIN, { username: other, password: PASSWORD })), noAccount, `${other} obtains nothing`)
+      t.strictSame(answerOf(await post(app, LOGIN, { username: other, password: PASSWORD })), wrongCredentials, `${other} cannot log in`)
+      t.strictSame(answerOf(await post(app, OBTAIN, { username: other, password: PASSWORD })), noAccount, `${other} obtains nothing`)
     }
     t.equal((await post(app, LOGIN, { username, password: PASSWORD })).statusCode, 200, `${username} logs in`)
   }
-  t.strictSame(told(await post(app, REGISTER, { username: 'cafe', password: PASSWORD })), created, 'an accent makes another name')
+  t.strictSame(answerOf(await post(app, REGISTER, { username: 'cafe', password: PASSWORD })), created, 'an accent makes another name')
 })
 
 t.test('A6: a weak password is refused for every reason that applies', async (t) => {
@@ -137,11 +141,15 @@ t.test('A6: a weak password is refused for every reason that applies', async (t)
   ]
   const app = await build(t)
   for (const [username, password, texts] of cases) {
-    t.strictSame(told(await post(app, REGISTER, { username, password })), invalid({ password: texts }), `${username} / ${show(password)}`)
+    t.strictSame(
+      answerOf(await post(app, REGISTER, { username, password })),
+      invalid({ password: texts }),
+      `${username} / ${show(password)}`,
+    )
   }
 })
 
-t.test('A6: the names of the service are common passwords, whatever digits and punctuation are about them', async (t) => {
+t.test('A6: the names of the service, with digits and punctuation around them, are common passwords', async (t) => {
   const cases: [publicUrl: string, common: string[], fine: string[]][] = [
     [
       'https://auth.my-shop.example:8443',
@@ -168,16 +176,16 @@ t.test('A6: the names of the service are common passwords, whatever digits and p
   for (const [publicUrl, common, fine] of cases) {
     const app = await build(t, { PUBLIC_URL: publicUrl })
     for (const password of common) {
-      const answer = told(await post(app, REGISTER, { username: 'bob', password }))
+      const answer = answerOf(await post(app, REGISTER, { username: 'bob', password }))
       t.strictSame(answer, invalid({ password: [TOO_COMMON] }), `${publicUrl}: ${password}`)
     }
     for (const [index, password] of fine.entries()) {
-      t.strictSame(told(await post(app, REGISTER, { username: `user${index}`, password })), created, `${publicUrl}: ${password}`)
+      t.strictSame(answerOf(await post(app, REGISTER, { username: `user${index}`, password })), created, `${publicUrl}: ${password}`)
     }
   }
 })
 
-t.test('A6: the policy is told together with the errors of the name', async (t) => {
+t.test('A6: errors of the password policy are answered together with those of the name', async (t) => {
   const app = await build(t)
   await register(app, 'alice')
   const cases: [object, Record<string, string[]>][] = [
@@ -195,10 +203,10 @@ t.test('A6: the policy is told together with the errors of the name', async (t) 
       { password: [NUMERIC], username: NUL },
     ],
   ]
-  for (const [body, errors] of cases) t.strictSame(told(await post(app, REGISTER, body)), invalid(errors), show(body))
+  for (const [body, errors] of cases) t.strictSame(answerOf(await post(app, REGISTER, body)), invalid(errors), show(body))
 })
 
-t.test('A6: a good password is taken as it is, and compared as it is', async (t) => {
+t.test('A6: a good password is stored and compared unchanged', async (t) => {
   const cases: [username: string, password: string, others: string[]][] = [
     ['testuser', 'securepassword', ['Securepassword', ' securepassword', 'securepassword ']],
     ['padded', '  secret phrase  ', ['secret phrase', ' secret phrase ']],
@@ -212,17 +220,21 @@ t.test('A6: a good password is taken as it is, and compared as it is', async (t)
   ]
   const app = await build(t)
   for (const [username, password, others] of cases) {
-    t.strictSame(told(await post(app, REGISTER, { username, password })), created, `${username} registers`)
+    t.strictSame(answerOf(await post(app, REGISTER, { username, password })), created, `${username} registers`)
     t.equal((await post(app, LOGIN, { username, password })).statusCode, 200, `${username} logs in`)
     t.equal((await post(app, OBTAIN, { username, password })).statusCode, 200, `${username} obtains`)
     for (const other of others) {
-      t.strictSame(told(await post(app, LOGIN, { username, password: other })), wrongCredentials, `${username}: ${show(other)} on login`)
-      t.strictSame(told(await post(app, OBTAIN, { username, password: other })), noAccount, `${username}: ${show(other)} on obtain`)
+      t.strictSame(
+        answerOf(await post(app, LOGIN, { username, password: other })),
+        wrongCredentials,
+        `${username}: ${show(other)} on login`,
+      )
+      t.strictSame(answerOf(await post(app, OBTAIN, { username, password: other })), noAccount, `${username}: ${show(other)} on obtain`)
     }
   }
 })
 
-t.test('A6: a password over the bound is wrong before it is hashed', async (t) => {
+t.test('A6: a password that is too long is refused before it is hashed', async (t) => {
   const app = await build(t)
   await register(app)
   const { access } = await logIn(app)
@@ -232,13 +244,13 @@ t.test('A6: a password over the bound is wrong before it is hashed', async (t) =
     return true
   }
   const body = { username: 'alice', password: 'k'.repeat(1025) }
-  t.strictSame(told(await post(app, LOGIN, body)), wrongCredentials, 'login')
-  t.strictSame(told(await post(app, OBTAIN, body)), noAccount, 'obtain')
-  t.strictSame(told(await post(app, HEADER, body, { authorization: `Bearer ${access}` })), wrongCredentials, 'header-auth')
+  t.strictSame(answerOf(await post(app, LOGIN, body)), wrongCredentials, 'login')
+  t.strictSame(answerOf(await post(app, OBTAIN, body)), noAccount, 'obtain')
+  t.strictSame(answerOf(await post(app, HEADER, body, { authorization: `Bearer ${access}` })), wrongCredentials, 'header-auth')
   t.equal(hashed, 0)
 })
 
-t.test('A6: the list of common passwords is long enough, and folded', async (t) => {
+t.test('A6: the list of common passwords has at least 10 000 entries, all case-folded', async (t) => {
   const passwords = JSON.parse(await commonPasswords())
   t.ok(passwords.length >= 10_000)
   t.same(

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { build, PASSWORD, post, register } from '../helper.ts'
 import {
+  answerOf,
   BLANK,
   CONTROL,
   invalid,
@@ -16,10 +17,9 @@ import {
   REQUIRED,
   SURROGATE,
   show,
-  told,
 } from './wire.ts'
 
-t.test('B4, A23: the right credentials start a session, and the answer is not to be stored', async (t) => {
+t.test('B4, A23: the right credentials start a session, and the answer must not be cached', async (t) => {
   const app = await build(t)
   await register(app)
   for (const username of ['alice', ' alice\t']) {
@@ -32,16 +32,16 @@ t.test('B4, A23: the right credentials start a session, and the answer is not to
   }
 })
 
-t.test('B4: what is missing is told, the username first', async (t) => {
+t.test('B4: missing fields are listed, the username first', async (t) => {
   const app = await build(t)
   const both = invalid({ username: REQUIRED, password: REQUIRED })
-  t.strictSame(told(await post(app, OBTAIN, {})), both, '{}')
-  t.strictSame(told(await postRaw(app, OBTAIN, undefined)), both, 'no body')
-  t.strictSame(told(await post(app, OBTAIN, { username: 'alice' })), invalid({ password: REQUIRED }), 'no password')
-  t.strictSame(told(await post(app, OBTAIN, { password: PASSWORD })), invalid({ username: REQUIRED }), 'no username')
+  t.strictSame(answerOf(await post(app, OBTAIN, {})), both, '{}')
+  t.strictSame(answerOf(await postRaw(app, OBTAIN, undefined)), both, 'no body')
+  t.strictSame(answerOf(await post(app, OBTAIN, { username: 'alice' })), invalid({ password: REQUIRED }), 'no password')
+  t.strictSame(answerOf(await post(app, OBTAIN, { password: PASSWORD })), invalid({ username: REQUIRED }), 'no username')
 })
 
-t.test('B4: blank, null, no string, NUL and lone surrogates are told by field', async (t) => {
+t.test('B4: blank, null, non-string, NUL and lone surrogates are errors of their field', async (t) => {
   const app = await build(t)
   const common: [unknown, string[]][] = [
     ['', BLANK],
@@ -57,19 +57,23 @@ t.test('B4: blank, null, no string, NUL and lone surrogates are told by field', 
   ]
   for (const [username, texts] of [...common, ...ofNames]) {
     t.strictSame(
-      told(await post(app, OBTAIN, { username, password: PASSWORD })),
+      answerOf(await post(app, OBTAIN, { username, password: PASSWORD })),
       invalid({ username: texts }),
       `username ${show(username)}`,
     )
   }
   for (const [password, texts] of common) {
-    t.strictSame(told(await post(app, OBTAIN, { username: 'alice', password })), invalid({ password: texts }), `password ${show(password)}`)
+    t.strictSame(
+      answerOf(await post(app, OBTAIN, { username: 'alice', password })),
+      invalid({ password: texts }),
+      `password ${show(password)}`,
+    )
   }
   const both = invalid({ username: NOT_A_STRING, password: NULL })
-  t.strictSame(told(await post(app, OBTAIN, { password: null, username: 7 })), both, 'both, the username first')
+  t.strictSame(answerOf(await post(app, OBTAIN, { password: null, username: 7 })), both, 'both, the username first')
 })
 
-t.test('B4: whatever is wrong with the credentials is told in the same words, with a challenge', async (t) => {
+t.test('B4: all wrong credentials get the same answer, with a challenge', async (t) => {
   const app = await build(t)
   for (const username of ['alice', 'disabled', 'deleted']) await register(app, username)
   await app.db.write((handle) => handle.updateTable('users').set({ is_active: 0 }).where('username', '=', 'disabled').execute())
@@ -87,19 +91,19 @@ t.test('B4: whatever is wrong with the credentials is told in the same words, wi
     ['A6: 1025 code points of password', 'alice', 'a'.repeat(1025)],
     ['control characters in the password', 'alice', 'a\x01\n'],
   ]
-  for (const [name, username, password] of cases) t.strictSame(told(await post(app, OBTAIN, { username, password })), noAccount, name)
+  for (const [name, username, password] of cases) t.strictSame(answerOf(await post(app, OBTAIN, { username, password })), noAccount, name)
 })
 
-t.test('B4: a body that is no object is told by its type', async (t) => {
+t.test('B4: a body that is no object is refused with the name of its type', async (t) => {
   const app = await build(t)
   for (const [json, text] of NON_OBJECTS) {
-    t.strictSame(told(await postRaw(app, OBTAIN, json, 'application/json')), invalid({ non_field_errors: [text] }), json.slice(0, 20))
+    t.strictSame(answerOf(await postRaw(app, OBTAIN, json, 'application/json')), invalid({ non_field_errors: [text] }), json.slice(0, 20))
   }
 })
 
-t.test('A8: a form obtains', async (t) => {
+t.test('A8: a user can obtain tokens with a form', async (t) => {
   const app = await build(t)
   await register(app)
   t.equal((await postForm(app, OBTAIN, { username: ' alice ', password: PASSWORD })).statusCode, 200)
-  t.strictSame(told(await postForm(app, OBTAIN, { username: ' ' })), invalid({ username: BLANK, password: REQUIRED }))
+  t.strictSame(answerOf(await postForm(app, OBTAIN, { username: ' ' })), invalid({ username: BLANK, password: REQUIRED }))
 })

@@ -2,7 +2,7 @@ import { createPublicKey, type webcrypto } from 'node:crypto'
 
 type Jwk = webcrypto.JsonWebKey & { kid: string; alg: string }
 
-/** Everything that a published key can be taken for as the secret of an HMAC (RFC 8725 §2.1), by its name. */
+/** Every encoding of a published key that could be used as an HMAC secret (RFC 8725 §2.1), by its name. */
 export function formsOf(jwk: Jwk): Record<string, string | Buffer> {
   const key = createPublicKey({ key: jwk, format: 'jwk' })
   const der = key.export({ type: 'spki', format: 'der' })
@@ -28,7 +28,7 @@ export function formsOf(jwk: Jwk): Record<string, string | Buffer> {
   }
 }
 
-/** The numbers of a key without their wrapping. */
+/** The numbers of a key, without an encoding around them. */
 function rawForms({ x, y, n }: Jwk): Record<string, string | Buffer> {
   if (n !== undefined) return { modulus: Buffer.from(n, 'base64url'), 'modulus in base64url': n }
   const [first, second] = [x, y].map((number = '') => Buffer.from(number, 'base64url')) as [Buffer, Buffer]

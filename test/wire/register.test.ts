@@ -1,6 +1,7 @@
 import t from 'tap'
 import { build, PASSWORD, post, register, seen } from '../helper.ts'
 import {
+  answerOf,
   BLANK,
   created,
   FORM,
@@ -18,38 +19,37 @@ import {
   SURROGATE,
   show,
   TAKEN,
-  told,
 } from './wire.ts'
 
 const NAME_TOO_LONG = 'Ensure this field has no more than 200 characters.'
 
-t.test('B1: a new user is created, and nothing but that is told', async (t) => {
+t.test('B1: a new user is created, and the answer has only the message', async (t) => {
   const app = await build(t)
   const answer = await post(app, REGISTER, { username: 'alice', password: PASSWORD })
-  t.strictSame(told(answer), created)
+  t.strictSame(answerOf(answer), created)
   t.notOk('location' in answer.headers, 'no Location')
 })
 
-t.test('B1: a name that is taken is refused, also after it is trimmed', async (t) => {
+t.test('B1: a name that is taken is refused, also with spaces around it', async (t) => {
   const app = await build(t)
   await register(app, 'alice')
   for (const username of ['alice', ' alice', 'alice\u3000']) {
-    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), invalid({ username: TAKEN }), show(username))
+    t.strictSame(answerOf(await post(app, REGISTER, { username, password: PASSWORD })), invalid({ username: TAKEN }), show(username))
   }
 })
 
-t.test('B1: what is missing is told, the password first', async (t) => {
+t.test('B1: missing fields are listed, the password first', async (t) => {
   const app = await build(t)
   const both = invalid({ password: REQUIRED, username: REQUIRED })
-  t.strictSame(told(await post(app, REGISTER, {})), both, '{}')
-  t.strictSame(told(await postRaw(app, REGISTER, undefined)), both, 'no body')
-  t.strictSame(told(await post(app, REGISTER, { extra: 1 })), both, 'an unknown field')
-  t.strictSame(told(await postForm(app, REGISTER, {})), both, 'an empty form')
-  t.strictSame(told(await post(app, REGISTER, { password: PASSWORD })), invalid({ username: REQUIRED }), 'no username')
-  t.strictSame(told(await post(app, REGISTER, { username: 'alice' })), invalid({ password: REQUIRED }), 'no password')
+  t.strictSame(answerOf(await post(app, REGISTER, {})), both, '{}')
+  t.strictSame(answerOf(await postRaw(app, REGISTER, undefined)), both, 'no body')
+  t.strictSame(answerOf(await post(app, REGISTER, { extra: 1 })), both, 'an unknown field')
+  t.strictSame(answerOf(await postForm(app, REGISTER, {})), both, 'an empty form')
+  t.strictSame(answerOf(await post(app, REGISTER, { password: PASSWORD })), invalid({ username: REQUIRED }), 'no username')
+  t.strictSame(answerOf(await post(app, REGISTER, { username: 'alice' })), invalid({ password: REQUIRED }), 'no password')
 })
 
-t.test('B1: blank, null, no string, NUL and lone surrogates are told by field', async (t) => {
+t.test('B1: blank, null, non-string, NUL and lone surrogates are errors of their field', async (t) => {
   const app = await build(t, { LIMITS: 'off' })
   const usernames: [unknown, string[]][] = [
     ['', BLANK],
@@ -68,7 +68,7 @@ t.test('B1: blank, null, no string, NUL and lone surrogates are told by field', 
   ]
   for (const [username, texts] of usernames) {
     t.strictSame(
-      told(await post(app, REGISTER, { username, password: PASSWORD })),
+      answerOf(await post(app, REGISTER, { username, password: PASSWORD })),
       invalid({ username: texts }),
       `username ${show(username)}`,
     )
@@ -82,14 +82,14 @@ t.test('B1: blank, null, no string, NUL and lone surrogates are told by field', 
   ]
   for (const [password, texts] of passwords) {
     t.strictSame(
-      told(await post(app, REGISTER, { username: 'alice', password })),
+      answerOf(await post(app, REGISTER, { username: 'alice', password })),
       invalid({ password: texts }),
       `password ${show(password)}`,
     )
   }
 })
 
-t.test('B1: errors of both fields are told together, the password first', async (t) => {
+t.test('B1: errors of both fields are answered together, the password first', async (t) => {
   const app = await build(t)
   const cases: [object, Record<string, string[]>][] = [
     [
@@ -106,24 +106,24 @@ t.test('B1: errors of both fields are told together, the password first', async 
     ],
     [{ username: '\0' }, { password: REQUIRED, username: NUL }],
   ]
-  for (const [body, errors] of cases) t.strictSame(told(await post(app, REGISTER, body)), invalid(errors), show(body))
+  for (const [body, errors] of cases) t.strictSame(answerOf(await post(app, REGISTER, body)), invalid(errors), show(body))
 })
 
-t.test('B1: a body that is no object is told by its type', async (t) => {
+t.test('B1: a body that is no object is refused with the name of its type', async (t) => {
   const app = await build(t)
   for (const [json, text] of NON_OBJECTS) {
-    t.strictSame(told(await postRaw(app, REGISTER, json, 'application/json')), invalid({ non_field_errors: [text] }), json.slice(0, 20))
+    t.strictSame(answerOf(await postRaw(app, REGISTER, json, 'application/json')), invalid({ non_field_errors: [text] }), json.slice(0, 20))
   }
 })
 
-t.test('B1: 200 code points are a name, whatever they weigh', async (t) => {
+t.test('B1: a name may have 200 code points, of any size in bytes', async (t) => {
   const app = await build(t)
   for (const username of ['😀'.repeat(200), 'é'.repeat(200), `  ${'b'.repeat(200)}  `, 'a  b']) {
-    t.strictSame(told(await post(app, REGISTER, { username, password: PASSWORD })), created, show(username))
+    t.strictSame(answerOf(await post(app, REGISTER, { username, password: PASSWORD })), created, show(username))
   }
 })
 
-t.test('A7: further fields are ignored, good and bad ones', async (t) => {
+t.test('A7: other fields are ignored, valid or not', async (t) => {
   const app = await build(t)
   const extras = {
     id: 99,
@@ -136,36 +136,36 @@ t.test('A7: further fields are ignored, good and bad ones', async (t) => {
     username_key: 'x',
     created_at: 1,
   }
-  t.strictSame(told(await post(app, REGISTER, { username: 'alice', password: PASSWORD, ...extras })), created)
+  t.strictSame(answerOf(await post(app, REGISTER, { username: 'alice', password: PASSWORD, ...extras })), created)
   const user = await app.db.read.selectFrom('users').selectAll().executeTakeFirstOrThrow()
   t.match(user, { id: 1, username: 'alice', username_key: 'alice', is_active: 1, created_at: app.clock() })
-  t.strictSame(told(await post(app, REGISTER, { username: 'bob', password: PASSWORD, groups: [], is_active: null })), created)
+  t.strictSame(answerOf(await post(app, REGISTER, { username: 'bob', password: PASSWORD, groups: [], is_active: null })), created)
 })
 
-t.test('A8: a form registers', async (t) => {
+t.test('A8: a user can register with a form', async (t) => {
   const app = await build(t)
-  t.strictSame(told(await postForm(app, REGISTER, { username: ' álice ', password: PASSWORD, groups: '' })), created)
+  t.strictSame(answerOf(await postForm(app, REGISTER, { username: ' álice ', password: PASSWORD, groups: '' })), created)
   t.equal((await post(app, '/api/token/', { username: 'álice', password: PASSWORD })).statusCode, 200)
-  t.strictSame(told(await postForm(app, REGISTER, { username: 'bob', password: '' })), invalid({ password: BLANK }))
+  t.strictSame(answerOf(await postForm(app, REGISTER, { username: 'bob', password: '' })), invalid({ password: BLANK }))
   const nul = 'username=b%00b&password=correct+horse+battery'
-  t.strictSame(told(await postRaw(app, REGISTER, nul, FORM)), invalid({ username: NUL }))
+  t.strictSame(answerOf(await postRaw(app, REGISTER, nul, FORM)), invalid({ username: NUL }))
 })
 
-t.test('A10: of registrations at the same time exactly one gets the name', async (t) => {
+t.test('A10: of simultaneous registrations of one name exactly one succeeds', async (t) => {
   const app = await build(t)
   const names = ['race', 'race', 'RACE', ' race', 'Race', 'ｒace']
   const answers = await Promise.all(names.map((username) => post(app, REGISTER, { username, password: PASSWORD })))
   const refused = answers.filter((answer) => answer.statusCode !== 201)
   t.equal(refused.length, 5)
-  for (const answer of refused) t.strictSame(told(answer), invalid({ username: TAKEN }))
+  for (const answer of refused) t.strictSame(answerOf(answer), invalid({ username: TAKEN }))
   t.equal((await app.db.read.selectFrom('users').selectAll().execute()).length, 1)
 })
 
-t.test('C: with REGISTRATION=closed nobody registers, whatever is sent', async (t) => {
+t.test('C: with REGISTRATION=closed every registration is 403', async (t) => {
   const app = await build(t, { REGISTRATION: 'closed' })
   const closed = problem(403, 'registration_closed', 'Registration is closed.')
   for (const body of [{ username: 'alice', password: PASSWORD }, {}, { username: '' }]) {
-    t.strictSame(told(await post(app, REGISTER, body)), closed, show(body))
+    t.strictSame(answerOf(await post(app, REGISTER, body)), closed, show(body))
   }
-  t.strictSame(seen(await post(app, '/api/token/', {})).status, 400, 'the rest goes on')
+  t.strictSame(seen(await post(app, '/api/token/', {})).status, 400, 'other endpoints answer as before')
 })

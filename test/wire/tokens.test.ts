@@ -8,9 +8,9 @@ const JTI = /^[0-9a-f]{32}$/
 
 t.test('B5, A16: a pair carries the claims of Simple JWT and the registered ones', async (t) => {
   const app = await build(t)
-  await register(app, 'somebody')
+  await register(app, 'bob')
   await register(app)
-  await logIn(app, 'somebody')
+  await logIn(app, 'bob')
   const pair = await logIn(app)
   const refresh = claimsOf(pair.refresh)
   const access = claimsOf(pair.access)
@@ -29,7 +29,7 @@ t.test('B5: times are whole seconds', async (t) => {
   t.strictSame({ iat, exp }, { iat: NOW, exp: NOW + 300 })
 })
 
-t.test('B5: issuer, audience and lives are settings', async (t) => {
+t.test('B5: issuer, audience and lifetimes are settings', async (t) => {
   const env = { JWT_ISSUER: 'https://id.example.com', JWT_AUDIENCE: 'shop', ACCESS_TOKEN_TTL: '60', REFRESH_TOKEN_TTL: '3600' }
   const app = await build(t, env)
   await register(app)
@@ -54,7 +54,7 @@ t.test('A31: the header is exactly alg, kid and typ, and the published key verif
   }
 })
 
-t.test('A31: so it is with each algorithm', async (t) => {
+t.test('A31: the header is exactly alg, kid and typ with every algorithm', async (t) => {
   const secret = 'a secret that is long enough for HS256'
   for (const alg of ['EdDSA', 'RS256', 'HS256']) {
     const app = await build(t, { JWT_ALGORITHM: alg, JWT_SECRET: secret })
@@ -68,7 +68,7 @@ t.test('A31: so it is with each algorithm', async (t) => {
   }
 })
 
-t.test('B5, A17: an access token made by a refresh has a jti, an iat and a life of its own', async (t) => {
+t.test('B5, A17: an access token made by a refresh has its own jti, iat and exp', async (t) => {
   const app = await build(t)
   await register(app)
   const first = await logIn(app)
@@ -88,7 +88,7 @@ t.test('B5, A17: an access token made by a refresh has a jti, an iat and a life 
   t.match(claimsOf(third.new_access_token), { token_type: 'access', iat: NOW + 100, exp: NOW + 400, user_id: 1 })
 })
 
-t.test('B5: each login is a session of its own', async (t) => {
+t.test('B5: each login starts another session', async (t) => {
   const app = await build(t)
   await register(app)
   const first = claimsOf((await logIn(app)).refresh)

@@ -3,6 +3,7 @@ import { build, logIn, post, register, type TestApp } from '../helper.ts'
 import { openForge } from './forge.ts'
 import {
   type Answer,
+  answerOf,
   authenticated,
   bearerRefused,
   challenged,
@@ -14,7 +15,6 @@ import {
   success,
   TAKERS,
   tokenRefused,
-  told,
   VERIFY,
 } from './wire.ts'
 
@@ -28,14 +28,14 @@ const notFound = challenged(problem(401, 'user_not_found', 'User not found'))
 const inactive = challenged(problem(401, 'user_inactive', 'User is inactive'))
 const ENDED = 'Token is blacklisted'
 
-/** What happened, and the answers of refresh, verify, refresh-and-verify and header-auth, in this order. */
+/** What happens, and then the answers of refresh, verify, refresh-and-verify and header-auth, in this order. */
 const HAPPENINGS: readonly [name: string, happen: ((app: TestApp) => unknown)[], answers: [Answer, Answer, Answer, Answer]][] = [
   ['B6, B7, A14, A15: the user is disabled', [disable], [noAccount, tokenRefused(), refreshRefused, inactive]],
   ['A14, A15, A30: the user is deleted', [remove], [noAccount, tokenRefused(), refreshRefused, notFound]],
   ['A14, A30: the session has ended', [end], [tokenRefused(ENDED), tokenRefused(ENDED), refreshRefused, bearerRefused(ENDED)]],
   ['A30: the session is gone', [forget], [tokenRefused(ENDED), tokenRefused(ENDED), refreshRefused, bearerRefused(ENDED)]],
-  ['A30: disabled is told before the end of the session', [end, disable], [noAccount, tokenRefused(), refreshRefused, inactive]],
-  ['A30: deleted is told before the end of the session', [end, remove], [noAccount, tokenRefused(), refreshRefused, notFound]],
+  ['A30: a disabled user is reported before the end of the session', [end, disable], [noAccount, tokenRefused(), refreshRefused, inactive]],
+  ['A30: a deleted user is reported before the end of the session', [end, remove], [noAccount, tokenRefused(), refreshRefused, notFound]],
 ]
 
 for (const [name, happen, answers] of HAPPENINGS) {
@@ -43,41 +43,41 @@ for (const [name, happen, answers] of HAPPENINGS) {
     const app = await build(t)
     await register(app)
     const pair = await logIn(app)
-    t.strictSame(told(await post(app, VERIFY, { token: pair.access })), success(200, {}), 'the token was good before')
+    t.strictSame(answerOf(await post(app, VERIFY, { token: pair.access })), success(200, {}), 'the token was good before')
     for (const step of happen) await step(app)
     for (const [index, taker] of TAKERS.entries()) {
-      t.strictSame(told(await taker.hand(app, pair[taker.type])), answers[index], taker.name)
+      t.strictSame(answerOf(await taker.hand(app, pair[taker.type])), answers[index], taker.name)
     }
     const byRefreshToken = answers[1]
-    t.strictSame(told(await post(app, VERIFY, { token: pair.refresh })), byRefreshToken, 'verify, of the refresh token')
+    t.strictSame(answerOf(await post(app, VERIFY, { token: pair.refresh })), byRefreshToken, 'verify, of the refresh token')
   })
 }
 
-t.test('B6, B7: the user of a well-signed token is unknown', async (t) => {
+t.test('B6, B7: a well-signed token of an unknown user is refused', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   const wanted = [noAccount, tokenRefused(), refreshRefused, notFound]
   for (const [index, taker] of TAKERS.entries()) {
     const token = forge.token(taker.type, { ...forge.claims(taker.type), user_id: 999, sub: '999' })
-    t.strictSame(told(await taker.hand(app, token)), wanted[index], taker.name)
+    t.strictSame(answerOf(await taker.hand(app, token)), wanted[index], taker.name)
   }
 })
 
-t.test('A30: a session of another user is none', async (t) => {
+t.test('A30: a token that names the session of another user is refused as ended', async (t) => {
   const app = await build(t)
   const forge = await openForge(app)
   await register(app, 'bob')
   for (const taker of TAKERS) {
     const token = forge.token(taker.type, { ...forge.claims(taker.type), user_id: 2, sub: '2' })
-    t.strictSame(told(await taker.hand(app, token)), taker.refused(ENDED), taker.name)
+    t.strictSame(answerOf(await taker.hand(app, token)), taker.refused(ENDED), taker.name)
   }
 })
 
-t.test('A15: verify takes any type of token, and asking does not use it up', async (t) => {
+t.test('A15: verify accepts both types of token, as often as it is asked', async (t) => {
   const app = await build(t)
   await register(app)
   const { refresh, access } = await logIn(app)
-  for (const token of [refresh, access, refresh, access]) t.strictSame(told(await post(app, VERIFY, { token })), success(200, {}))
+  for (const token of [refresh, access, refresh, access]) t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   t.equal((await post(app, REFRESH, { refresh })).statusCode, 200)
 })
 
@@ -88,26 +88,26 @@ t.test('A30: reuse of a replaced token ends the session for all its tokens', asy
   const first = await logIn(app)
   const second = (await post(app, REFRESH, { refresh: first.refresh })).json()
   app.clock.advance(31)
-  t.strictSame(told(await post(app, REFRESH_AND_VERIFY, { refresh: first.refresh })), refreshRefused, 'reuse, by refresh-and-verify')
+  t.strictSame(answerOf(await post(app, REFRESH_AND_VERIFY, { refresh: first.refresh })), refreshRefused, 'reuse, by refresh-and-verify')
   for (const refresh of [first.refresh, second.refresh]) {
-    t.strictSame(told(await post(app, REFRESH, { refresh })), tokenRefused(ENDED))
-    t.strictSame(told(await post(app, REFRESH_AND_VERIFY, { refresh })), refreshRefused)
-    t.strictSame(told(await post(app, VERIFY, { token: refresh })), tokenRefused(ENDED))
+    t.strictSame(answerOf(await post(app, REFRESH, { refresh })), tokenRefused(ENDED))
+    t.strictSame(answerOf(await post(app, REFRESH_AND_VERIFY, { refresh })), refreshRefused)
+    t.strictSame(answerOf(await post(app, VERIFY, { token: refresh })), tokenRefused(ENDED))
   }
   for (const token of [first.access, second.access]) {
-    t.strictSame(told(await post(app, VERIFY, { token })), tokenRefused(ENDED))
-    t.strictSame(told(await post(app, HEADER, {}, { authorization: `Bearer ${token}` })), bearerRefused(ENDED))
+    t.strictSame(answerOf(await post(app, VERIFY, { token })), tokenRefused(ENDED))
+    t.strictSame(answerOf(await post(app, HEADER, {}, { authorization: `Bearer ${token}` })), bearerRefused(ENDED))
   }
-  t.strictSame(told(await post(app, HEADER, {}, { authorization: `Bearer ${other.access}` })), authenticated, 'other sessions go on')
+  t.strictSame(answerOf(await post(app, HEADER, {}, { authorization: `Bearer ${other.access}` })), authenticated, 'other sessions go on')
   t.equal((await post(app, REFRESH, { refresh: other.refresh })).statusCode, 200)
 })
 
-t.test('a disabled user who is enabled again goes on with the session', async (t) => {
+t.test('a disabled user who is enabled again keeps the session', async (t) => {
   const app = await build(t)
   await register(app)
   const { access } = await logIn(app)
   await disable(app)
-  t.strictSame(told(await post(app, VERIFY, { token: access })), tokenRefused())
+  t.strictSame(answerOf(await post(app, VERIFY, { token: access })), tokenRefused())
   await app.db.write((handle) => handle.updateTable('users').set({ is_active: 1 }).execute())
-  t.strictSame(told(await post(app, VERIFY, { token: access })), success(200, {}))
+  t.strictSame(answerOf(await post(app, VERIFY, { token: access })), success(200, {}))
 })

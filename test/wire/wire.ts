@@ -2,18 +2,18 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { post } from '../helper.ts'
 
-/** Everything the tables hold an answer to. */
+/** What the tables of README.md say of an answer. */
 export interface Answer {
   readonly status: number
   readonly body: unknown
   readonly challenge: string | undefined
   readonly type: string
-  /** The members of a success, or the fields of an error, in their order: clients of the seed show the first. */
+  /** The members of a success, or the fields of an error, in their order: clients of the original API show the first. */
   readonly order: readonly string[]
 }
 
-/** What was answered, to be compared at once with one of the answers below. */
-export function told(answer: LightMyRequestResponse): Answer {
+/** Everything of an answer that the tables hold, to be compared at once with one of the answers below. */
+export function answerOf(answer: LightMyRequestResponse): Answer {
   const body = answer.body === '' ? '' : answer.json()
   const challenge = answer.headers['www-authenticate'] as string | undefined
   const [type = ''] = (answer.headers['content-type'] ?? '').toString().split(';')
@@ -24,13 +24,13 @@ export function success(status: number, body: object): Answer {
   return { status, body, challenge: undefined, type: 'application/json', order: orderOf(status, body) }
 }
 
-/** @param members the seed's own, beside those of every problem */
+/** @param members those of the original API, beside those of every problem */
 export function problem(status: number, code: string, detail: string, members: object = {}): Answer {
   const body = { title: STATUS_CODES[status], status, detail, code, ...members }
   return { status, body, challenge: undefined, type: 'application/problem+json', order: orderOf(status, body) }
 }
 
-/** A problem that the seed told in `message`. */
+/** A problem whose text the original API has in `message`. */
 export function message(status: number, code: string, text: string): Answer {
   return problem(status, code, text, { message: text })
 }
@@ -40,7 +40,7 @@ export function invalid(errors: Record<string, string[]>): Answer {
   return problem(400, 'invalid', `Not valid: ${Object.keys(errors).join(', ')}.`, { ...errors, errors })
 }
 
-/** The same answer with the challenge: `+W` in the tables of the seed. */
+/** The same answer with the challenge: `+W` in the tables of README.md. */
 export function challenged(answer: Answer): Answer {
   return { ...answer, challenge: 'Bearer realm="api"' }
 }
@@ -129,7 +129,7 @@ export const TAKERS = [
   },
 ] as const
 
-/** A body that is no object, and how its type is told. */
+/** Bodies that are no objects, and the text of the error that names their type. */
 export const NON_OBJECTS: readonly [json: string, text: string][] = [
   ['null', 'No data provided'],
   ['["a"]', 'Invalid data. Expected a dictionary, but got list.'],
@@ -148,9 +148,9 @@ export function nested(): unknown {
 
 /** Values that are no strings, without null. */
 export const NON_STRINGS: readonly unknown[] = [12345, 0, -1.5, true, false, ['a'], [], { a: 'b' }, {}, nested()]
-/** What Python takes for false. */
+/** Values that Python takes for false. */
 export const FALSY: readonly unknown[] = ['', null, 0, false, [], {}]
-/** What is no string, and true to Python. */
+/** Values that are no strings, and that Python takes for true. */
 export const TRUTHY: readonly unknown[] = [888, 1.5, -1, true, ['a'], [0], { a: 'b' }, nested()]
 
 /** A value as a name for its case. */
