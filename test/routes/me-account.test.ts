@@ -1,0 +1,107 @@
+import t from 'tap'
+import { build, claimsOf, logIn, PASSWORD, post, register } from '../helper.ts'
+import { answerOf, challenged, HEADER, invalid, problem, REFRESH, REQUIRED, success, tokenRefused } from '../wire/wire.ts'
+import { bearer, CHANGE, DELETE_ME, ENDED, get, ME, NEXT, reasonsOf, wrong } from './me.ts'
+
+t.test('a password change ends the other sessions, and answers new tokens of this one', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const other = await logIn(app)
+  const mine = await logIn(app)
+  const answer = await post(app, CHANGE, { current_password: PASSWORD, new_password: NEXT }, bearer(mine.access))
+  const pair = answer.json()
+  t.strictSame({ status: answer.statusCode, members: Object.keys(pair) }, { status: 200, members: ['refresh', 'access'] })
+  t.equal(answer.headers['cache-control'], 'no-store')
+  t.not(claimsOf(pair.refresh).jti, claimsOf(mine.refresh).jti)
+  t.equal(claimsOf(pair.refresh).sid, claimsOf(mine.refresh).sid)
+  t.strictSame(answerOf(await post(app, REFRESH, { refresh: other.refresh })), tokenRefused(ENDED))
+  t.equal((await post(app, REFRESH, { refresh: pair.refresh })).statusCode, 200)
+  t.same(await reasonsOf(app), ['password_changed', null])
+  const login = (password: string) => post(app, '/api/token/', { username: 'alice', password })
+  t.same([(await login(PASSWORD)).statusCode, (await login(NEXT)).statusCode], [401, 200])
+})
+
+t.test('with REFRESH_ROTATION=off a password change keeps the same refresh token', async (t) => {
+  const app = await build(t, { REFRESH_ROTATION: 'off' })
+  await register(app)
+  const mine = await logIn(app)
+  const { refresh } = (await post(app, CHANGE, { current_password: PASSWORD, new_password: NEXT }, bearer(mine.access))).json()
+  t.equal(claimsOf(refresh).jti, claimsOf(mine.refresh).jti)
+  app.clock.advance(3600)
+  for (const token of [mine.refresh, refresh]) t.equal((await post(app, REFRESH, { refresh: token })).statusCode, 200)
+})
+
+t.test('a refused password change lists every error, and changes nothing', async (t) => {
+  const app = await build(t)
+  await register(app)
+  await logIn(app)
+  const { access } = await logIn(app)
+  const change = (body: unknown) => post(app, CHANGE, body, bearer(access))
+  t.strictSame(answerOf(await change({ current_password: 'wrong', new_password: NEXT })), wrong('current_password'))
+  t.strictSame(
+    answerOf(await change({ current_password: 'wrong', new_password: '12345' })),
+    invalid({
+      current_password: ['Invalid password.'],
+      new_password: [
+        'This password is too short. It must contain at least 8 characters.',
+        'This password is too common.',
+        'This password is entirely numeric.',
+      ],
+    }),
+  )
+  t.strictSame(
+    answerOf(await change({ current_password: PASSWORD, new_password: 'alice in wonderland' })),
+    invalid({ new_password: ['The password is too similar to the username.'] }),
+  )
+  t.strictSame(answerOf(await change({})), invalid({ current_password: REQUIRED, new_password: REQUIRED }))
+  t.strictSame(answerOf(await change({ current_password: 7, new_password: NEXT })), invalid({ current_password: ['Not a valid string.'] }))
+  t.strictSame(
+    answerOf(await change({ current_password: PASSWORD, new_password: 'x'.repeat(1025) })),
+    invalid({ new_password: ['Ensure this field has no more than 1024 characters.'] }),
+  )
+  t.strictSame(answerOf(await change({ current_password: 'x'.repeat(2000), new_password: NEXT })), wrong('current_password'))
+  t.same(await reasonsOf(app), [null, null])
+  await logIn(app)
+})
+
+t.test('of two simultaneous password changes exactly one succeeds', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const sessions = [await logIn(app), await logIn(app)]
+  const answers = await Promise.all(
+    sessions.map(({ access }, i) => post(app, CHANGE, { current_password: PASSWORD, new_password: `${NEXT} ${i}` }, bearer(access))),
+  )
+  const winner = answers.findIndex(({ statusCode }) => statusCode === 200)
+  t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 1)
+  t.ok([400, 401].includes(answers[1 - winner]?.statusCode as number))
+  await logIn(app, 'alice', `${NEXT} ${winner}`)
+})
+
+t.test('a deleted account loses its sessions, and its id is not used again', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access, refresh } = await logIn(app)
+  t.strictSame(answerOf(await post(app, DELETE_ME, { password: 'wrong' }, bearer(access))), wrong('password'))
+  t.strictSame(answerOf(await post(app, DELETE_ME, {}, bearer(access))), invalid({ password: REQUIRED }))
+  t.strictSame(answerOf(await post(app, DELETE_ME, { password: PASSWORD }, bearer(access))), success(200, {}))
+  t.strictSame(answerOf(await post(app, HEADER, {}, bearer(access))), challenged(problem(401, 'user_not_found', 'User not found')))
+  t.strictSame(
+    answerOf(await post(app, REFRESH, { refresh })),
+    challenged(problem(401, 'no_active_account', 'No active account found for the given token.')),
+  )
+  await register(app)
+  t.equal((await get(app, ME, (await logIn(app)).access)).json().id, 2)
+})
+
+t.test('a form is read like JSON', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access } = await logIn(app)
+  const answer = await app.inject({
+    method: 'POST',
+    url: DELETE_ME,
+    headers: { ...bearer(access), 'content-type': 'application/x-www-form-urlencoded' },
+    payload: new URLSearchParams({ password: PASSWORD }).toString(),
+  })
+  t.strictSame(answerOf(answer), success(200, {}))
+})

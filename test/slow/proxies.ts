@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import { PASSWORD } from '../helper.ts'
+import { folder, postTo, type Service, start } from '../server/process.ts'
+
+const NGINX = process.env.NGINX ?? '/usr/sbin/nginx'
+
+/** The addresses of the proxies: the one before the service, and the one before that. */
+export const INNER = '127.0.0.10'
+export const OUTER = '127.0.0.20'
+export const BOTH = `${INNER},${OUTER}`
+export const CLIENT = '127.0.0.101'
+export const CREDENTIALS = { username: 'alice', password: PASSWORD }
+
+/** A way to the service: where a client connects, and with which header of its own making. */
+export interface Way {
+  readonly host: string
+  readonly port: number
+  readonly from?: string
+  readonly forwarded?: string | string[]
+}
+
+export interface Proxied {
+  readonly service: Service
+  /** Ports of one nginx: one proxy, two of them, one on a socket for both families, one over IPv6. */
+  readonly ports: { readonly direct: number; readonly one: number; readonly two: number; readonly dual: number; readonly six: number }
+}
+
+/** A service on both families behind nginx. The proxies add the address that they see to what the client says, as is usual. */
+export async function proxied(t: Test, env: Record<string, string>): Promise<Proxied> {
+  const service = await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, HOST: '::', LOG_LEVEL: 'info', ...env })
+  await postTo(`http://127.0.0.1:${service.port}/api/users/`, CREDENTIALS)
+  const [one = 0, two = 0, dual = 0, six = 0] = await freePorts(4)
+  const place = folder(t)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${place}/${kind};`)
+  const proxy = (listen: string, to: string, by: string) =>
+    `server { listen ${listen}; location / { proxy_pass http://${to}; proxy_bind ${by};
+     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } }`
+  writeFileSync(
+    `${place}/nginx.conf`,
+    `daemon off; pid ${place}/pid; error_log stderr; worker_processes 1; events {}
+     http { access_log off; ${temporary.join(' ')}
+     ${proxy(`127.0.0.1:${one}; listen [::1]:${one}; listen ${INNER}:${one}`, `127.0.0.1:${service.port}`, INNER)}
+     ${proxy(`127.0.0.1:${two}; listen [::1]:${two}`, `${INNER}:${one}`, OUTER)}
+     ${proxy(`[::]:${dual} ipv6only=off`, `127.0.0.1:${service.port}`, INNER)}
+     ${proxy(`[::]:${six}`, `[::1]:${service.port}`, '::1')} }`,
+  )
+  await startNginx(t, place, six)
+  return { service, ports: { direct: service.port, one, two, dual, six } }
+}
+
+async function startNginx(t: Test, place: string, port: number): Promise<void> {
+  const nginx: ChildProcess = spawn(NGINX, ['-p', place, '-c', `${place}/nginx.conf`, '-e', 'stderr'], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+  const complaints = text(nginx.stderr as NodeJS.ReadableStream)
+  const ended = once(nginx, 'exit')
+  t.teardown(async () => {
+    nginx.kill('SIGTERM')
+    await ended
+  })
+  for (let tries = 0; !(await isOpen(port)); tries++) {
+    if (nginx.exitCode !== null || tries > 200) throw new Error(`nginx does not start: ${nginx.exitCode === null ? '' : await complaints}`)
+    await sleep(20)
+  }
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '::1', port })
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '::'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+export async function ask(
+  { host, port, from, forwarded }: Way,
+  path: string,
+  body: object | undefined,
+  headers: Record<string, string> = {},
+) {
+  const asking = request({
+    host,
+    port,
+    path,
+    method: body ? 'POST' : 'GET',
+    agent: false,
+    ...(from && { localAddress: from }),
+    headers: { 'content-type': 'application/json', ...headers, ...(forwarded && { 'x-forwarded-for': forwarded }) },
+  })
+  asking.end(body && JSON.stringify(body))
+  const [answer] = await once(asking, 'response')
+  return { status: answer.statusCode as number, body: JSON.parse(await text(answer)) }
+}
+
+let requests = 0
+
+/** Under which addresses the service has seen a login: in its log, and in the session that its user is shown. */
+export async function seen({ service }: Proxied, way: Way): Promise<unknown[]> {
+  const id = `request-${requests++}`
+  const { body } = await ask(way, '/api/token/', CREDENTIALS, { 'x-request-id': id })
+  const direct = { host: '127.0.0.1', port: service.port }
+  const sessions = await ask(direct, '/api/users/me/sessions/', undefined, { authorization: `Bearer ${body.access}` })
+  const logged = await lineOf(service, id)
+  return [logged.ip, sessions.body.find(({ current }: { current: boolean }) => current)?.address]
+}
+
+/** The line that the log has of a request. It may come after the answer. */
+async function lineOf(service: Service, id: string): Promise<Record<string, unknown>> {
+  for (let tries = 0; tries < 200; tries++) {
+    const line = service
+      .output()
+      .split('\n')
+      .find((line) => line.includes(`"${id}"`) && line.includes('"status"') && line.endsWith('}'))
+    if (line !== undefined) return JSON.parse(line)
+    await sleep(10)
+  }
+  throw new Error(`no line of ${id}`)
+}
