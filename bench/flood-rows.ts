@@ -4,7 +4,7 @@ import { insertUsers } from './database.ts'
 import { attacks, send } from './hostile.ts'
 import type { Load } from './load.ts'
 import { median, quantile } from './measure.ts'
-import { type Bench, type Line, logIn, mb, ms, PASSWORD, verifyBeside } from './rows.ts'
+import { type Bench, type Line, logIn, mb, ms, PASSWORD, verifyBeside } from './row.ts'
 
 const MEMORY_MIB = 192
 const STORM_LOGINS = 200

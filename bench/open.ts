@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Server, type ServerOptions, startLoader, startServer } from './child.ts'
-import { type Bench, BYSTANDER, PASSWORD, post } from './rows.ts'
+import { type Bench, BYSTANDER, PASSWORD, post } from './row.ts'
 
 const FAR_AWAY = '1000000000'
 

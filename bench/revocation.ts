@@ -9,7 +9,7 @@ import type { Loader, Server } from './child.ts'
 import type { Load, Outcome } from './load.ts'
 import { quantile } from './measure.ts'
 import { openBench } from './open.ts'
-import { ms, PASSWORD } from './rows.ts'
+import { ms, PASSWORD } from './row.ts'
 
 const ROUNDS = 1000
 const LOAD_CONNECTIONS = 4

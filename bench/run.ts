@@ -1,10 +1,13 @@
-// `npm run bench` prints all rows, `npm run bench -- refresh memory` those whose names begin so.
+// `npm run bench` prints all rows, `npm run bench -- refresh memory` only those whose names begin with one of the words.
 import { availableParallelism } from 'node:os'
 import { floodRows } from './flood-rows.ts'
 import { openBench } from './open.ts'
-import { type Line, rows } from './rows.ts'
+import { passwordRows } from './password-rows.ts'
+import { processRows } from './process-rows.ts'
+import type { Line } from './row.ts'
+import { tokenRows } from './token-rows.ts'
 
-const allRows = { ...rows, ...floodRows }
+const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows }
 const asked = process.argv.slice(2)
 const chosen = Object.entries(allRows).filter(([name]) => asked.length === 0 || asked.some((start) => name.startsWith(start)))
 if (chosen.length === 0) throw new Error(`no such row: there are ${Object.keys(allRows).join(', ')}`)

@@ -9,7 +9,7 @@ import { rankTest } from '../harness/rank-test.ts'
 import { type Server, startServer } from './child.ts'
 import { insertUsers } from './database.ts'
 import { median } from './measure.ts'
-import { PASSWORD, post } from './rows.ts'
+import { PASSWORD, post } from './row.ts'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
