@@ -1,3 +1,4 @@
+// What the process costs: its start and its memory.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from './child.ts'
 import type { Load } from './load.ts'
