@@ -30,8 +30,26 @@ t.test('a token of a previous issuer is answered with that issuer', async (t) =>
   t.match((await ask(token)).json(), { active: true, iss: 'https://old.example.com' })
 })
 
-/** What happens after a login, and the token that is asked about then. */
-const INACTIVE: Readonly<Record<string, (asked: Asked) => unknown>> = {
+/** Tokens that are inactive from the start. */
+const NEVER_ACTIVE: Readonly<Record<string, (asked: Asked) => string>> = {
+  'a token of another key': ({ access }) => forged(access, claimsOf(access)),
+  'a token of another key with another user': ({ access }) => forged(access, { ...claimsOf(access), sub: '2', user_id: 2 }),
+  'a token without a signature': ({ access }) => `${access.slice(0, access.lastIndexOf('.'))}.`,
+  'a token whose payload was changed': ({ access }) => {
+    const [header, , signature] = access.split('.')
+    return [header, segment(JSON.stringify({ ...claimsOf(access), exp: NOW + 3000 })), signature].join('.')
+  },
+  'a token within white space': ({ access }) => ` ${access} `,
+  'white space': () => ' ',
+  garbage: () => 'garbage',
+  'three empty segments': () => '..',
+  'NUL and lone surrogates': () => '\0\ud800',
+  '8 kB of junk': () => 'x'.repeat(8192),
+  '8 kB of what could be a token': () => `${segment('{"alg":"ES256"}')}.${'A'.repeat(8000)}.${'A'.repeat(86)}`,
+}
+
+/** What happens after a login, and the token that is then asked about. */
+const NO_LONGER_ACTIVE: Readonly<Record<string, (asked: Asked) => string | Promise<string>>> = {
   'an expired access token': ({ app, access }) => {
     app.clock.advance(300)
     return access
@@ -39,13 +57,6 @@ const INACTIVE: Readonly<Record<string, (asked: Asked) => unknown>> = {
   'an expired refresh token': ({ app, refresh }) => {
     app.clock.advance(86_400)
     return refresh
-  },
-  'a token of another key': ({ access }) => forged(access, claimsOf(access)),
-  'a token of another key with another user': ({ access }) => forged(access, { ...claimsOf(access), sub: '2', user_id: 2 }),
-  'a token without a signature': ({ access }) => `${access.slice(0, access.lastIndexOf('.'))}.`,
-  'a token whose payload was changed': ({ access }) => {
-    const [header, , signature] = access.split('.')
-    return [header, segment(JSON.stringify({ ...claimsOf(access), exp: NOW + 3000 })), signature].join('.')
   },
   'a token of an ended session': async ({ app, access }) => {
     await app.db.write((handle) => handle.updateTable('sessions').set({ ended_at: app.clock(), end_reason: 'logout' }).execute())
@@ -68,13 +79,6 @@ const INACTIVE: Readonly<Record<string, (asked: Asked) => unknown>> = {
     app.clock.advance(31)
     return refresh
   },
-  'a token within white space': ({ access }) => ` ${access} `,
-  'white space': () => ' ',
-  garbage: () => 'garbage',
-  'three empty segments': () => '..',
-  'NUL and lone surrogates': () => '\0\ud800',
-  '8 kB of junk': () => 'x'.repeat(8192),
-  '8 kB of what could be a token': () => `${segment('{"alg":"ES256"}')}.${'A'.repeat(8000)}.${'A'.repeat(86)}`,
 }
 
 function forged(token: string, claims: object): string {
@@ -82,12 +86,17 @@ function forged(token: string, claims: object): string {
   return signed(`${segment(JSON.stringify(headerOf(token)))}.${segment(JSON.stringify(claims))}`, privateKey)
 }
 
-for (const [what, happen] of Object.entries(INACTIVE)) {
+const shared = await openIntrospection(t)
+const cases = [
+  ...Object.entries(NEVER_ACTIVE).map(([what, make]) => ({ what, make, open: async () => shared })),
+  ...Object.entries(NO_LONGER_ACTIVE).map(([what, make]) => ({ what, make, open: openIntrospection })),
+]
+for (const { what, make, open } of cases) {
   t.test(`${what} is answered with active: false and nothing else`, async (t) => {
-    const all = await openIntrospection(t)
+    const all = await open(t)
     t.match((await all.ask(all.access)).json(), { active: true }, 'the access token was live before')
     t.match((await all.ask(all.refresh)).json(), { active: true }, 'the refresh token too')
-    const token = (await happen(all)) as string
+    const token = await make(all)
     t.strictSame(answerOf(await all.ask(token)), inactive, 'as a form')
     t.strictSame(answerOf(await post(all.app, INTROSPECT, { token }, basic(all.client))), inactive, 'as JSON')
   })

@@ -1,9 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { build, logIn, PASSWORD, post, register, seen, type TestApp } from '../helper.ts'
 import { HEADER, LOGIN, OBTAIN, REGISTER } from '../wire/wire.ts'
 
-/** One hash takes some tenths of a second, and the queue holds one. */
-const SLOW = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '3', HASHING_CONCURRENCY: '1', HASHING_QUEUE: '1' }
+const SMALL_QUEUE = { HASHING_CONCURRENCY: '1', HASHING_QUEUE: '1' }
 
 const overloaded = {
   status: 503,
@@ -15,13 +15,15 @@ const overloaded = {
   },
 }
 
-/** Fills the queue: one hash is computed, one waits, and the third is refused. */
-function fillQueue({ hashing }: TestApp): Promise<unknown>[] {
-  return Array.from({ length: 3 }, () => hashing.hash(PASSWORD).catch(() => 'refused'))
+/** Fills the queue: one comparison runs for some tenths of a second, and one waits. */
+async function fillQueue({ hashing }: TestApp): Promise<Promise<unknown>[]> {
+  const running = hashing.matches(hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=3'), PASSWORD)
+  await turn()
+  return [running, hashing.matches('no hash', PASSWORD)]
 }
 
 t.test('every endpoint that checks a password is 503 with Retry-After while the hashing queue is full', async (t) => {
-  const app = await build(t, SLOW)
+  const app = await build(t, SMALL_QUEUE)
   await register(app)
   const { access } = await logIn(app)
   const owner = { authorization: `Bearer ${access}` }
@@ -35,7 +37,7 @@ t.test('every endpoint that checks a password is 503 with Retry-After while the 
     ['/api/users/me/delete/', { password: PASSWORD }, owner],
   ]
   for (const [url, body, headers] of asks) {
-    const waiting = fillQueue(app)
+    const waiting = await fillQueue(app)
     const answer = await post(app, url, body, headers)
     t.same(seen(answer), overloaded, url)
     t.match(answer.headers['retry-after'], /^[1-9]\d?$/)

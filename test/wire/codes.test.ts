@@ -11,6 +11,7 @@ import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.
 import { HEADER, INTROSPECT, LOGIN, OBTAIN, postRaw, REFRESH, REFRESH_AND_VERIFY, REGISTER } from './wire.ts'
 
 const RIGHT = { username: 'alice', password: PASSWORD }
+const shared = await appWithUsers(t)
 
 interface Seen {
   readonly status: number
@@ -30,24 +31,24 @@ const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) =>
   invalid_credentials: [401, asked((app) => post(app, LOGIN, { ...RIGHT, password: 'wrong' }))],
   no_active_account: [401, asked((app) => post(app, OBTAIN, { ...RIGHT, password: 'wrong' }))],
   token_not_valid: [401, asked((app) => post(app, REFRESH_AND_VERIFY, { refresh: 'x' }))],
-  user_not_found: [401, asked((app) => afterUserChange(app, (handle) => handle.deleteFrom('users').execute()))],
-  user_inactive: [401, asked((app) => afterUserChange(app, (handle) => handle.updateTable('users').set({ is_active: 0 }).execute()))],
+  user_not_found: [401, askedAlone((app) => afterUserChange(app, (handle) => handle.deleteFrom('users').execute()))],
+  user_inactive: [401, askedAlone((app) => afterUserChange(app, (handle) => handle.updateTable('users').set({ is_active: 0 }).execute()))],
   token_user_mismatch: [401, asked(async (app) => post(app, HEADER, { ...RIGHT, username: 'bob' }, await bearer(app)))],
   not_authenticated: [401, asked((app) => post(app, HEADER, {}))],
   registration_closed: [403, async (t) => seenIn(await post(await build(t, { REGISTRATION: 'closed' }), REGISTER, RIGHT))],
   not_found: [404, asked((app) => app.inject('/nowhere'))],
   method_not_allowed: [405, asked((app) => app.inject({ method: 'DELETE', url: OBTAIN }))],
-  request_timeout: [408, async (t) => parsed(await clientError(await build(t), 'ERR_HTTP_REQUEST_TIMEOUT'))],
+  request_timeout: [408, async () => parsed(await clientError(shared, 'ERR_HTTP_REQUEST_TIMEOUT'))],
   payload_too_large: [413, asked((app) => post(app, OBTAIN, { password: 'x'.repeat(1_000_000) }))],
   unsupported_media_type: [415, asked((app) => postRaw(app, OBTAIN, 'x', 'text/plain'))],
   headers_too_large: [
     431,
     async (t) => parsed(await talk(await build(t), `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`)),
   ],
-  throttled: [429, asked(guessed)],
-  internal_error: [500, asked(withoutTables)],
-  overloaded: [503, asked(withAllHashingTaken)],
-  database_unavailable: [503, asked(readOnly)],
+  throttled: [429, askedAlone(guessed)],
+  internal_error: [500, askedAlone(withoutTables)],
+  overloaded: [503, askedAlone(withAllHashingTaken)],
+  database_unavailable: [503, askedAlone(readOnly)],
   stopping: [503, async (t) => parsed(await whileStopping(await build(t)))],
 }
 
@@ -103,14 +104,24 @@ t.test('A28: every answer has the security headers and a request id', async (t) 
   }
 })
 
-/** Asks an app that knows alice and bob. */
-function asked(request: (app: TestApp) => Promise<LightMyRequestResponse>): (t: Test) => Promise<Seen> {
-  return async (t) => {
-    const app = await build(t, { HASHING_CONCURRENCY: '1' })
-    await register(app, 'alice')
-    await register(app, 'bob')
-    return seenIn(await request(app))
-  }
+/** An app with the users alice and bob. */
+async function appWithUsers(t: Pick<Test, 'teardown'>): Promise<TestApp> {
+  const app = await build(t, { HASHING_CONCURRENCY: '1' })
+  await register(app, 'alice')
+  await register(app, 'bob')
+  return app
+}
+
+type Request = (app: TestApp) => Promise<LightMyRequestResponse>
+
+/** Sends a request that changes nothing to the app of all such requests. */
+function asked(request: Request): (t: Test) => Promise<Seen> {
+  return async () => seenIn(await request(shared))
+}
+
+/** Sends a request to an app of its own. */
+function askedAlone(request: Request): (t: Test) => Promise<Seen> {
+  return async (t) => seenIn(await request(await appWithUsers(t)))
 }
 
 function seenIn(answer: LightMyRequestResponse): Seen {
@@ -145,7 +156,7 @@ async function readOnly(app: TestApp): Promise<LightMyRequestResponse> {
 
 /** One slow comparison runs, and as many wait as may. */
 async function withAllHashingTaken(app: TestApp): Promise<LightMyRequestResponse> {
-  const running = app.hashing.matches(app.hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=8'), 'x')
+  const running = app.hashing.matches(app.hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=3'), 'x')
   await turn()
   const waiting = Array.from({ length: app.config.hashingQueue }, () => app.hashing.matches('no hash', 'x'))
   const answer = await post(app, LOGIN, RIGHT)
