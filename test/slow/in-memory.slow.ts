@@ -1,0 +1,16 @@
+// `npm test` runs the tests of the API on a database file. Here the same files run in memory, where there is one connection,
+// and hot queries go by way of Kysely.
+import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+
+const env = { ...process.env, TEST_DATABASE: 'memory' }
+
+t.jobs = availableParallelism()
+for (const folder of ['wire', 'routes']) {
+  const path = join(import.meta.dirname, '..', folder)
+  for (const file of readdirSync(path).filter((name) => name.endsWith('.test.ts'))) {
+    void t.spawn(process.execPath, [join(path, file)], { env, buffered: true }, `${folder}/${file} passes on a database in memory`)
+  }
+}
