@@ -28,7 +28,7 @@ export interface Server {
   /** Processor time that it has used so far, in all its threads. */
   cpuMs(): number
   residentMb(): number
-  /** How long its event loop was held at most since this was last asked; it has to be watched. */
+  /** The longest time that its event loop was blocked since the last call; it takes `watchesLoop`. */
   loopHeldMs(): Promise<number>
   stop(): Promise<void>
 }
@@ -68,7 +68,7 @@ export async function startServer(script: string, env: Record<string, string>, o
   }
 }
 
-/** Runs loads at the same time, in a process of their own. */
+/** A process that runs loads at the same time. */
 export interface Loader {
   run(...loads: Load[]): Promise<Outcome[]>
   stop(): Promise<void>

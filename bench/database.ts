@@ -5,7 +5,7 @@ import { openDatabase } from '../db/open.ts'
 import { listSigningKeys } from '../db/signing-keys.ts'
 import { insertUser, setUserActive } from '../db/users.ts'
 
-/** fast-jwt alone, with the signing key of the server's database. */
+/** fast-jwt with the signing key of the server's database, without the rest of the service. */
 export interface Engine {
   /** The claims of a token. @throws when its signature is wrong */
   verify(token: string): Record<string, unknown>

@@ -9,9 +9,9 @@ import { type Bench, type Line, logIn, mb, ms, PASSWORD, verifyBeside } from './
 const MEMORY_MIB = 192
 const STORM_LOGINS = 200
 const STORMS = 12
-/** As long as two cores take for their hashes. */
+/** About as long as two cores need for the hashes of a storm. */
 const BYSTANDER_SECONDS = 1
-/** Before anything counts: cold code takes twice as long. */
+/** Not measured: code that is not yet optimised takes twice as long. */
 const WARM_UP_STORMS = 2
 /** Other work on the machine only makes the event loop slower: the least of these tries is the service's own. */
 const TRIES = 5
@@ -38,7 +38,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     const seconds: number[] = []
     for (let turn = 0; turn < STORMS; turn++) {
       const began = performance.now()
-      // An answer that is no success, or none, ends the bench.
+      // It throws when a request is not answered, or not with success.
       const { verifies } = await flood()
       seconds.push((performance.now() - began) / 1000)
       latenciesMs.push(...verifies.latenciesMs)

@@ -11,7 +11,7 @@ const hash = await passwordHash(url)
 
 const headers = { ...securityHeaders('http://localhost'), 'x-request-id': '00000000-0000-4000-8000-000000000000' }
 const tokenHeaders = { ...headers, 'cache-control': 'no-store' }
-/** As long as the tokens of a login. */
+/** Texts of the same length as the tokens of a login. */
 const pair = { refresh: 'r'.repeat(409), access: 'a'.repeat(412) }
 
 const app = Fastify({ logger: { level: 'warn' }, logController: new LogController({ disableRequestLogging: true }) })
@@ -33,7 +33,7 @@ app.post('/verify-and-two-signatures', async (request: FastifyRequest<{ Body: { 
   return { access: engine.signAccess(claims), refresh: engine.signRefresh(claims) }
 })
 
-/** It hashes as many passwords at once as Node's pool has threads. */
+/** A route that only hashes: at once as many passwords as Node's pool has threads. */
 const argon2Route = (status: number, answer: object) => async (request: FastifyRequest, reply: FastifyReply) => {
   reply.headers(tokenHeaders)
   await argon2Verify(hash, (request.body as { password: string }).password)

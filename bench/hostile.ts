@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What is sent on how many connections at once. */
+/** The bytes that are sent, and on how many connections at once. */
 interface Attack {
   readonly bytes: string
   readonly connections: number
@@ -19,10 +19,10 @@ const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n
 const register = (username: string, password: string) => post('/api/users/', JSON.stringify({ username, password }))
 const verify = (token: string) => post('/api/token/verify/', JSON.stringify({ token }))
 const alone = (bytes: string): Attack => ({ bytes, connections: 1 })
-/** Marks of different classes, which normalisation has to sort: the worst there is for NFKC. */
+/** Combining marks of different classes, which normalisation must sort: the worst case for NFKC. */
 const marks = (length: number) => '\u0315\u0300'.repeat(length / 2)
 
-/** The largest and oddest that comes past the limits on bodies and headers, and the most at once. */
+/** The largest and strangest requests that the limits on bodies and headers let through, and many at once. */
 export const attacks: Readonly<Record<string, Attack>> = {
   'nested lists': alone(post('/api/token/', '['.repeat(LIMIT_BYTES / 2) + ']'.repeat(LIMIT_BYTES / 2))),
   'nested objects': alone(post('/api/token/', `${'{"a":'.repeat(2700)}1${'}'.repeat(2700)}`)),
@@ -61,7 +61,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'the script of the page': { bytes: get('/docs/swagger-ui-bundle.js'), connections: 20 },
 }
 
-/** Resolves when all is answered, or refused, or the patience is over. */
+/** Resolves when every connection is closed, or after PATIENCE_MS. */
 export async function send(port: number, { bytes, connections }: Attack): Promise<void> {
   await Promise.all(Array.from({ length: connections }, () => sendOnce(port, bytes)))
 }

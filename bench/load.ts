@@ -2,12 +2,12 @@
 // loads, and is answered with their outcomes.
 import { Client, postRequest } from '../harness/client.ts'
 
-/** Requests to one path, by some connections at once, for some seconds. */
+/** Requests to one path, over several connections at once, for a number of seconds. */
 export interface Load {
   readonly port: number
   readonly path: string
   readonly connections: number
-  /** How long; as long as the other loads when undefined. */
+  /** The duration. When undefined, the load ends with the others. */
   readonly seconds?: number
   /** JSON texts. */
   readonly bodies: readonly string[]
@@ -29,11 +29,11 @@ export interface Outcome {
   readonly answers: number
   /** From the instant a request was due to the end of its answer. */
   readonly latenciesMs: readonly number[]
-  /** Of a chain, what its connections would ask next. */
+  /** Of a chain, the next body of each connection. */
   readonly bodies: readonly string[]
 }
 
-/** Latencies are kept for paced loads only: there are few, and theirs alone mean something. */
+/** Latencies are kept for loads with `perSecond` only: the others wait for their own answers, which hides a delay. */
 interface Progress {
   inTime: number
   answers: number
@@ -50,7 +50,7 @@ if (process.send) {
   })
 }
 
-/** Those without a time of their own end with the others. */
+/** Runs loads at once. A load without `seconds` ends with the others. */
 async function runTogether(loads: readonly Load[]): Promise<Outcome[]> {
   let isOver = false
   const outcomes = loads.map((load) => run(load, () => isOver))
@@ -72,7 +72,7 @@ async function run(load: Load, othersAreOver: () => boolean): Promise<Outcome> {
   return { rate: progress.inTime / elapsedSeconds, answers: progress.answers, latenciesMs: progress.latenciesMs, bodies: last }
 }
 
-/** Asks until the time is over; resolves to the body that would come next. */
+/** Sends requests until the time is over; resolves to the body that would come next. */
 async function runClient(
   client: Client,
   index: number,

@@ -5,7 +5,7 @@ const WARM_UP_SECONDS = 5
 const SLICE_SECONDS = 2
 const SLICES = 5
 
-/** Makes what is asked in the next slice; `last` is where a chain was left by the slice before. */
+/** Makes the load of the next slice; `last` has the next bodies of a chain from the slice before. */
 export type Ask = (seconds: number, last: readonly string[] | undefined) => Omit<Load, 'port' | 'seconds'>
 
 /** Answers a second, and the server's processor time an answer. */

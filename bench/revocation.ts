@@ -1,5 +1,5 @@
-// `npm run bench:revocation`: a session is logged out in one process; from the instant of the answer another one on the
-// same database is asked until it refuses. The time is to the end of that refusal, the way there and back included.
+// `npm run bench:revocation`: a session is logged out in one process; from then on another one on the same
+// database gets requests until it refuses them. The time is from the answer of the logout to that of the first refusal.
 import { availableParallelism } from 'node:os'
 import type { TokenPair } from '../domain/sessions/grant.ts'
 import { makeClient } from '../harness/api-client.ts'
@@ -16,7 +16,7 @@ const LOAD_CONNECTIONS = 4
 /** Of each process. */
 const REFRESHES_PER_SECOND = 200
 
-/** A question about the tokens of a session, and whether its answer is no. */
+/** A request with a token of a session, and whether its answer is a refusal. */
 interface Question {
   readonly name: string
   ask(pair: TokenPair): string
@@ -29,7 +29,7 @@ interface Refused {
   readonly granted: number
 }
 
-/** By question. */
+/** One list for each of `questions`. */
 type Refusals = readonly Refused[][]
 
 const bench = await openBench()
@@ -70,7 +70,7 @@ async function measure(here: Server, there: Server, rounds: number): Promise<Ref
   const refusals: Refused[][] = questions.map(() => [])
   for (let round = 0; round < rounds; round++) {
     const pair = JSON.parse((await leaver.ask(logIn('user', PASSWORD))).body)
-    // So that the other process has seen these tokens: what it may remember of them must not matter.
+    // So that the other process has both verifications cached: the logout must count all the same.
     for (const token of [pair.access, pair.refresh]) await askers[0]?.ask(verify(token))
     const { status } = await leaver.ask(logOut(pair.refresh))
     const answered = performance.now()
@@ -88,7 +88,7 @@ async function untilRefused({ ask, isRefused }: Question, client: Client, pair: 
   }
 }
 
-/** Does some work while sessions are refreshed in these processes, and notes how long that takes. */
+/** Does some work while sessions are refreshed in these processes, and records the latencies of the refreshes. */
 async function besideRefreshes<T>(loader: Loader, servers: readonly Server[], work: () => Promise<T>): Promise<T> {
   let isDone = false
   const loading = (async () => {

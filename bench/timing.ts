@@ -20,7 +20,7 @@ const LEAST_P = 0.01
 const MOST_PERCENT = 1
 
 const FAR_AWAY = '1000000000'
-/** The limits count, as they do in service, but are never reached; `LIMITS=off` measures without them. */
+/** The limits count as in service, but are never reached; `LIMITS=off` measures without them. */
 const settings = {
   LIMITS: process.env.LIMITS ?? 'on',
   LOGIN_FAILURES_PER_PAIR: FAR_AWAY,
@@ -72,7 +72,7 @@ function line(what: string, { p, percent }: { p: number; percent: number }, medi
   return `| ${what} | ${p.toPrecision(2)} | ${medians} | ${percent > 0 ? '+' : ''}${percent.toFixed(2)} % |`
 }
 
-/** From the request's first byte to the last of the answer. */
+/** From the start of the request to the end of the answer, in milliseconds. */
 function refusalMs({ port }: Server, username: string): Promise<number> {
   const body = JSON.stringify({ username, password: 'wrong horse battery' })
   return new Promise((resolve, reject) => {

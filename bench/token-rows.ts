@@ -32,7 +32,7 @@ export const tokenRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
           bodies = freshTokens(seconds * MOST_CHECKS)
           return { path: '/api/token/verify/', connections: CONNECTIONS, bodies, supply: 'once' }
         },
-        // The same ones: they are new to that process too.
+        // The same tokens: that process has not seen them either.
         askFloor: () => ({ path: '/signature-check', connections: CONNECTIONS, bodies, supply: 'once' }),
         wanted: '≥ 0.80',
       })

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
 export interface RangeServer {
-  /** With a slash at its end. */
+  /** It ends with a slash. */
   readonly url: string
   readonly requests: { readonly method: string | undefined; readonly path: string; readonly headers: IncomingHttpHeaders }[]
 }
@@ -25,7 +25,7 @@ export function range(passwords: readonly string[], prefix: string, count = 7): 
   return lines.join('\r\n')
 }
 
-/** Knows these passwords. */
+/** An answer of a range API that knows these passwords. */
 export function knows(...passwords: string[]): Answer {
   return (request, response) => response.end(range(passwords, String(request.url).slice(-5)))
 }

@@ -3,7 +3,7 @@ import { build } from '../helper.ts'
 
 const PATH = '/.well-known/oauth-authorization-server'
 
-/** Field by field (RFC 8414 §2). */
+/** The metadata with default settings (RFC 8414 §2). */
 const metadata = {
   issuer: 'http://localhost:3000',
   jwks_uri: 'http://localhost:3000/.well-known/jwks.json',

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { build, PASSWORD, register } from '../helper.ts'
 import { openBrowser } from './browser.ts'
 
-/** A site of its own: `127.0.0.1` is one origin, `localhost` on the same port another. */
+/** The port of another site. `127.0.0.1` with it is one origin, `localhost` with it another. */
 async function sitePort(t: Pick<Test, 'teardown'>): Promise<number> {
   const server = createServer((_request, response) =>
     response.setHeader('content-type', 'text/html').end('<!doctype html><title>site</title>'),
@@ -32,7 +32,7 @@ function see(page: Page, url: string, init: object): Promise<unknown> {
   )
 }
 
-/** Whether a page may show something of the service, as an element loads it: by no CORS. */
+/** Whether a page can load an image of the service, which needs no CORS. */
 function loads(page: Page, url: string): Promise<boolean> {
   return page.evaluate(`new Promise((resolve) => {
     const image = new Image()

@@ -8,7 +8,7 @@ import { folder, postTo, start, startInVain } from '../server/process.ts'
 const SIZE = '2m'
 const created = { status: 201, body: { message: 'User created successfully' } }
 
-/** Whether a small file system can be mounted here: as root, in a machine that allows it. */
+/** Whether a file system can be mounted here: that takes root, and a machine that allows it. */
 function canMount(): boolean {
   try {
     const place = '/tmp/latchkey-mount'
@@ -24,7 +24,7 @@ function canMount(): boolean {
 
 const needsMount = canMount() ? {} : { skip: 'no file system can be mounted here' }
 
-/** A small disk of its own, which goes with the test. */
+/** A small file system, which is unmounted after the test. */
 function disk(t: Test): string {
   const place = `${folder(t)}/disk`
   mkdirSync(place)
@@ -33,13 +33,13 @@ function disk(t: Test): string {
   return place
 }
 
-/** Takes all the space that is left; gone with the file. */
+/** Fills the file system with one file; without that file it has space again. */
 function fill(file: string): void {
   const chunk = Buffer.alloc(4096)
   try {
     for (let all = chunk; ; all = Buffer.concat([all, chunk])) writeFileSync(file, all)
   } catch {
-    // Full: what fits stays.
+    // The file system is full. What was written stays.
   }
 }
 

@@ -23,12 +23,12 @@ async function assertGood(t: Test, { url }: Service, token: string): Promise<voi
   t.same(await postTo(`${url}/api/token/verify/`, { token }), { status: 200, body: {} })
 }
 
-/** Of the process's own, without what it shares with the file it is run from. */
+/** The memory of the process in MB, without pages of files that it has mapped. */
 function memoryMb({ pid }: Service): number {
   return Number(/^RssAnon:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
 
-/** Connections that send something, and read nothing. */
+/** Opens connections that send `bytes` and do not read the answers. */
 async function openUnread(t: Test, { port }: Service, count: number, bytes: string): Promise<Socket[]> {
   const sockets = await Promise.all(Array.from({ length: count }, () => open(t, port)))
   for (const socket of sockets) socket.pause().write(bytes)
@@ -57,7 +57,7 @@ t.test(
   },
 )
 
-/** What a client may ask for without an account, as much of it at once as it likes. */
+/** Requests that need no account, many in one packet. */
 const unread: [what: string, bytes: string][] = [
   ['the script of the page', 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(8)],
   ['the API document', 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(40)],

@@ -19,7 +19,7 @@ interface Pair {
   readonly refresh: string
 }
 
-/** What was done, and what failed. */
+/** The number of checks, their failures, and the keys that signed. */
 interface Log {
   readonly failures: string[]
   readonly kids: Set<string>
@@ -51,7 +51,7 @@ async function expect200(answer: Promise<{ status: number; body: unknown }>): Pr
   return body
 }
 
-/** A user who refreshes at one process after the other, and shows every token to all who check tokens. */
+/** A user who refreshes at the processes in turn, while each process and each offline verifier checks every token. */
 async function use(services: readonly Service[], name: string, isOver: () => boolean, log: Log): Promise<void> {
   const verifiers = services.map((service) => ({ service, verify: offline(service) }))
   await postTo(`${services[0]?.url}/api/users/`, { username: name, password: PASSWORD })

@@ -18,15 +18,15 @@ const LEAVERS = 2
 /** The errors of a client whose server is killed. */
 const GONE = /closed the connection|ECONNREFUSED|ECONNRESET/
 
-/** What was answered before the process was killed. */
+/** Everything that the service answered before it was killed. */
 interface Answered {
   readonly users: string[]
   /** The newest pair that each chain of refreshes was given. */
   readonly chains: TokenPair[]
-  /** Of sessions that were logged out, or ended by a change of the password. */
+  /** Tokens of sessions that ended by a logout or a password change. */
   readonly ended: TokenPair[]
   readonly changer: Changer
-  /** Who introspects. */
+  /** The client that introspects tokens. */
   readonly client: ClientMembers
 }
 
@@ -101,7 +101,7 @@ async function allThere(t: Test, ask: Ask, file: string, answered: Answered, end
   sqlite.close()
 }
 
-/** The password that was answered is the right one, unless the next one was asked for and has become it. */
+/** The last password that was answered logs in, or the one of the request that the kill interrupted. */
 async function settlePassword(t: Test, ask: Ask, changer: Changer): Promise<void> {
   const candidates = [...new Set([changer.password, changer.next])]
   const statuses = await Promise.all(candidates.map(async (password) => (await ask(logIn('changer', password))).status))
@@ -110,14 +110,14 @@ async function settlePassword(t: Test, ask: Ask, changer: Changer): Promise<void
   changer.kept = await pairOf(ask(logIn('changer', changer.password)))
 }
 
-/** A user each for those who refresh, leave, and change the password. */
+/** Registers one user for the refreshes, one for the logouts, and one for the password changes. */
 async function prepare(ask: Ask, file: string): Promise<Answered> {
   for (const name of ['first', 'leaver', 'changer']) await ask(register(name, PASSWORD))
   const changer = { password: PASSWORD, next: PASSWORD, kept: await pairOf(ask(logIn('changer', PASSWORD))) }
   return { users: ['first'], chains: [], ended: [], changer, client: await makeClient(`file:${file}`) }
 }
 
-/** Kills a service again and again; what it answered is known to the next, and to those that run beside it. */
+/** Kills a service again and again. The next one, and the ones beside it, must know everything that it answered. */
 async function killMany(t: Test, kills: number, file: string, others: readonly Ask[]): Promise<void> {
   const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
   let service = await start(t, env)

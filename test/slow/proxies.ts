@@ -11,14 +11,14 @@ import { folder, postTo, type Service, start } from '../server/process.ts'
 
 const NGINX = process.env.NGINX ?? '/usr/sbin/nginx'
 
-/** The addresses of the proxies: the one before the service, and the one before that. */
+/** The addresses of the proxies: INNER connects to the service, OUTER to INNER. */
 export const INNER = '127.0.0.10'
 export const OUTER = '127.0.0.20'
 export const BOTH = `${INNER},${OUTER}`
 export const CLIENT = '127.0.0.101'
 export const CREDENTIALS = { username: 'alice', password: PASSWORD }
 
-/** A way to the service: where a client connects, and with which header of its own making. */
+/** How a client reaches the service: the address and port, its own address, and the X-Forwarded-For that it sends. */
 export interface Way {
   readonly host: string
   readonly port: number
@@ -109,7 +109,7 @@ export async function ask(
 
 let requests = 0
 
-/** Under which addresses the service has seen a login: in its log, and in the session that its user is shown. */
+/** The addresses under which the service has seen a login: in its log, and in the user's list of sessions. */
 export async function seen({ service }: Proxied, way: Way): Promise<unknown[]> {
   const id = `request-${requests++}`
   const { body } = await ask(way, '/api/token/', CREDENTIALS, { 'x-request-id': id })
@@ -119,7 +119,7 @@ export async function seen({ service }: Proxied, way: Way): Promise<unknown[]> {
   return [logged.ip, sessions.body.find(({ current }: { current: boolean }) => current)?.address]
 }
 
-/** The line that the log has of a request. It may come after the answer. */
+/** The line of a request in the log, which may be written after the answer. */
 async function lineOf(service: Service, id: string): Promise<Record<string, unknown>> {
   for (let tries = 0; tries < 200; tries++) {
     const line = service

@@ -9,24 +9,24 @@ import { type Ask, pairOf, type TwoProcesses } from './two-processes.ts'
 
 /** Each request of a race starts within this many milliseconds. */
 const LATEST_START_MS = 6
-/** By two that race less than the 50 replaced tokens that are remembered: one of the other's must not count as forgotten. */
+/** For two clients less than the 50 replaced tokens that a session remembers: a forgotten one would count as reuse. */
 const MOST_REFRESHES = 20
 
 export interface User {
   readonly name: string
   readonly password: string
-  /** The session that asks for a change of the password, and goes on. */
+  /** The session that changes the password, and does not end by it. */
   readonly keeper: TokenPair
 }
 
-/** How sessions end. */
+/** One way in which sessions end. */
 export interface Ending {
   readonly reason: EndReason
-  /** Ends the session of these tokens at least; resolves to the user as it is when that was answered. */
+  /** Ends the session of these tokens, and maybe others; resolves to the user after it. */
   end(user: User, tokens: TokenPair): Promise<User>
-  /** How its tokens are refused at once. */
+  /** How the tokens are refused as soon as the end is answered. */
   readonly refusal: Refusal
-  /** Whether a login that is under way is met, too. */
+  /** Whether it also ends the session of a login that is under way. */
   readonly endsLogins: boolean
   /** Makes it possible to log in again. */
   reopen?(user: User): Promise<void>
@@ -38,14 +38,14 @@ interface Race {
   stage: 'before' | 'ending' | 'ended'
   /** Resolves when it was answered that the session has ended. */
   readonly end: PromiseWithResolvers<void>
-  /** Everything that was ever handed out. */
+  /** All tokens that were issued. */
   readonly handedOut: TokenPair[]
   /** Refreshes that were granted, and refused, while the session was being ended. */
   granted: number
   refused: number
 }
 
-/** Refreshes again and again, until it is refused: as it must be once the end was answered. */
+/** Refreshes again and again until it is refused. Once the end is answered every refresh must be refused. */
 async function refreshOn(t: Test, race: Race, ask: Ask, first: string): Promise<void> {
   await headStart()
   let token = first
@@ -66,7 +66,7 @@ async function refreshOn(t: Test, race: Race, ask: Ask, first: string): Promise<
   }
 }
 
-/** Logs in with what is right before the end, and perhaps no more. */
+/** Logs in with the password from before the end, which may no longer be right. */
 async function logInMeanwhile(t: Test, race: Race, ask: Ask, { name, password }: User): Promise<void> {
   await headStart()
   const asked = race.stage

@@ -10,7 +10,7 @@ import { isAnswer, whenDisabled, whenEnded } from './refusals.ts'
 import { pairOf, startTwo, type TwoProcesses } from './two-processes.ts'
 
 const ROUNDS = 1000
-/** Their rounds go on side by side. */
+/** They race at the same time, each in rounds of its own. */
 const USERS = 8
 const PASSWORDS = ['correct horse battery', 'wrong donkey charger'] as const
 
@@ -69,7 +69,7 @@ t.test(`a session that is refreshed or started during a password change ends, ${
 
 t.test(`a session that is refreshed or started while its user is disabled ends, ${ROUNDS} times`, async (t) => {
   const two = await startTwo(t)
-  // What the operator's command does, beside the services.
+  // As the operator's command does it: on the same database, in another process than the services.
   const db = await openDatabase(`file:${two.file}`)
   t.teardown(() => db.close())
   const operator = { db, clock: Date.now, config: loadConfig({}) }

@@ -16,7 +16,7 @@ const ended = {
   body: { title: 'Unauthorized', status: 401, detail: 'Token is blacklisted', code: 'token_not_valid' },
 }
 
-/** What makes one successor another: its signature is made anew for each answer. */
+/** The claims that identify a successor. Its text does not: each answer has another signature. */
 function identity({ body }: Seen): string {
   const { sid, jti, exp } = claimsOf((body as TokenPair).refresh)
   return JSON.stringify({ sid, jti, exp })

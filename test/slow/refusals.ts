@@ -6,7 +6,7 @@ import { authenticate, introspect, refresh, verify } from '../../harness/request
 import { bearerRefused, challenged, problem, tokenRefused } from '../wire/wire.ts'
 import type { Ask, Seen } from './two-processes.ts'
 
-/** How the tokens of a session are refused, by what is asked with them. */
+/** How the tokens of a session are refused, by endpoint. */
 export interface Refusal {
   readonly refresh: Seen
   readonly verify: Seen

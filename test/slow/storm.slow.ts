@@ -4,11 +4,11 @@ import { PASSWORD } from '../helper.ts'
 import { folder, postTo, type Service, start } from '../server/process.ts'
 
 const LOGINS = 200
-/** The service's own defaults. */
+/** The default costs. */
 const FULL_COST = { ARGON2_MEMORY_KIB: '19456', ARGON2_ITERATIONS: '2' }
 
 const credentials = { username: 'alice', password: PASSWORD }
-/** Whose session no login of the storm ends. */
+/** A user who does not log in during the storm, so that no login ends this session. */
 const bystander = { username: 'bob', password: PASSWORD }
 
 async function serve(t: Test, env: Record<string, string> = {}): Promise<Service> {
@@ -17,7 +17,7 @@ async function serve(t: Test, env: Record<string, string> = {}): Promise<Service
   return service
 }
 
-/** How long verify takes, in milliseconds, ascending, asked one after the other until something is over. */
+/** The times of verifies, one after the other until `over` settles: in milliseconds, ascending. */
 async function verifyTimes(t: Test, { url }: Service, token: string, over: Promise<unknown>): Promise<number[]> {
   const times: number[] = []
   let isOver = false

@@ -9,7 +9,7 @@ import { folder } from '../server/process.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-/** Runs a command of the project, without what the test runner would load into it. */
+/** Runs a command of the project, without the NODE_OPTIONS of the test runner. */
 async function run(command: readonly [string, ...string[]], env: Record<string, string> = {}): Promise<{ code: number; output: string }> {
   const { NODE_OPTIONS: _, ...inherited } = process.env
   const child = spawn(command[0], command.slice(1), { cwd: root, env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -23,7 +23,7 @@ async function run(command: readonly [string, ...string[]], env: Record<string, 
 
 const audit = [process.execPath, 'bin/audit.ts'] as const
 
-/** Audits the project with a registry of the test's. */
+/** Audits the project against a registry that answers as the test says. */
 async function auditWith(t: Pick<Test, 'teardown'>, answer: (response: ServerResponse) => void) {
   const server = createServer((request, response) => {
     request.resume()
@@ -36,7 +36,7 @@ async function auditWith(t: Pick<Test, 'teardown'>, answer: (response: ServerRes
     server.closeAllConnections()
   })
   const npm_config_registry = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  // A cache of its own: npm keeps what it worked out of an advisory.
+  // An empty cache: npm caches what it has computed from an advisory.
   return run(audit, { npm_config_registry, npm_config_fetch_retries: '0', npm_config_cache: folder(t) })
 }
 

@@ -11,7 +11,7 @@ export interface Seen {
 
 export type Ask = (request: string) => Promise<Seen>
 
-/** Asks a service over connections that are kept alive: as many as ask at once. */
+/** Sends requests over connections that are kept alive, as many as there are requests at once. */
 export function asker(t: Cleanup, { port }: Pick<Service, 'port'>): Ask {
   const idle: Client[] = []
   t.teardown(() => {
@@ -29,15 +29,15 @@ export function asker(t: Cleanup, { port }: Pick<Service, 'port'>): Ask {
 export interface TwoProcesses {
   readonly file: string
   readonly client: ClientMembers
-  /** One to ask each of them. */
+  /** Sends a request to the first, and to the second. */
   readonly asks: readonly [Ask, Ask]
-  /** Asks whichever. */
+  /** Sends a request to one of them, chosen at random. */
   readonly either: Ask
 }
 
 export async function startTwo(t: Cleanup): Promise<TwoProcesses> {
   const file = `${folder(t)}/latchkey.db`
-  // Some of what races loses, and more often than the limits allow.
+  // A race has more failed requests than the limits allow.
   const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
   const [one, two] = await Promise.all([start(t, env), start(t, env)])
   const asks = [asker(t, one), asker(t, two)] as const

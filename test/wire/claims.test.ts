@@ -16,7 +16,7 @@ type Change = (claims: Claims) => Claims
 const set =
   (changes: Claims): Change =>
   (claims) => ({ ...claims, ...changes })
-/** Without some members, and with others changed. */
+/** Removes members, which are separated by spaces, and changes others. */
 const drop =
   (members: string, changes: Claims = {}): Change =>
   (claims) => ({ ...Object.fromEntries(Object.entries(claims).filter(([name]) => !members.split(' ').includes(name))), ...changes })

@@ -19,7 +19,7 @@ interface Seen {
   readonly retryAfter?: string | undefined
 }
 
-/** Part C: each code, and a request that is answered with it. Their whole bodies are held where they belong. */
+/** Each code (part C of README.md), and a request that is answered with it. The tests of its endpoint check the whole body. */
 const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) => Promise<Seen>]>> = {
   invalid: [400, asked((app) => post(app, OBTAIN, {}))],
   parse_error: [400, asked((app) => postRaw(app, OBTAIN, '{', 'application/json'))],
@@ -114,7 +114,7 @@ async function appWithUsers(t: Pick<Test, 'teardown'>): Promise<TestApp> {
 
 type Request = (app: TestApp) => Promise<LightMyRequestResponse>
 
-/** Sends a request that changes nothing to the app of all such requests. */
+/** Sends a request that changes nothing, so that all of them share an app. */
 function asked(request: Request): (t: Test) => Promise<Seen> {
   return async () => seenIn(await request(shared))
 }
@@ -154,7 +154,7 @@ async function readOnly(app: TestApp): Promise<LightMyRequestResponse> {
   return post(app, LOGIN, RIGHT)
 }
 
-/** One slow comparison runs, and as many wait as may. */
+/** Logs in while a slow comparison runs and the queue is full. */
 async function withAllHashingTaken(app: TestApp): Promise<LightMyRequestResponse> {
   const running = app.hashing.matches(app.hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=3'), 'x')
   await turn()
@@ -164,7 +164,7 @@ async function withAllHashingTaken(app: TestApp): Promise<LightMyRequestResponse
   return answer
 }
 
-/** What the server writes when Node's parser reports an error that cannot be waited for here. */
+/** What the server writes when Node's parser reports an error: a timeout would take too long to provoke. */
 async function clientError(app: TestApp, code: string): Promise<string> {
   const socket = new PassThrough()
   app.server.emit('clientError', Object.assign(new Error(code), { code }), socket)
@@ -178,7 +178,7 @@ async function talk(app: TestApp, request: string): Promise<string> {
   return text(socket)
 }
 
-/** A request that had begun to arrive when the service began to stop. */
+/** The answer to a request whose first bytes came before the service began to stop. */
 async function whileStopping(app: TestApp): Promise<string> {
   await app.listen({ port: 0 })
   const socket = connect((app.server.address() as AddressInfo).port)

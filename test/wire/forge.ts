@@ -5,7 +5,7 @@ import { claimsOf, logIn, register } from '../helper.ts'
 export type TokenType = 'access' | 'refresh'
 export type Claims = Record<string, unknown>
 
-/** Makes tokens with an app's own key, good ones and others. */
+/** Makes tokens with an app's own key, valid or not. */
 export interface Forge {
   readonly kid: string
   readonly key: KeyObject
@@ -47,7 +47,7 @@ export function signed(input: string, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-/** The same with the signature in DER, as other uses of ECDSA have it. */
+/** The same with the signature in DER, which is usual for ECDSA elsewhere and wrong in a JWT. */
 export function signedInDer(input: string, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`
 }
@@ -71,7 +71,7 @@ export function withSegment(token: string, index: 0 | 1 | 2, replace: (segment: 
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** The same bytes in base64url, with an unused bit of the last character set; the length leaves such bits. */
+/** Another base64url text of the same bytes: an unused bit of the last character is set. */
 export function withUnusedBits(text: string): string {
   if (text.length % 4 === 0) throw new Error('no unused bits')
   return `${text.slice(0, -1)}${ALPHABET[ALPHABET.indexOf(text.at(-1) as string) + 1]}`

@@ -9,7 +9,7 @@ t.test('B6, A22, A29, A31: a token that is not strictly one of ours is refused b
   const forge = await openForge(app)
   for (const [name, make] of FORGERIES) {
     for (const taker of TAKERS) {
-      // A space would end the token in the header: that is another error, held with the header.
+      // A space would end the token in the header: that is another error, which header.test.ts checks.
       if (taker.name === 'header' && /\s/.test(make(forge, taker.type))) continue
       t.strictSame(answerOf(await taker.hand(app, make(forge, taker.type))), taker.refused(), `${name} → ${taker.name}`)
     }

@@ -17,12 +17,12 @@ const withPayload =
   (payload: string | Buffer) =>
   (forge: Forge, type: TokenType): string =>
     forge.written(JSON.stringify(forge.header(type)), payload)
-/** A token of two altered segments, which are then signed. */
+/** A token whose first two segments are altered before they are signed. */
 export const withSegments = (change: (header: string, payload: string) => [string, string]) => (forge: Forge, type: TokenType) => {
   const pad = (value: unknown) => segment(JSON.stringify(value).padEnd(604, ' '))
   return signed(change(pad(forge.header(type)), pad(forge.claims(type))).join('.'), forge.key)
 }
-/** A good token of other segments: `h`, `p` and `s` stand for its own. */
+/** A token of rearranged segments, where `h`, `p` and `s` stand for the header, payload and signature of a good one. */
 const cut = (segments: string) => (forge: Forge, type: TokenType) => {
   const [h, p, s] = good(forge, type).split('.')
   const own: Record<string, string | undefined> = { h, p, s }
@@ -53,7 +53,7 @@ const SIGNATURES: readonly Forgery[] = [
   ],
 ]
 
-/** Unsigned tokens (RFC 8725 §2.1): every spelling, with no signature, and with one that is good but for that. */
+/** Unsigned tokens (RFC 8725 §2.1): every spelling of `none`, without a signature and with several. */
 const UNSIGNED: readonly Forgery[] = ['none', 'None', 'NONE', 'nOnE', 'none ', 'none\0', ''].flatMap((alg): Forgery[] => {
   const signedSo = withHeader((header) => ({ ...header, alg }))
   const name = `alg ${JSON.stringify(alg)}`
@@ -133,10 +133,10 @@ const BASE64: readonly Forgery[] = [
   ['A22: a last character too many in the payload, signed', withSegments((header, payload) => [header, `${payload}AAA`])],
 ]
 
-/** All of them. */
+/** Every way in which a token can be wrong. */
 export const FORGERIES: readonly Forgery[] = [...SIGNATURES, ...UNSIGNED, ...HEADERS, ...PAYLOADS, ...BASE64]
 
-/** Claims as JSON, one of them in a text that JSON.stringify would not write. */
+/** Claims as JSON, with one value that JSON.stringify would not write. */
 function withRaw(claims: Claims, claim: string, text: string): string {
   return JSON.stringify({ ...claims, [claim]: '#' }).replace('"#"', text)
 }

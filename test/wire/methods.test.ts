@@ -7,7 +7,7 @@ import { answerOf, ENDPOINTS, HEADER, OBTAIN, problem, REGISTER } from './wire.t
 
 const notFound = problem(404, 'not_found', 'Not found.')
 const notAllowed = (method: string) => problem(405, 'method_not_allowed', `Method "${method}" not allowed.`)
-/** GET and HEAD are left out: `/api/users/` may answer them in time. */
+/** Without GET and HEAD, which `/api/users/` may come to answer. */
 const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'] as const
 const READING = ['/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json']
 

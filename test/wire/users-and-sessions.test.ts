@@ -28,7 +28,7 @@ const notFound = challenged(problem(401, 'user_not_found', 'User not found'))
 const inactive = challenged(problem(401, 'user_inactive', 'User is inactive'))
 const ENDED = 'Token is blacklisted'
 
-/** What happens, and then the answers of refresh, verify, refresh-and-verify and header-auth, in this order. */
+/** What happens to a user or session, and then the answers of refresh, verify, refresh-and-verify and header-auth, in this order. */
 const HAPPENINGS: readonly [name: string, happen: ((app: TestApp) => unknown)[], answers: [Answer, Answer, Answer, Answer]][] = [
   ['B6, B7, A14, A15: the user is disabled', [disable], [noAccount, tokenRefused(), refreshRefused, inactive]],
   ['A14, A15, A30: the user is deleted', [remove], [noAccount, tokenRefused(), refreshRefused, notFound]],

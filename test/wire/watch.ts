@@ -6,7 +6,7 @@ export function bytesIn(path: string): Buffer {
   return Buffer.concat([fs.readFileSync(`${path}/latchkey.db`), fs.readFileSync(`${path}/latchkey.db-wal`)])
 }
 
-/** The names of the functions of node:fs and its promises that are called meanwhile. */
+/** The names of the functions of node:fs and node:fs/promises that are called during some work. */
 export async function filesTouched(work: () => Promise<unknown>): Promise<string[]> {
   const calls: string[] = []
   const restore = [watch(fs, calls), watch(fs.promises, calls)]
@@ -21,7 +21,7 @@ export async function filesTouched(work: () => Promise<unknown>): Promise<string
 }
 
 function watch(module: object, calls: string[]): () => void {
-  // Its classes are getters, and begin with a capital.
+  // Classes begin with a capital, and are getters that cannot be assigned.
   const functions = Object.entries(module).filter(([name, value]) => typeof value === 'function' && /^[a-z]/.test(name))
   for (const [name, value] of functions) {
     const apply = (target: () => unknown, self: unknown, values: []) => {

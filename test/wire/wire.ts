@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { post } from '../helper.ts'
 
-/** What the tables of README.md say of an answer. */
+/** What the tables of README.md say about an answer. */
 export interface Answer {
   readonly status: number
   readonly body: unknown
@@ -106,7 +106,7 @@ export function bearerRefused(text = 'Token is invalid or expired'): Answer {
   return challenged(problem(401, 'token_not_valid', 'Given token not valid for any token type', { messages }))
 }
 
-/** The four endpoints that take a token: how it is handed in, of which type it must be, and how it is refused. */
+/** The four endpoints that take a token: how a client sends it, its type, and how it is refused. */
 export const TAKERS = [
   {
     name: 'refresh',
@@ -141,7 +141,7 @@ export const NON_OBJECTS: readonly [json: string, text: string][] = [
   [`${'['.repeat(5000)}${']'.repeat(5000)}`, 'Invalid data. Expected a dictionary, but got list.'],
 ]
 
-/** A value of 5000 lists in each other. */
+/** 5000 nested lists. */
 export function nested(): unknown {
   return JSON.parse(`${'['.repeat(5000)}${']'.repeat(5000)}`)
 }
@@ -153,7 +153,7 @@ export const FALSY: readonly unknown[] = ['', null, 0, false, [], {}]
 /** Values that are no strings, and that Python takes for true. */
 export const TRUTHY: readonly unknown[] = [888, 1.5, -1, true, ['a'], [0], { a: 'b' }, nested()]
 
-/** A value as a name for its case. */
+/** A value as text, for the name of its case. */
 export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? 'undefined'
   return text.length > 60 ? `${text.slice(0, 30)}… (${text.length} characters)` : text
