@@ -1,3 +1,4 @@
+import { takeTurn } from '../../db/turns.ts'
 import { findUserByName, setUserActive } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
@@ -14,6 +15,7 @@ export async function setActive(core: Core, username: string, isActive: boolean)
   return core.db.write(async (handle) => {
     const user = await findUserByName(handle, username)
     if (user === undefined) return false
+    await takeTurn(handle, `user ${user.id}`)
     await setUserActive(handle, user.id, isActive)
     if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
     await recordEvent(handle, core.clock(), noOrigin, { kind: isActive ? 'user_enabled' : 'user_disabled', userId: user.id, username })

@@ -1,5 +1,6 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
+import { takeTurn } from '../../db/turns.ts'
 import { findUserByName, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import type { Origin } from '../events/record.ts'
@@ -126,6 +127,7 @@ async function startUnlessChanged(
   attempt: Attempt,
   betterHash: string | undefined,
 ): Promise<Granted | 'changed' | undefined> {
+  await takeTurn(handle, `user ${user.id}`)
   const current = await findUserByName(handle, user.username)
   if (!current?.is_active || current.id !== user.id) return undefined
   if (current.password !== user.password) return 'changed'

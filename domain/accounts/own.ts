@@ -1,6 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
 import { findUserAndSession } from '../../db/sessions.ts'
+import { takeTurn } from '../../db/turns.ts'
 import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
@@ -57,6 +58,8 @@ async function replacePassword(
   user: User,
   newHash: string,
 ): Promise<Granted | Problem | 'changed'> {
+  await takeTurn(handle, `user ${user.id}`)
+  await takeTurn(handle, `session ${caller.sessionId}`)
   const found = await findUserAndSession(handle, caller.id, caller.sessionId)
   if (found === undefined) return userNotFound()
   if (!found.user.is_active) return userInactive()
@@ -85,6 +88,7 @@ export async function deleteAccount(core: OwnCore, origin: Origin, caller: Calle
 }
 
 async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, user: User): Promise<'gone' | 'changed' | 'deleted'> {
+  await takeTurn(handle, `user ${user.id}`)
   const current = await findUserById(handle, user.id)
   if (current === undefined) return 'gone'
   if (current.password !== user.password) return 'changed'

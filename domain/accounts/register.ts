@@ -1,3 +1,4 @@
+import { takeTurn } from '../../db/turns.ts'
 import { insertUser, isNameTaken } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { type FieldErrors, invalidFields, Problem } from '../errors.ts'
@@ -55,6 +56,7 @@ async function insert(
   const username_key = fold(user.username)
   const password = await hashing.hash(user.password)
   const isInserted = await db.write(async (handle) => {
+    await takeTurn(handle, `name ${username_key}`)
     if (await isNameTaken(handle, username_key)) return false
     const now = clock()
     const userId = await insertUser(handle, { username: user.username, username_key, password, created_at: now })

@@ -1,6 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
+import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { generateKey } from './generate.ts'
@@ -54,6 +55,7 @@ export async function rotateKeys(core: KeyCore): Promise<KeyInfo> {
   checkKeys(await listSigningKeys(db.read), core)
   const fresh = await generateKey(config.jwtAlgorithm, config.jwtSecret)
   return db.write(async (handle) => {
+    await takeTurn(handle, 'signing keys')
     const row = await insertKey(handle, core, fresh, await listSigningKeys(handle))
     return infoOf(row, await listSigningKeys(handle), core)
   })
@@ -80,6 +82,7 @@ export async function retireKey(core: KeyCore, kid: string): Promise<Retirement>
   }
   const fresh = jwtAlgorithm === 'HS256' ? undefined : await generateKey(jwtAlgorithm, jwtSecret)
   return core.db.write(async (handle) => {
+    await takeTurn(handle, 'signing keys')
     // An older key whose tokens have all expired is published no more: it must not sign again.
     await applyDue(handle, core, signing(await listSigningKeys(handle), core)?.kid)
     await retireRow(handle, core, kid)

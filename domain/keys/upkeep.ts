@@ -1,6 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { deleteSigningKey, insertSigningKey, listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
+import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { type GeneratedKey, generateKey } from './generate.ts'
@@ -24,6 +25,7 @@ export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], 
   if (!isDue && allDue(core, rows, signingKid).length === 0) return false
   const fresh = isDue ? await generateKey(jwtAlgorithm, jwtSecret) : undefined
   await core.db.write(async (handle) => {
+    await takeTurn(handle, 'signing keys')
     await applyDue(handle, core, signingKid)
     const now = await listSigningKeys(handle)
     if (fresh && isNewKeyDue(core, now, signingKid)) await insertKey(handle, core, fresh, now)

@@ -49,7 +49,8 @@ export async function endSessions(handle: Handle, owner: Owner, which: Which, en
 export async function expire(handle: Handle, sessions: readonly Expired[]): Promise<void> {
   for (const session of sessions) {
     const { id: sessionId, userId, username, at } = session
-    await expireSession(handle, session)
+    // Another process may have marked it since it was read: then it has recorded the event.
+    if (!(await expireSession(handle, session))) continue
     await recordEvent(handle, at, noOrigin, { kind: 'session_ended', reason: 'expired', userId, username, sessionId })
   }
 }

@@ -1,5 +1,6 @@
 import type { Handle } from '../../db/database.ts'
 import { findUserAndSession, rotateSession, type SessionState, touchSession } from '../../db/sessions.ts'
+import { takeTurn } from '../../db/turns.ts'
 import { toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
 import { challenge, Problem, TokenProblem } from '../errors.ts'
@@ -70,6 +71,7 @@ interface Refused {
 async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused> {
   const now = core.clock()
   const who = { userId: claims.user_id, sessionId: Number(claims.sid) }
+  await takeTurn(handle, `session ${who.sessionId}`)
   const found = await findUserAndSession(handle, who.userId, who.sessionId)
   if (found === undefined) return { problem: noActiveAccount(), happening: { reason: 'user_deleted', ...who } }
   const { user, session } = found
