@@ -81,6 +81,16 @@ for (const page of pages) {
   })
 }
 
+for (const page of pages.filter((page) => page !== 'CHANGELOG.md')) {
+  t.test(`every file that ${page} names is there`, async (t) => {
+    const named = [
+      ...read(page).matchAll(/`((?:\.ci|bench|bin|commands|db|docs|domain|harness|http|plugins|routes|schemas|test)\/[a-z\d./_-]*)`/g),
+    ]
+    const missing = named.map(([, file]) => file as string).filter((file) => !existsSync(join(root, file)))
+    t.same(missing, [])
+  })
+}
+
 function leadsSomewhere(page: string, link: string): boolean {
   const [path = '', anchor] = link.split('#')
   const target = path === '' ? page : join(dirname(page), path)
