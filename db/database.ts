@@ -39,6 +39,8 @@ export interface Database {
    * @throws {QueryRefused} and whatever else the job throws
    */
   write<T>(job: WriteJob<T>, options?: WriteOptions): Promise<T>
+  /** Write jobs that wait now, and jobs that were refused since the start because too many waited. */
+  readonly stats: { readonly waiting: number; readonly refused: number }
   /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }

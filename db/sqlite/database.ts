@@ -64,12 +64,17 @@ async function connect(file: string, options?: { readonly: boolean }): Promise<K
 }
 
 function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {
-  const queue = new WriteQueue(writer, WRITES_WAITING_LIMIT)
+  const queue = new WriteQueue(writer)
+  let refused = 0
   return {
     read: reader,
     async write(job, { isDurable = true } = {}) {
-      if (queue.isFull) throw new DatabaseOverloaded('too many writes are waiting')
-      return queue.run(job, isDurable)
+      if (queue.waiting < WRITES_WAITING_LIMIT) return queue.run(job, isDurable)
+      refused++
+      throw new DatabaseOverloaded('too many writes are waiting')
+    },
+    get stats() {
+      return { waiting: queue.waiting, refused }
     },
     async close() {
       await queue.idle()

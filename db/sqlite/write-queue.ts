@@ -19,20 +19,18 @@ const HOLD_LIMIT_MS = 4
  */
 export class WriteQueue {
   readonly #writer: Kysely<Tables>
-  readonly #limit: number
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
   /** Whether the connection syncs at each commit, as it does when it is opened. */
   #isDurable = true
 
-  /** @param limit how many jobs may wait until `isFull` is true */
-  constructor(writer: Kysely<Tables>, limit: number) {
+  constructor(writer: Kysely<Tables>) {
     this.#writer = writer
-    this.#limit = limit
   }
 
-  get isFull(): boolean {
-    return this.#waiting.length >= this.#limit
+  /** How many jobs wait for the next transaction. */
+  get waiting(): number {
+    return this.#waiting.length
   }
 
   /** Resolves to what the job returned, once it is committed; rejects with what it or the database threw. */
