@@ -23,7 +23,7 @@ const SIGHTS = [
   ['the successor at verify', (app: TestApp, pair: { refresh: string }) => post(app, VERIFY, { token: pair.refresh })],
   ['the successor at refresh', (app: TestApp, pair: { refresh: string }) => post(app, REFRESH, { refresh: pair.refresh })],
   ['its access token at verify', (app: TestApp, pair: { access: string }) => post(app, VERIFY, { token: pair.access })],
-  ['its access token in the header', (app: TestApp, pair: { access: string }) => TAKERS[3].hand(app, pair.access)],
+  ['its access token in the header', (app: TestApp, pair: { access: string }) => TAKERS[3].send(app, pair.access)],
 ] as const
 
 for (const [name, show] of SIGHTS) {

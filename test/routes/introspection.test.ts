@@ -3,7 +3,7 @@ import t from 'tap'
 import { basic, claimsOf, headerOf, post, START } from '../helper.ts'
 import { segment, signed } from '../wire/forge.ts'
 import { INTROSPECT, postForm, REFRESH, VERIFY } from '../wire/wire.ts'
-import { type Asked, answer, answerOf, inactive, openIntrospection } from './introspection.ts'
+import { answer, answerOf, type Introspection, inactive, openIntrospection } from './introspection.ts'
 
 const NOW = START / 1000
 
@@ -31,7 +31,7 @@ t.test('a token of a previous issuer is answered with that issuer', async (t) =>
 })
 
 /** Tokens that are inactive from the start. */
-const NEVER_ACTIVE: Readonly<Record<string, (asked: Asked) => string>> = {
+const NEVER_ACTIVE: Readonly<Record<string, (introspection: Introspection) => string>> = {
   'a token of another key': ({ access }) => forged(access, claimsOf(access)),
   'a token of another key with another user': ({ access }) => forged(access, { ...claimsOf(access), sub: '2', user_id: 2 }),
   'a token without a signature': ({ access }) => `${access.slice(0, access.lastIndexOf('.'))}.`,
@@ -49,7 +49,7 @@ const NEVER_ACTIVE: Readonly<Record<string, (asked: Asked) => string>> = {
 }
 
 /** What happens after a login, and the token that is then asked about. */
-const NO_LONGER_ACTIVE: Readonly<Record<string, (asked: Asked) => string | Promise<string>>> = {
+const NO_LONGER_ACTIVE: Readonly<Record<string, (introspection: Introspection) => string | Promise<string>>> = {
   'an expired access token': ({ app, access }) => {
     app.clock.advance(300)
     return access

@@ -4,7 +4,7 @@ import { type ClientCredentials, createClient } from '../../domain/accounts/clie
 import { basic, build, logIn, register, type TestApp } from '../helper.ts'
 import { INTROSPECT, postForm } from '../wire/wire.ts'
 
-export interface Asked {
+export interface Introspection {
   readonly app: TestApp
   readonly client: ClientCredentials
   readonly access: string
@@ -14,7 +14,7 @@ export interface Asked {
 }
 
 /** An app with a client, and a user who is logged in. */
-export async function openIntrospection(t: Test, env: Record<string, string> = {}): Promise<Asked> {
+export async function openIntrospection(t: Test, env: Record<string, string> = {}): Promise<Introspection> {
   const app = await build(t, env)
   await register(app)
   const client = await createClient(app, 'api')

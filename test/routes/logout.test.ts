@@ -24,7 +24,7 @@ const reasonsOf = (app: TestApp) => app.db.read.selectFrom('sessions').select(['
 
 async function refusesAll(app: TestApp, pair: { access: string; refresh: string }): Promise<unknown[]> {
   const answers = []
-  for (const taker of TAKERS) answers.push(answerOf(await taker.hand(app, pair[taker.type])))
+  for (const taker of TAKERS) answers.push(answerOf(await taker.send(app, pair[taker.type])))
   return answers
 }
 const allEnded = TAKERS.map((taker) => taker.refused(ENDED))

@@ -55,7 +55,7 @@ t.test('B6, A22, A29: a well-signed token with wrong claims is refused by all fo
   for (const [name, change, text] of CLAIMS) {
     for (const taker of TAKERS) {
       const token = forge.token(taker.type, change(forge.claims(taker.type)))
-      t.strictSame(answerOf(await taker.hand(app, token)), taker.refused(text), `${name} → ${taker.name}`)
+      t.strictSame(answerOf(await taker.send(app, token)), taker.refused(text), `${name} → ${taker.name}`)
     }
   }
 })
@@ -67,9 +67,9 @@ t.test('B6, B7: the wrong type of token is refused with its own text where a typ
   const disabled = () => app.db.write((handle) => handle.updateTable('users').set({ is_active: 0 }).execute())
   for (const time of ['', ', before the user is looked at']) {
     const answers = {
-      refresh: answerOf(await TAKERS[0].hand(app, access)),
-      'refresh-and-verify': answerOf(await TAKERS[2].hand(app, access)),
-      header: answerOf(await TAKERS[3].hand(app, refresh)),
+      refresh: answerOf(await TAKERS[0].send(app, access)),
+      'refresh-and-verify': answerOf(await TAKERS[2].send(app, access)),
+      header: answerOf(await TAKERS[3].send(app, refresh)),
     }
     t.strictSame(answers.refresh, tokenRefused(WRONG_TYPE), `refresh${time}`)
     t.strictSame(answers['refresh-and-verify'], refreshRefused, `refresh-and-verify${time}`)
@@ -77,8 +77,8 @@ t.test('B6, B7: the wrong type of token is refused with its own text where a typ
     await disabled()
   }
   const other = forge.token('access', set({ token_type: 'sliding' })(forge.claims('access')))
-  t.strictSame(answerOf(await TAKERS[0].hand(app, other)), tokenRefused(WRONG_TYPE), 'an unknown type on refresh')
-  t.strictSame(answerOf(await TAKERS[3].hand(app, other)), bearerRefused(WRONG_TYPE), 'an unknown type in the header')
+  t.strictSame(answerOf(await TAKERS[0].send(app, other)), tokenRefused(WRONG_TYPE), 'an unknown type on refresh')
+  t.strictSame(answerOf(await TAKERS[3].send(app, other)), bearerRefused(WRONG_TYPE), 'an unknown type in the header')
 })
 
 t.test('A3: an id of any size, of a user or a session, that does not exist is 401 and never 500', async (t) => {
@@ -88,7 +88,7 @@ t.test('A3: an id of any size, of a user or a session, that does not exist is 40
   const sessions = ['0', '999', '9007199254740993', '9'.repeat(16), '9'.repeat(30), '9'.repeat(400)].map((sid) => ({ sid }))
   for (const changes of [...users, ...sessions]) {
     for (const taker of TAKERS) {
-      const answer = await taker.hand(app, forge.token(taker.type, { ...forge.claims(taker.type), ...changes }))
+      const answer = await taker.send(app, forge.token(taker.type, { ...forge.claims(taker.type), ...changes }))
       t.equal(answer.statusCode, 401, `${show(changes)} → ${taker.name}`)
     }
   }
@@ -125,7 +125,7 @@ t.test('A27: a token is good while exp is after now, also one whose verification
   t.strictSame(answerOf(await post(app, VERIFY, { token })), success(200, {}))
   app.clock.advance(0.001)
   t.strictSame(answerOf(await post(app, VERIFY, { token })), tokenRefused())
-  t.strictSame(answerOf(await TAKERS[3].hand(app, token)), bearerRefused())
+  t.strictSame(answerOf(await TAKERS[3].send(app, token)), bearerRefused())
 })
 
 t.test('A18: expired, forged and malformed tokens get the same text', async (t) => {

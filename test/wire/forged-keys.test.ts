@@ -20,7 +20,7 @@ const input = (header: Claims, claims: Claims) => `${segment(JSON.stringify(head
  * once: a kid that is not known is looked up in the database ten times a second at most, and who waits shares a look-up.
  */
 async function isRefused(t: Test, app: TestApp, name: string, make: (type: 'access' | 'refresh') => string): Promise<void> {
-  const answers = await Promise.all(TAKERS.map((taker) => taker.hand(app, make(taker.type))))
+  const answers = await Promise.all(TAKERS.map((taker) => taker.send(app, make(taker.type))))
   for (const [index, taker] of TAKERS.entries()) {
     t.strictSame(answerOf(answers[index] as LightMyRequestResponse), taker.refused(), `${name} → ${taker.name}`)
   }
@@ -136,7 +136,7 @@ t.test('a kid of 100 kB is refused: in a body with 413, in the header as a bad t
   const tooLarge = problem(413, 'payload_too_large', 'The body is larger than 16 KiB.')
   for (const taker of TAKERS) {
     const token = forge.token(taker.type, forge.claims(taker.type), { ...forge.header(taker.type), kid: 'x'.repeat(100_000) })
-    t.strictSame(answerOf(await taker.hand(app, token)), taker.name === 'header' ? taker.refused() : tooLarge, taker.name)
+    t.strictSame(answerOf(await taker.send(app, token)), taker.name === 'header' ? taker.refused() : tooLarge, taker.name)
   }
 })
 

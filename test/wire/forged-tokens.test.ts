@@ -11,7 +11,7 @@ t.test('B6, A22, A29, A31: a token that is not strictly one of ours is refused b
     for (const taker of TAKERS) {
       // A space would end the token in the header: that is another error, which header.test.ts checks.
       if (taker.name === 'header' && /\s/.test(make(forge, taker.type))) continue
-      t.strictSame(answerOf(await taker.hand(app, make(forge, taker.type))), taker.refused(), `${name} → ${taker.name}`)
+      t.strictSame(answerOf(await taker.send(app, make(forge, taker.type))), taker.refused(), `${name} → ${taker.name}`)
     }
   }
 })
@@ -23,7 +23,7 @@ t.test('a token of more than 8192 characters is refused, and a body over its lim
   const tooLarge = problem(413, 'payload_too_large', 'The body is larger than 16 KiB.')
   for (const taker of TAKERS) {
     for (const length of [8193, 16_000, 65_536]) {
-      const answer = answerOf(await taker.hand(app, ofLength(forge, taker.type, length)))
+      const answer = answerOf(await taker.send(app, ofLength(forge, taker.type, length)))
       const isOverBody = length > 16_384 && taker.name !== 'header'
       t.strictSame(answer, isOverBody ? tooLarge : taker.refused(), `${length} → ${taker.name}`)
     }

@@ -46,7 +46,7 @@ for (const [name, happen, answers] of HAPPENINGS) {
     t.strictSame(answerOf(await post(app, VERIFY, { token: pair.access })), success(200, {}), 'the token was good before')
     for (const step of happen) await step(app)
     for (const [index, taker] of TAKERS.entries()) {
-      t.strictSame(answerOf(await taker.hand(app, pair[taker.type])), answers[index], taker.name)
+      t.strictSame(answerOf(await taker.send(app, pair[taker.type])), answers[index], taker.name)
     }
     const byRefreshToken = answers[1]
     t.strictSame(answerOf(await post(app, VERIFY, { token: pair.refresh })), byRefreshToken, 'verify, of the refresh token')
@@ -59,7 +59,7 @@ t.test('B6, B7: a well-signed token of an unknown user is refused', async (t) =>
   const wanted = [noAccount, tokenRefused(), refreshRefused, notFound]
   for (const [index, taker] of TAKERS.entries()) {
     const token = forge.token(taker.type, { ...forge.claims(taker.type), user_id: 999, sub: '999' })
-    t.strictSame(answerOf(await taker.hand(app, token)), wanted[index], taker.name)
+    t.strictSame(answerOf(await taker.send(app, token)), wanted[index], taker.name)
   }
 })
 
@@ -69,7 +69,7 @@ t.test('A30: a token that names the session of another user is refused as ended'
   await register(app, 'bob')
   for (const taker of TAKERS) {
     const token = forge.token(taker.type, { ...forge.claims(taker.type), user_id: 2, sub: '2' })
-    t.strictSame(answerOf(await taker.hand(app, token)), taker.refused(ENDED), taker.name)
+    t.strictSame(answerOf(await taker.send(app, token)), taker.refused(ENDED), taker.name)
   }
 })
 

@@ -111,20 +111,20 @@ export const TAKERS = [
   {
     name: 'refresh',
     type: 'refresh',
-    hand: (app: FastifyInstance, refresh: string) => post(app, REFRESH, { refresh }),
+    send: (app: FastifyInstance, refresh: string) => post(app, REFRESH, { refresh }),
     refused: tokenRefused,
   },
-  { name: 'verify', type: 'access', hand: (app: FastifyInstance, token: string) => post(app, VERIFY, { token }), refused: tokenRefused },
+  { name: 'verify', type: 'access', send: (app: FastifyInstance, token: string) => post(app, VERIFY, { token }), refused: tokenRefused },
   {
     name: 'refresh-and-verify',
     type: 'refresh',
-    hand: (app: FastifyInstance, refresh: string) => post(app, REFRESH_AND_VERIFY, { refresh }),
+    send: (app: FastifyInstance, refresh: string) => post(app, REFRESH_AND_VERIFY, { refresh }),
     refused: () => refreshRefused,
   },
   {
     name: 'header',
     type: 'access',
-    hand: (app: FastifyInstance, token: string) => post(app, HEADER, {}, { authorization: `Bearer ${token}` }),
+    send: (app: FastifyInstance, token: string) => post(app, HEADER, {}, { authorization: `Bearer ${token}` }),
     refused: bearerRefused,
   },
 ] as const
