@@ -13,11 +13,11 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 t.test('a client is made, listed without its secret, and revoked', async (t) => {
   const file = await databaseFile(t)
-  const shop = (await asJson(t, latchkey(t, file, 'clients', 'create', ' the shop ', '--json'))) as Created
+  const shop = (await asJson(t, latchkey(file, 'clients', 'create', ' the shop ', '--json'))) as Created
   t.strictSame(Object.keys(shop), ['client_id', 'client_secret'])
-  const desk = (await asJson(t, latchkey(t, file, 'clients', 'create', 'desk', '--json'))) as Created
+  const desk = (await asJson(t, latchkey(file, 'clients', 'create', 'desk', '--json'))) as Created
 
-  const before = (await asJson(t, latchkey(t, file, 'clients', 'list', '--json'))) as Record<string, unknown>[]
+  const before = (await asJson(t, latchkey(file, 'clients', 'list', '--json'))) as Record<string, unknown>[]
   t.strictSame(
     before.map((client) => ({ ...client, created_at: INSTANT.test(String(client.created_at)) })),
     [
@@ -26,13 +26,13 @@ t.test('a client is made, listed without its secret, and revoked', async (t) => 
     ],
   )
 
-  const revoked = (await asJson(t, latchkey(t, file, 'clients', 'revoke', shop.client_id, '--json'))) as Record<string, unknown>
+  const revoked = (await asJson(t, latchkey(file, 'clients', 'revoke', shop.client_id, '--json'))) as Record<string, unknown>
   t.match(revoked.revoked_at, INSTANT)
   t.strictSame(revoked, { ...before[1], revoked_at: revoked.revoked_at })
-  t.strictSame(await asJson(t, latchkey(t, file, 'clients', 'revoke', shop.client_id, '--json')), revoked, 'again: nothing changes')
-  t.strictSame(await asJson(t, latchkey(t, file, 'clients', 'list', '--json')), [before[0], revoked])
+  t.strictSame(await asJson(t, latchkey(file, 'clients', 'revoke', shop.client_id, '--json')), revoked, 'again: nothing changes')
+  t.strictSame(await asJson(t, latchkey(file, 'clients', 'list', '--json')), [before[0], revoked])
 
-  const events = (await asJson(t, latchkey(t, file, 'events', '--json'))) as Record<string, unknown>[]
+  const events = (await asJson(t, latchkey(file, 'events', '--json'))) as Record<string, unknown>[]
   t.strictSame(
     events.map(({ kind, subject }) => [kind, subject]),
     [
@@ -45,15 +45,15 @@ t.test('a client is made, listed without its secret, and revoked', async (t) => 
 
 t.test('for people there are tables', async (t) => {
   const file = await databaseFile(t)
-  t.match(await latchkey(t, file, 'clients', 'list'), { code: 0, stdout: 'none\n', stderr: '' })
-  const created = await latchkey(t, file, 'clients', 'create', 'the shop')
+  t.match(await latchkey(file, 'clients', 'list'), { code: 0, stdout: 'none\n', stderr: '' })
+  const created = await latchkey(file, 'clients', 'create', 'the shop')
   t.match(created, { code: 0, stdout: /^client_id {25}client_secret\n[0-9a-f]{32} {2}[\w-]{43}\n$/, stderr: '' })
-  const { stdout } = await latchkey(t, file, 'clients', 'list')
+  const { stdout } = await latchkey(file, 'clients', 'list')
   t.match(stdout, /^client_id {25}name {6}created_at {16}revoked_at\n[0-9a-f]{32} {2}the shop {2}20\S{22} {2}-\n$/)
 })
 
 t.test('a client that is not there is told in one line', async (t) => {
-  const { code, stdout, stderr } = await latchkey(t, await databaseFile(t), 'clients', 'revoke', 'nobody')
+  const { code, stdout, stderr } = await latchkey(await databaseFile(t), 'clients', 'revoke', 'nobody')
   t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no client "nobody"; clients list shows all\n' })
 })
 
@@ -64,11 +64,11 @@ t.test('beside a running server a client is known, and revoked, at once', async 
   await postTo(`${url}/api/users/`, credentials)
   const { access } = (await postTo(`${url}/api/token/`, credentials)).body as { access: string }
 
-  const created = (await asJson(t, latchkey(t, file, 'clients', 'create', 'shop', '--json'))) as Created
+  const created = (await asJson(t, latchkey(file, 'clients', 'create', 'shop', '--json'))) as Created
   const client = { clientId: created.client_id, clientSecret: created.client_secret }
   const introspect = () => postTo(`${url}/api/token/introspect/`, { token: access }, basic(client))
   t.match(await introspect(), { status: 200, body: { active: true, username: 'alice' } })
-  await latchkey(t, file, 'clients', 'revoke', client.clientId)
+  await latchkey(file, 'clients', 'revoke', client.clientId)
   t.match(await introspect(), { status: 401, body: { code: 'invalid_client' } })
 
   const sqlite = new SQLite(file, { readonly: true })

@@ -38,7 +38,7 @@ const alice = { user_id: 1, username: 'alice', session_id: 7, address: '192.0.2.
 t.test('--json tells every column of every event, newest first, with times in ISO 8601', async (t) => {
   const file = await happened(t, alice, { ...alice, kind: 'session_ended', reason: 'logout' }, { kind: 'key_retired', subject: 'k1' })
   const at = (second: number) => ({ at: `2026-01-01T00:00:0${second}.000Z`, last_at: `2026-01-01T00:00:0${second}.000Z`, count: 1 })
-  t.strictSame(await asJson(t, latchkey(t, file, 'events', '--json')), [
+  t.strictSame(await asJson(t, latchkey(file, 'events', '--json')), [
     { id: 3, ...at(2), kind: 'key_retired', ...nothing, subject: 'k1' },
     { id: 2, ...at(1), kind: 'session_ended', ...nothing, ...alice, reason: 'logout' },
     { id: 1, ...at(0), kind: 'login', ...nothing, ...alice },
@@ -48,7 +48,7 @@ t.test('--json tells every column of every event, newest first, with times in IS
 t.test('--user tells of exactly one name, and --limit tells the newest', async (t) => {
   const file = await happened(t, alice, { ...alice, username: 'Alice' }, alice, { username: 'bob' })
   const ids = async (...args: string[]) =>
-    ((await asJson(t, latchkey(t, file, 'events', '--json', ...args))) as { id: number }[]).map(({ id }) => id)
+    ((await asJson(t, latchkey(file, 'events', '--json', ...args))) as { id: number }[]).map(({ id }) => id)
   t.strictSame(await ids('--user', 'alice'), [3, 1])
   t.strictSame(await ids('--user', 'alice', '--limit', '1'), [3])
   t.strictSame(await ids('--limit', '2'), [4, 3])
@@ -58,7 +58,7 @@ t.test('--user tells of exactly one name, and --limit tells the newest', async (
 
 t.test('without --limit there are at most a hundred', async (t) => {
   const file = await happened(t, ...Array.from({ length: 101 }, () => alice))
-  t.equal(((await asJson(t, latchkey(t, file, 'events', '--json'))) as unknown[]).length, 100)
+  t.equal(((await asJson(t, latchkey(file, 'events', '--json'))) as unknown[]).length, 100)
 })
 
 t.test('for people there is a table: time, what, why, who, session, how often and from where', async (t) => {
@@ -68,7 +68,7 @@ t.test('for people there is a table: time, what, why, who, session, how often an
     { kind: 'login_failed', username: 'bob', address: '2001:db8::1', client: 'x'.repeat(200) },
     { kind: 'client_created', subject: 'c1' },
   )
-  const { code, stdout, stderr } = await latchkey(t, file, 'events')
+  const { code, stdout, stderr } = await latchkey(file, 'events')
   t.strictSame({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(stdout.split('\n'), [
     'time                      what            why     who    session  times  from         client',
@@ -77,14 +77,14 @@ t.test('for people there is a table: time, what, why, who, session, how often an
     '2026-01-01T00:00:00.000Z  session_ended   logout  alice  7        1      192.0.2.1    Browser/1.0',
     '',
   ])
-  t.match(await latchkey(t, file, 'events', '--user', 'nobody'), { code: 0, stdout: 'none\n', stderr: '' })
+  t.match(await latchkey(file, 'events', '--user', 'nobody'), { code: 0, stdout: 'none\n', stderr: '' })
 })
 
 t.test('what an attacker chose as a name cannot write to the terminal', async (t) => {
   const username = 'a\u001b[2J\u009b1m\u202eb\r\n\u2028"\\c'
   const file = await happened(t, { kind: 'login_failed', username, client: '\u001b]0;x\u0007' })
-  const table = await latchkey(t, file, 'events')
-  const json = await latchkey(t, file, 'events', '--json')
+  const table = await latchkey(file, 'events')
+  const json = await latchkey(file, 'events', '--json')
   for (const { stdout } of [table, json]) t.notMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}]/u)
   t.match(table.stdout, 'a\\u001b[2J\\u009b1m\\u202eb\\u000d\\u000a\\u2028"\\c')
   t.equal(table.stdout.split('\n').length, 3, 'a line a row')
@@ -122,13 +122,13 @@ t.test('each way in which a session ends shows its reason', async (t) => {
   t.teardown(() => sqlite.close())
   sqlite.exec('update sessions set refresh_exp = 1 where ended_at is null')
   await logIn()
-  await latchkey(t, file, 'users', 'disable', 'alice')
-  await latchkey(t, file, 'users', 'enable', 'alice')
+  await latchkey(file, 'users', 'disable', 'alice')
+  await latchkey(file, 'users', 'enable', 'alice')
   await logIn()
-  await latchkey(t, file, 'users', 'logout', 'alice')
+  await latchkey(file, 'users', 'logout', 'alice')
   await ask('/api/users/me/delete/', { password: PASSWORD }, (await logIn()).access)
 
-  const events = (await asJson(t, latchkey(t, file, 'events', '--user', 'alice', '--json'))) as { kind: string; reason: string }[]
+  const events = (await asJson(t, latchkey(file, 'events', '--user', 'alice', '--json'))) as { kind: string; reason: string }[]
   const reasons = events.filter(({ kind }) => kind === 'session_ended').map(({ reason }) => reason)
   t.strictSame(reasons.toSorted(), [
     'admin',

@@ -39,9 +39,9 @@ t.test('beside a running server a new key is made and published, and a retired o
   const access = await logIn(service)
   const first = headerOf(access).kid as string
 
-  const next = (await asJson(t, latchkey(t, file, 'keys', 'rotate', '--json'))) as Key
+  const next = (await asJson(t, latchkey(file, 'keys', 'rotate', '--json'))) as Key
   t.equal(next.state, 'pending')
-  const listed = (await asJson(t, latchkey(t, file, 'keys', 'list', '--json'))) as Key[]
+  const listed = (await asJson(t, latchkey(file, 'keys', 'list', '--json'))) as Key[]
   t.same(
     listed.map(({ kid, state }) => [kid, state]),
     [
@@ -52,7 +52,7 @@ t.test('beside a running server a new key is made and published, and a retired o
   t.ok(await eventually(async () => (await publishedBy(service)).includes(next.kid)))
   t.equal(headerOf(await logIn(service)).kid, first, 'it does not sign yet')
 
-  const { retired, signing } = (await asJson(t, latchkey(t, file, 'keys', 'retire', first, '--json'))) as Record<string, Key>
+  const { retired, signing } = (await asJson(t, latchkey(file, 'keys', 'retire', first, '--json'))) as Record<string, Key>
   t.match(retired, { kid: first, state: 'retired' })
   t.match(signing, { kid: next.kid, state: 'signing' })
   t.ok(await eventually(async () => (await verify(service, access)) === 401))
@@ -63,10 +63,10 @@ t.test('beside a running server a new key is made and published, and a retired o
 t.test('for people there are tables, and what cannot be done is told in one line', async (t) => {
   const file = await databaseFile(t)
   await (await start(t, { DATABASE_URL: `file:${file}` })).stop()
-  t.match(await latchkey(t, file, 'keys', 'list'), {
+  t.match(await latchkey(file, 'keys', 'list'), {
     code: 0,
     stdout: /^kid +algorithm +state .*\n\S{43} +ES256 +signing .*\n$/,
     stderr: '',
   })
-  t.match(await latchkey(t, file, 'keys', 'retire', 'x'), { code: 1, stdout: '', stderr: /^latchkey: there is no key x\n$/ })
+  t.match(await latchkey(file, 'keys', 'retire', 'x'), { code: 1, stdout: '', stderr: /^latchkey: there is no key x\n$/ })
 })

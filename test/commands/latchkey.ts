@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { openDatabase } from '../../db/open.ts'
-import { bare, folder, type Ran, run } from '../server/process.ts'
+import { folder, type Ran } from '../server/process.ts'
+import { runShared } from '../server/shared-process.ts'
 
 /** An empty database of the service; resolves to its file. */
 export async function databaseFile(t: Pick<Test, 'teardown'>): Promise<string> {
@@ -11,8 +12,8 @@ export async function databaseFile(t: Pick<Test, 'teardown'>): Promise<string> {
 }
 
 /** Runs the operator's command on a database file. */
-export function latchkey(t: Pick<Test, 'teardown'>, file: string, ...args: string[]): Promise<Ran> {
-  return run(t, { DATABASE_URL: `file:${file}` }, bare(process.execPath, 'cli.ts', ...args))
+export function latchkey(file: string, ...args: string[]): Promise<Ran> {
+  return runShared({ DATABASE_URL: `file:${file}` }, 'cli.ts', ...args)
 }
 
 /** What a command wrote as JSON: one document on one line, and nothing else. */

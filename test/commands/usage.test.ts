@@ -4,6 +4,7 @@ import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import manifest from '../../package.json' with { type: 'json' }
 import { bare, folder, run } from '../server/process.ts'
+import { runShared } from '../server/shared-process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
 /** No command of these may come as far as opening it. */
@@ -28,15 +29,15 @@ const HELP = [
 
 for (const words of HELP) {
   t.test(`latchkey ${[...words, '--help'].join(' ')} tells how it is used, and exits with 0`, async (t) => {
-    const { code, stdout, stderr } = await latchkey(t, NOWHERE, ...words, '--help')
+    const { code, stdout, stderr } = await latchkey(NOWHERE, ...words, '--help')
     t.strictSame({ code, stderr }, { code: 0, stderr: '' })
     t.match(stdout, `Usage: ${['latchkey', ...words].join(' ')}`)
   })
 }
 
 t.test('help and --version exit with 0', async (t) => {
-  t.match(await latchkey(t, NOWHERE, 'help', 'events'), { code: 0, stdout: /^Usage: latchkey events /, stderr: '' })
-  t.match(await latchkey(t, NOWHERE, '--version'), { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
+  t.match(await latchkey(NOWHERE, 'help', 'events'), { code: 0, stdout: /^Usage: latchkey events /, stderr: '' })
+  t.match(await latchkey(NOWHERE, '--version'), { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
 })
 
 const WRONG: readonly string[][] = [
@@ -67,7 +68,7 @@ const WRONG: readonly string[][] = [
 
 for (const words of WRONG) {
   t.test(`${JSON.stringify(words).slice(0, 60)} is wrong usage: exit code 2, and what is wrong on standard error`, async (t) => {
-    const { code, stdout, stderr } = await latchkey(t, NOWHERE, ...words)
+    const { code, stdout, stderr } = await latchkey(NOWHERE, ...words)
     t.strictSame({ code, stdout }, { code: 2, stdout: '' })
     t.match(stderr, /^(error: |Usage: )/)
   })
@@ -118,7 +119,7 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
 
 for (const [name, env, line] of FAILING) {
   t.test(`${name} is told in one line, with exit code 1`, async (t) => {
-    const { code, stdout, stderr } = await run(t, await env(t), bare(process.execPath, 'cli.ts', 'clients', 'list', '--json'))
+    const { code, stdout, stderr } = await runShared(await env(t), 'cli.ts', 'clients', 'list', '--json')
     t.strictSame({ code, stdout }, { code: 1, stdout: '' })
     t.match(stderr.slice(0, -1), line)
     t.match(stderr, /^[^\n]+\n$/, 'one line')
@@ -128,12 +129,12 @@ for (const [name, env, line] of FAILING) {
 
 t.test('a name that begins with a dash goes after --, and whoever forgets it is told so', async (t) => {
   const file = await databaseFile(t)
-  t.match(await latchkey(t, file, 'users', 'disable', '-alice'), {
+  t.match(await latchkey(file, 'users', 'disable', '-alice'), {
     code: 2,
     stdout: '',
     stderr: "error: unknown option '-alice'\n(--help tells more; a name that begins with a dash goes after --)\n",
   })
-  t.match(await latchkey(t, file, 'users', 'disable', '--json', '--', '-alice'), {
+  t.match(await latchkey(file, 'users', 'disable', '--json', '--', '-alice'), {
     code: 1,
     stdout: '',
     stderr: 'latchkey: there is no user "-alice"\n',
@@ -142,7 +143,7 @@ t.test('a name that begins with a dash goes after --, and whoever forgets it is 
 
 t.test('a command that finds no database makes none', async (t) => {
   const dir = folder(t)
-  await latchkey(t, join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')
+  await latchkey(join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')
   t.notOk(existsSync(join(dir, 'made')))
 })
 

@@ -20,16 +20,16 @@ t.test('beside a running server a user is disabled, enabled and logged out at on
   await postTo(`${service.url}/api/users/`, credentials)
   const { access } = await logIn(service)
 
-  t.strictSame(await asJson(t, latchkey(t, file, 'users', 'disable', 'alice', '--json')), { username: 'alice', is_active: false })
+  t.strictSame(await asJson(t, latchkey(file, 'users', 'disable', 'alice', '--json')), { username: 'alice', is_active: false })
   t.equal(await verify(service, access), 401)
   t.equal((await logIn(service)).status, 401)
 
-  t.strictSame(await asJson(t, latchkey(t, file, 'users', 'enable', 'alice', '--json')), { username: 'alice', is_active: true })
+  t.strictSame(await asJson(t, latchkey(file, 'users', 'enable', 'alice', '--json')), { username: 'alice', is_active: true })
   t.equal(await verify(service, access), 401, 'an ended session stays ended')
   const again = await logIn(service)
   t.equal(await verify(service, again.access), 200)
 
-  t.strictSame(await asJson(t, latchkey(t, file, 'users', 'logout', 'alice', '--json')), { username: 'alice', ended_sessions: 1 })
+  t.strictSame(await asJson(t, latchkey(file, 'users', 'logout', 'alice', '--json')), { username: 'alice', ended_sessions: 1 })
   t.equal(await verify(service, again.access), 401)
   t.equal((await logIn(service)).status, 200)
 })
@@ -38,11 +38,11 @@ t.test('for people there are tables, and a name that is not there is told in one
   const file = await databaseFile(t)
   const service = await start(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
-  t.match(await latchkey(t, file, 'users', 'disable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     no\n', stderr: '' })
-  t.match(await latchkey(t, file, 'users', 'enable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     yes\n', stderr: '' })
-  t.match(await latchkey(t, file, 'users', 'logout', 'alice'), { code: 0, stdout: 'username  ended_sessions\nalice     0\n', stderr: '' })
+  t.match(await latchkey(file, 'users', 'disable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     no\n', stderr: '' })
+  t.match(await latchkey(file, 'users', 'enable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     yes\n', stderr: '' })
+  t.match(await latchkey(file, 'users', 'logout', 'alice'), { code: 0, stdout: 'username  ended_sessions\nalice     0\n', stderr: '' })
   for (const command of ['disable', 'enable', 'logout']) {
-    const { code, stdout, stderr } = await latchkey(t, file, 'users', command, 'Alice')
+    const { code, stdout, stderr } = await latchkey(file, 'users', command, 'Alice')
     t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no user "Alice"\n' })
   }
 })

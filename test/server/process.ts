@@ -40,7 +40,7 @@ export interface Service {
 }
 
 /** What every process of ours is given unless a test says otherwise: cheap hashing, a free port. */
-function environment(env: Record<string, string>): NodeJS.ProcessEnv {
+export function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     HOME: process.env.HOME,

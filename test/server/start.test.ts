@@ -7,6 +7,7 @@ import { ConfigError, loadConfig } from '../../config.ts'
 import { migrations } from '../../db/migrate.ts'
 import { openDatabase } from '../../db/open.ts'
 import { bare, folder, postTo, ROOT, start, startInVain } from './process.ts'
+import { runShared } from './shared-process.ts'
 
 // Starts wait more than they work.
 
@@ -210,7 +211,7 @@ async function databaseIn(dir: string): Promise<string> {
 
 for (const { name, env, line } of failing) {
   t.test(`${name} ends the start with one line that names the setting`, atOnce, async (t) => {
-    const end = await startInVain(t, await env(folder(t)))
+    const end = await runShared(await env(folder(t)), 'server.ts')
     t.equal(end.code, 1)
     t.equal(end.stdout, '')
     t.match(end.stderr, line)

@@ -1,0 +1,50 @@
+// Runs programs of the project one after the other, each as if it had this process to itself. Its parent sends the work over IPC,
+// and reads what the programs write from the files that are this process's output.
+
+/** A run of a program: its file, its arguments and its whole environment. */
+export interface Job {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** What `process.exit` throws here, for the process is to go on. */
+class Exit {
+  readonly code: number
+
+  constructor(code: number) {
+    this.code = code
+  }
+}
+
+let runs = 0
+
+process.exit = ((code = process.exitCode) => {
+  throw new Exit(Number(code ?? 0))
+}) as typeof process.exit
+
+process.on('message', async (job: Job) => {
+  process.send?.(await run(job))
+})
+
+/** Resolves to the exit code. */
+async function run({ program, args, env }: Job): Promise<number> {
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  Object.assign(process.env, env)
+  process.argv.splice(1, Infinity, program, ...args)
+  process.exitCode = undefined
+  try {
+    // Another address is another module: the program runs anew.
+    await import(`${new URL(`../../${program}`, import.meta.url)}?run=${++runs}`)
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    if (error instanceof Exit) return error.code
+    console.error(error)
+    return 1
+  } finally {
+    // What a program listens for is over with it.
+    for (const event of ['SIGTERM', 'SIGINT']) process.removeAllListeners(event)
+    process.stdout.removeAllListeners('error')
+    process.exitCode = 0
+  }
+}
