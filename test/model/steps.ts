@@ -1,0 +1,110 @@
+import fc from 'fast-check'
+import { setActive } from '../../domain/accounts/administration.ts'
+import { sweep } from '../../domain/sweeping.ts'
+import type { Token, User } from './reference.ts'
+import { agree, type Pick, type World } from './world.ts'
+
+/** What a client, a thief, a user or the operator does, on the service and on the reference. */
+type Step = (world: World, pick: Pick) => Promise<void>
+
+export const PASSWORDS = ['correct horse battery', 'another horse battery']
+
+const refreshOnce = (world: World, token: Token) => world.ask('POST', '/api/token/refresh/', { refresh: world.texts.get(token) as string })
+
+export const steps: Record<string, Step> = {
+  async login(world, pick) {
+    const user = pick.of(world.users) as User
+    const { verdict, body } = await world.ask('POST', '/api/token/', { username: user.name, password: user.password })
+    agree('login', verdict, user.isActive ? 'ok' : 'No active account found with the given credentials')
+    if (verdict === 'ok') world.learnPair(world.reference.logIn(user, world.app.clock()), body as never)
+  },
+  async refresh(world, pick) {
+    const token = world.token(pick, 'refresh')
+    if (token === undefined) return
+    const { verdict, body } = await refreshOnce(world, token)
+    agree('refresh', verdict, world.reference.refresh(token, world.app.clock()))
+    const isLost = pick.number() % 3 === 0
+    if (verdict === 'ok' && !isLost) world.learnPair(token.session, body as never)
+  },
+  async refreshTwiceAtOnce(world, pick) {
+    const token = world.token(pick, 'refresh')
+    if (token === undefined) return
+    const [first, second] = await Promise.all([refreshOnce(world, token), refreshOnce(world, token)])
+    agree('first', first?.verdict, world.reference.refresh(token, world.app.clock()))
+    if (first?.verdict === 'ok') world.learnPair(token.session, first.body as never)
+    agree('second', second?.verdict, world.reference.refresh(token, world.app.clock()))
+    if (second?.verdict === 'ok') world.learnPair(token.session, second.body as never)
+  },
+  async verify(world, pick) {
+    const token = world.token(pick)
+    if (token === undefined) return
+    const { verdict } = await world.ask('POST', '/api/token/verify/', { token: world.texts.get(token) as string })
+    agree('verify', verdict, world.reference.verify(token, world.app.clock()))
+  },
+  async authenticate(world, pick) {
+    const token = world.token(pick, 'access')
+    if (token === undefined) return
+    const { verdict } = await world.ask('POST', '/api/token/authentication-token-header/', {}, token)
+    agree('header', verdict, world.reference.authenticate(token, world.app.clock()))
+  },
+  async logOut(world, pick) {
+    const token = world.token(pick, 'refresh')
+    if (token === undefined) return
+    const { verdict } = await world.ask('POST', '/api/token/blacklist/', { refresh: world.texts.get(token) as string })
+    agree('logout', verdict, world.reference.logOut(token, world.app.clock()))
+  },
+  async revoke(world, pick) {
+    const token = world.token(pick)
+    if (token === undefined) return
+    const { verdict } = await world.ask('POST', '/api/token/revoke/', { token: world.texts.get(token) as string })
+    agree('revoke', verdict, 'ok')
+    world.reference.revoke(token, world.app.clock())
+  },
+  async logOutOthers(world, pick) {
+    const token = world.token(pick, 'access')
+    if (token === undefined) return
+    const { verdict } = await world.ask('DELETE', '/api/users/me/sessions/', undefined, token)
+    agree('others', verdict, world.reference.authenticate(token, world.app.clock()))
+    const { session } = token
+    if (verdict === 'ok') world.reference.endAll(session.user, 'logout_all', world.app.clock(), (other) => other !== session)
+  },
+  async changePassword(world, pick) {
+    const token = world.token(pick, 'access')
+    if (token === undefined) return
+    const { session } = token
+    const { user } = session
+    const next = PASSWORDS.find((password) => password !== user.password) as string
+    const passwords = { current_password: user.password, new_password: next }
+    const { verdict, body } = await world.ask('POST', '/api/users/me/password/', passwords, token)
+    agree('password', verdict, world.reference.authenticate(token, world.app.clock()))
+    if (verdict !== 'ok') return
+    user.password = next
+    world.reference.endAll(user, 'password_changed', world.app.clock(), (other) => other !== session)
+    world.reference.rotate(session, world.app.clock())
+    world.learnPair(session, body as never)
+  },
+  async disableOrEnable(world, pick) {
+    const user = pick.of(world.users) as User
+    user.isActive = !user.isActive
+    await setActive(world.app, user.name, user.isActive)
+    if (!user.isActive) world.reference.endAll(user, 'user_disabled', world.app.clock())
+  },
+  async wait(world, pick) {
+    const { grace, accessTtl, refreshTtl } = world.reference.rules
+    world.app.clock.advance([0.001, 0.5, 1, grace, grace + 0.001, accessTtl, refreshTtl / 2, refreshTtl][pick.number() % 8] as number)
+  },
+  async sweep(world) {
+    await sweep(world.app)
+    world.reference.sweep(world.app.clock())
+  },
+}
+
+/** What happens most is what is most often drawn. */
+export const drawn = fc.record({
+  name: fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom('refresh', 'refreshTwiceAtOnce', 'verify', 'wait') },
+    { weight: 3, arbitrary: fc.constantFrom('login', 'authenticate') },
+    { weight: 1, arbitrary: fc.constantFrom('logOut', 'revoke', 'logOutOthers', 'changePassword', 'disableOrEnable', 'sweep') },
+  ),
+  numbers: fc.array(fc.oneof(fc.constant(0), fc.nat(20)), { minLength: 3, maxLength: 3 }),
+})
