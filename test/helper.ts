@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import { buildApp } from '../app.ts'
 import { loadConfig } from '../config.ts'
 import type { ClientCredentials } from '../domain/accounts/clients.ts'
+import { sharedCompilers } from './compilers.ts'
 
 /** 2026-01-01T00:00:00Z, in milliseconds. */
 export const START = 1_767_225_600_000
@@ -35,7 +36,7 @@ export async function build(t: Pick<Test, 'teardown'>, env: Record<string, strin
     HASHING_CONCURRENCY: '4',
     ...env,
   })
-  const app = await buildApp({ config, clock: testClock() })
+  const app = await buildApp({ config, clock: testClock(), schemaController: { compilersFactory: sharedCompilers } })
   t.teardown(() => app.close())
   await app.ready()
   return app as unknown as TestApp
