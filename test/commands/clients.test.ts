@@ -1,7 +1,8 @@
 import SQLite from 'better-sqlite3'
 import t from 'tap'
 import { basic, PASSWORD } from '../helper.ts'
-import { postTo, start } from '../server/process.ts'
+import { serve } from '../server/in-process.ts'
+import { postTo } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
 
 interface Created {
@@ -59,7 +60,7 @@ t.test('a client that is not there is told in one line', async (t) => {
 
 t.test('beside a running server a client is known, and revoked, at once', async (t) => {
   const file = await databaseFile(t)
-  const { url } = await start(t, { DATABASE_URL: `file:${file}` })
+  const { url } = await serve(t, { DATABASE_URL: `file:${file}` })
   const credentials = { username: 'alice', password: PASSWORD }
   await postTo(`${url}/api/users/`, credentials)
   const { access } = (await postTo(`${url}/api/token/`, credentials)).body as { access: string }

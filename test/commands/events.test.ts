@@ -4,7 +4,8 @@ import { insertEvent } from '../../db/auth-events.ts'
 import { openDatabase } from '../../db/open.ts'
 import type { NewAuthEvent } from '../../db/schema.ts'
 import { PASSWORD, START } from '../helper.ts'
-import { bare, postTo, run, start } from '../server/process.ts'
+import { serve } from '../server/in-process.ts'
+import { bare, postTo, run } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
 
 const nothing = {
@@ -101,7 +102,7 @@ t.test('who stops reading is not answered with an error', async (t) => {
 
 t.test('each way in which a session ends shows its reason', async (t) => {
   const file = await databaseFile(t)
-  const { url } = await start(t, { DATABASE_URL: `file:${file}`, REFRESH_REUSE_GRACE: '0', SESSIONS_PER_USER: '2' })
+  const { url } = await serve(t, { DATABASE_URL: `file:${file}`, REFRESH_REUSE_GRACE: '0', SESSIONS_PER_USER: '2' })
   const credentials = { username: 'alice', password: PASSWORD }
   const ask = (path: string, body: object, access = '') => postTo(`${url}${path}`, body, { authorization: `Bearer ${access}` })
   const logIn = async () => (await ask('/api/token/', credentials)).body as { access: string; refresh: string }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { headerOf, PASSWORD } from '../helper.ts'
-import { postTo, type Service, start } from '../server/process.ts'
+import { serve } from '../server/in-process.ts'
+import { postTo } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
 
 const credentials = { username: 'alice', password: PASSWORD }
@@ -11,16 +12,16 @@ interface Key {
   readonly state: string
 }
 
-async function logIn({ url }: Service): Promise<string> {
+async function logIn({ url }: { url: string }): Promise<string> {
   return ((await postTo(`${url}/api/token/`, credentials)).body as { access: string }).access
 }
 
-async function publishedBy({ url }: Service): Promise<string[]> {
+async function publishedBy({ url }: { url: string }): Promise<string[]> {
   const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: Key[] }
   return keys.map(({ kid }) => kid)
 }
 
-const verify = async ({ url }: Service, token: string) => (await postTo(`${url}/api/token/verify/`, { token })).status
+const verify = async ({ url }: { url: string }, token: string) => (await postTo(`${url}/api/token/verify/`, { token })).status
 
 /** What a running service takes up within a second is there after two. */
 async function eventually(isSo: () => Promise<boolean>): Promise<boolean> {
@@ -34,7 +35,7 @@ async function eventually(isSo: () => Promise<boolean>): Promise<boolean> {
 
 t.test('beside a running server a new key is made and published, and a retired one refused with its tokens', async (t) => {
   const file = await databaseFile(t)
-  const service = await start(t, { DATABASE_URL: `file:${file}` })
+  const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
   const access = await logIn(service)
   const first = headerOf(access).kid as string
@@ -62,7 +63,7 @@ t.test('beside a running server a new key is made and published, and a retired o
 
 t.test('for people there are tables, and what cannot be done is told in one line', async (t) => {
   const file = await databaseFile(t)
-  await (await start(t, { DATABASE_URL: `file:${file}` })).stop()
+  await (await serve(t, { DATABASE_URL: `file:${file}` })).close()
   t.match(await latchkey(file, 'keys', 'list'), {
     code: 0,
     stdout: /^kid +algorithm +state .*\n\S{43} +ES256 +signing .*\n$/,

@@ -1,22 +1,23 @@
 import t from 'tap'
 import { PASSWORD } from '../helper.ts'
-import { postTo, type Service, start } from '../server/process.ts'
+import { serve } from '../server/in-process.ts'
+import { postTo } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
 
 const credentials = { username: 'alice', password: PASSWORD }
 
-async function logIn({ url }: Service): Promise<{ status: number; access: string }> {
+async function logIn({ url }: { url: string }): Promise<{ status: number; access: string }> {
   const { status, body } = await postTo(`${url}/api/token/`, credentials)
   return { status, access: (body as { access: string }).access }
 }
 
-async function verify({ url }: Service, token: string): Promise<number> {
+async function verify({ url }: { url: string }, token: string): Promise<number> {
   return (await postTo(`${url}/api/token/verify/`, { token })).status
 }
 
 t.test('beside a running server a user is disabled, enabled and logged out at once', async (t) => {
   const file = await databaseFile(t)
-  const service = await start(t, { DATABASE_URL: `file:${file}` })
+  const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
   const { access } = await logIn(service)
 
@@ -36,7 +37,7 @@ t.test('beside a running server a user is disabled, enabled and logged out at on
 
 t.test('for people there are tables, and a name that is not there is told in one line', async (t) => {
   const file = await databaseFile(t)
-  const service = await start(t, { DATABASE_URL: `file:${file}` })
+  const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
   t.match(await latchkey(file, 'users', 'disable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     no\n', stderr: '' })
   t.match(await latchkey(file, 'users', 'enable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     yes\n', stderr: '' })

@@ -1,6 +1,7 @@
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import t from 'tap'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
+import { serve } from './in-process.ts'
 import { start, talk } from './process.ts'
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE'
@@ -88,8 +89,8 @@ t.test('every answer tells browsers to keep, frame, embed, sniff and run nothing
 })
 
 t.test('the answer to what is no request tells the same', async (t) => {
-  const { port } = await start(t, { DATABASE_URL: ':memory:' })
-  const { answers } = await talk(port, ['no request\r\n\r\n'])
+  const { url } = await serve(t, { DATABASE_URL: ':memory:' })
+  const { answers } = await talk(Number(new URL(url).port), ['no request\r\n\r\n'])
   t.match(answers, [{ status: 400, headers: { ...SECURITY, 'cache-control': 'no-store' } }])
 })
 

@@ -84,14 +84,3 @@ t.test('a change of SECRETS_KEY needs no pause: processes with either setting st
   t.equal(missing.stderr, 'latchkey cannot start: SECRETS_KEY is not set, and the secrets of the database are encrypted\n')
   t.equal((await listKeys(await operator(t, { DATABASE_URL }))).length, 1)
 })
-
-t.test('a start without SECRETS_KEY warns, and one with it does not', async (t) => {
-  const warning = 'SECRETS_KEY is not set: the signing keys are not encrypted in the database'
-  const without = await start(t, { DATABASE_URL: ':memory:' })
-  await without.stop()
-  t.match(without.output(), warning)
-  const withKey = await start(t, { DATABASE_URL: ':memory:', SECRETS_KEY: OLD })
-  await withKey.stop()
-  t.notMatch(withKey.output(), 'SECRETS_KEY')
-  t.notMatch(withKey.output(), OLD)
-})

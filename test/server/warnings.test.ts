@@ -1,0 +1,39 @@
+import t, { type Test } from 'tap'
+import { postTo, start } from './process.ts'
+
+const KEY = Buffer.alloc(32, 'hunter2').toString('base64')
+
+/** What a service writes between its start and its end, with three requests that claim to come through a proxy. */
+async function outputWith(t: Test, env: Record<string, string>): Promise<string> {
+  const service = await start(t, { DATABASE_URL: ':memory:', ...env })
+  for (let i = 0; i < 3; i++) await postTo(`${service.url}/api/token/`, {}, { 'x-forwarded-for': '192.0.2.1' })
+  await service.stop()
+  return service.output()
+}
+
+t.test('what a start warns of', async (t) => {
+  const [plain, careless, careful] = await Promise.all([
+    outputWith(t, {}),
+    outputWith(t, { LIMITS: 'off' }),
+    outputWith(t, { SECRETS_KEY: KEY, TRUST_PROXY: '10.0.0.0/8' }),
+  ])
+
+  await t.test('a start with LIMITS=off warns, and one with limits does not', async (t) => {
+    t.match(careless, /"level":40,.*"msg":"LIMITS=off: passwords can be guessed as fast as they are hashed"/)
+    t.notMatch(plain, 'LIMITS')
+  })
+
+  await t.test('a start without SECRETS_KEY warns, and one with it does not', async (t) => {
+    t.match(plain, 'SECRETS_KEY is not set: the signing keys are not encrypted in the database')
+    t.notMatch(careful, 'SECRETS_KEY')
+    t.notMatch(careful, KEY)
+  })
+
+  await t.test('X-Forwarded-For that nobody is trusted with is told once', async (t) => {
+    const warnings = (output: string) => output.split('\n').filter((line) => line.includes('X-Forwarded-For'))
+    t.match(warnings(plain), [
+      /"level":40,.*"msg":"X-Forwarded-For is ignored, for TRUST_PROXY is not set: every client of a proxy counts as its address"/,
+    ])
+    t.same(warnings(careful), [])
+  })
+})
