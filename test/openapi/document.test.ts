@@ -97,7 +97,7 @@ for (const { name, operation } of operations) {
 }
 
 t.test('every example is valid against its schema', async (t) => {
-  const ajv = new Ajv2020({ strict: false, formats: { password: true } }).addSchema(document, 'api')
+  const ajv = new Ajv2020({ strict: false, formats: { password: true, uri: true, 'date-time': true } }).addSchema(document, 'api')
   const media = operations.flatMap(({ name, operation: { requestBody, responses } }) =>
     [requestBody, ...Object.values(responses)].flatMap((answer) => Object.values(answer?.content ?? {}).map((one) => ({ name, ...one }))),
   )
