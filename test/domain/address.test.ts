@@ -38,15 +38,15 @@ const NO_ADDRESSES = [
   "192.0.2.1'--",
 ]
 
-t.test('an address has one normal form, whatever way it is written', async (t) => {
+t.test('an address has one normal form, however it is written', async (t) => {
   for (const [text, normal] of FORMS) t.equal(normalAddress(text), normal, String(text))
 })
 
-t.test('what is no address is none', async (t) => {
+t.test('a text that is no address is refused', async (t) => {
   for (const text of NO_ADDRESSES) t.equal(normalAddress(text), undefined, String(text))
 })
 
-t.test('an IPv4 address is a network of its own, and an IPv6 address belongs to its /64', async (t) => {
+t.test('an IPv4 address is a network by itself, and an IPv6 address belongs to its /64', async (t) => {
   t.equal(networkOf('192.0.2.1'), '192.0.2.1')
   t.equal(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
   t.equal(networkOf('2001:db8:1:2:ffff:ffff:ffff:ffff'), '2001:db8:1:2::/64')

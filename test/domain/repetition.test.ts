@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { repeat, spaced } from '../../domain/repetition.ts'
 
-/** Work that waits until it is told to end. */
+/** Work that runs until a test ends it. */
 function controlled() {
   const running: (() => void)[] = []
   const work = () => new Promise<number>((resolve) => running.push(() => resolve(running.length)))
@@ -13,7 +13,7 @@ const turns = async () => {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-t.test('spaced: those who ask before it begins share it; those who ask while it runs get the next', async (t) => {
+t.test('spaced: callers before a run begins share it; callers while it runs get the next one', async (t) => {
   const { work, running } = controlled()
   const ask = spaced(work, 1)
   const [one, two] = [ask(), ask()]
@@ -21,12 +21,12 @@ t.test('spaced: those who ask before it begins share it; those who ask while it 
   t.equal(running.length, 1)
   const [three, four] = [ask(), ask()]
   await sleep(50)
-  t.equal(running.length, 2, 'what ran already may have missed what they ask for')
+  t.equal(running.length, 2, 'a run that began before the call may have missed what the caller needs')
   for (const end of running) end()
   t.same(await Promise.all([one, two, three, four]), [2, 2, 2, 2])
 })
 
-t.test('spaced: however many ask, it is done at most once in its time', async (t) => {
+t.test('spaced: however many call, the work is done at most once an interval', async (t) => {
   let count = 0
   const ask = spaced(async () => ++count, 100)
   const began = performance.now()
@@ -41,7 +41,7 @@ t.test('spaced: however many ask, it is done at most once in its time', async (t
   t.equal(await asked.at(-1), count)
 })
 
-t.test('spaced: a failure is told to those who share it, and the next begins anew', async (t) => {
+t.test('spaced: a failure rejects for all who share the run, and the next call starts a new one', async (t) => {
   let count = 0
   const ask = spaced(async () => {
     if (++count === 1) throw new Error('at first')
@@ -55,20 +55,20 @@ t.test('spaced: a failure is told to those who share it, and the next begins ane
   t.equal(await ask(), 2)
 })
 
-t.test('repeat: goes on after failures, and tells the first of several in a row', async (t) => {
-  const told: unknown[] = []
+t.test('repeat: goes on after failures, and reports the first of several in a row', async (t) => {
+  const reported: unknown[] = []
   let count = 0
   const work = async () => {
     count++
     if (count !== 3) throw new Error(`failure ${count}`)
   }
-  const end = repeat(work, 1, (error) => told.push((error as Error).message))
+  const end = repeat(work, 1, (error) => reported.push((error as Error).message))
   while (count < 6) await sleep(1)
   await end()
-  t.same(told, ['failure 1', 'failure 4'])
+  t.same(reported, ['failure 1', 'failure 4'])
 })
 
-t.test('repeat: its end waits for what is under way, and nothing begins after it', async (t) => {
+t.test('repeat: stopping waits for the run under way, and no other begins', async (t) => {
   const { work, running } = controlled()
   const end = repeat(
     async () => void (await work()),

@@ -16,7 +16,7 @@ t.test('what queues, limits, caches and checks count can be read', async (t) => 
   t.strictSame(app.db.stats.refused, 0)
 })
 
-t.test('stats tell what waits and what was refused in a flood', async (t) => {
+t.test('stats count what waits and what was refused in a flood', async (t) => {
   const app = await build(t, { HASHING_CONCURRENCY: '1', HASHING_QUEUE: '1' })
   const hashes = Array.from({ length: 3 }, () => app.hashing.hash(PASSWORD))
   const outcomes = Promise.allSettled(hashes)

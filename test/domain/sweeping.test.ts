@@ -11,7 +11,7 @@ const kinds = async (app: TestApp) => {
   return rows.filter(({ kind }) => kind !== 'key_created').map(({ kind, reason, at }) => [kind, reason, (at - START) / 1000])
 }
 
-t.test('a session that was idle too long has expired at the end of its refresh token, once its access tokens are dead', async (t) => {
+t.test('an idle session is marked as expired at the expiry of its refresh token, once its access tokens have expired too', async (t) => {
   const app = await build(t)
   await register(app)
   await logIn(app)
@@ -24,7 +24,7 @@ t.test('a session that was idle too long has expired at the end of its refresh t
   t.same((await kinds(app)).at(-1), ['session_ended', 'expired', DAY])
 })
 
-t.test('a session expires at its absolute end, however much it is used', async (t) => {
+t.test('a session expires at SESSION_MAX_AGE, however often it is refreshed', async (t) => {
   const app = await build(t, { SESSION_MAX_AGE: '100', REFRESH_TOKEN_TTL: '60' })
   await register(app)
   const { refresh } = await logIn(app)
@@ -55,7 +55,7 @@ t.test('ended sessions are kept as long as SESSION_HISTORY says, and events as l
   t.same(await kinds(app), [])
 })
 
-t.test('more than one batch is swept, and other writes come in between', async (t) => {
+t.test('a sweep of several batches lets other writes in between them', async (t) => {
   const app = await build(t, { SESSIONS_PER_USER: '1000', SESSION_HISTORY: '0' })
   await register(app)
   for (let i = 0; i < 250; i++) await logIn(app)
@@ -70,7 +70,7 @@ t.test('more than one batch is swept, and other writes come in between', async (
   t.same(await sessions(app), [])
 })
 
-t.test('a sweep stops with the service', async (t) => {
+t.test('a sweep stops when the service stops', async (t) => {
   const app = await build(t, { SESSION_HISTORY: '0' })
   await register(app)
   await logIn(app)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { codePoints, fold, isFalsy, isStorable, strip } from '../../domain/text.ts'
 
-t.test('white space is what Python takes for it', async (t) => {
+t.test('the white space that is stripped is that of str.strip in Python', async (t) => {
   t.equal(strip('\x1c\x85\xa0\u3000 a\tb \u2028'), 'a\tb')
   t.equal(strip('\ufeffa\u200b'), '\ufeffa\u200b')
   t.equal(strip(' \n '), '')
@@ -24,7 +24,7 @@ t.test('NUL and lone surrogates cannot be stored', async (t) => {
   t.notOk(isStorable('\ud800'))
 })
 
-t.test('false is what Python takes for it', async (t) => {
+t.test('falsy values are those of Python', async (t) => {
   for (const value of [undefined, null, '', 0, -0, false, [], {}]) t.ok(isFalsy(value), JSON.stringify(value))
   for (const value of [' ', '0', 1, true, [0], { a: 1 }]) t.notOk(isFalsy(value), JSON.stringify(value))
 })

@@ -3,7 +3,7 @@ import { listClients } from '../../../db/clients.ts'
 import { createClient, isClient, revokeClient } from '../../../domain/accounts/clients.ts'
 import { build, START } from '../../helper.ts'
 
-t.test('a client gets an id and a secret of 256 bits that need no encoding, and each gets others', async (t) => {
+t.test('a client gets an id and a secret of 256 random bits, both URL-safe and different for every client', async (t) => {
   const app = await build(t)
   const first = await createClient(app, 'shop')
   const second = await createClient(app, 'shop')
@@ -12,7 +12,7 @@ t.test('a client gets an id and a secret of 256 bits that need no encoding, and 
   t.not(first.clientSecret, second.clientSecret)
 })
 
-t.test('nothing that is stored tells the secret', async (t) => {
+t.test('the secret of a client can be read neither from its row nor from its events', async (t) => {
   const app = await build(t)
   const { clientId, clientSecret } = await createClient(app, 'shop')
   const rows = [
@@ -25,10 +25,10 @@ t.test('nothing that is stored tells the secret', async (t) => {
   t.notMatch(text, clientSecret)
   const [stored = ''] = rows.map((row) => ('secret_hash' in row ? row.secret_hash : ''))
   t.match(stored, /^[0-9a-f]{64}$/)
-  t.notOk(await isClient(app, { clientId, clientSecret: stored }), 'what is stored is not good to authenticate with')
+  t.notOk(await isClient(app, { clientId, clientSecret: stored }), 'the stored hash does not authenticate the client')
 })
 
-t.test('a revoked client is refused, stays listed with the time of the first revocation, and the others go on', async (t) => {
+t.test('a revoked client is refused and stays listed with the time of its first revocation; others are still accepted', async (t) => {
   const app = await build(t)
   const shop = await createClient(app, 'shop')
   app.clock.advance(1)
@@ -43,7 +43,7 @@ t.test('a revoked client is refused, stays listed with the time of the first rev
   t.match(await listClients(app.db.read), [{ client_id: desk.clientId, created_at: START + 1000, revoked_at: null }, row])
 })
 
-t.test('what happens to clients is recorded, once, under their id', async (t) => {
+t.test('the creation and the revocation of a client are each recorded once, under its id', async (t) => {
   const app = await build(t)
   const { clientId } = await createClient(app, 'shop')
   await revokeClient(app, clientId)
@@ -57,7 +57,7 @@ t.test('what happens to clients is recorded, once, under their id', async (t) =>
   ])
 })
 
-t.test('an event that cannot be written leaves no client behind', async (t) => {
+t.test('when the event cannot be written, the client is not stored either', async (t) => {
   const app = await build(t)
   await app.db.write((handle) => handle.schema.alterTable('auth_events').renameTo('elsewhere').execute())
   await t.rejects(createClient(app, 'shop'))

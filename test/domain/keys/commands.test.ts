@@ -33,7 +33,7 @@ t.test('rotate makes a key now, says when it begins to sign, and records it', as
   t.equal(kidOf(process.issue()), made.kid)
 })
 
-t.test('rotate puts the next rotation off by a whole interval', async (t) => {
+t.test('rotate moves the next scheduled rotation to a whole interval later', async (t) => {
   const site = await openSite(t)
   const process = await site.start({ KEY_ROTATION_INTERVAL: '3600' })
   site.now += 3_599_999
@@ -46,7 +46,7 @@ t.test('rotate puts the next rotation off by a whole interval', async (t) => {
   t.equal((await listKeys(process)).length, 3)
 })
 
-t.test('list tells every key, newest first, and its state', async (t) => {
+t.test('list shows every key with its state, newest first', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const states = async () => (await listKeys(process)).map(({ kid, state }) => [kid, state])
@@ -79,7 +79,7 @@ t.test('list tells every key, newest first, and its state', async (t) => {
   t.equal(new Map((await states()) as [string, string][]).get(other), 'ended')
 })
 
-t.test('a retired key verifies nothing, at once, in every process, also what it was known to have signed', async (t) => {
+t.test('a retired key verifies no token, in every process at once, not even a token that was verified and cached before', async (t) => {
   const site = await openSite(t)
   const [one, two] = [await site.start(), await site.start()]
   const token = one.issue()
@@ -92,7 +92,7 @@ t.test('a retired key verifies nothing, at once, in every process, also what it 
   }
 })
 
-t.test('retire of the only key that signs makes a new one, which signs at once in every process', async (t) => {
+t.test('when the only signing key is retired, a new one is made, which signs at once in every process', async (t) => {
   const site = await openSite(t)
   const [one, two] = [await site.start(), await site.start()]
   const first = kidOf(one.issue())
@@ -111,7 +111,7 @@ t.test('retire of the only key that signs makes a new one, which signs at once i
   ])
 })
 
-t.test('retire leaves the row, without its private part', async (t) => {
+t.test('retire keeps the row of the key, without its private part', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const { retired } = await retireKey(process, kidOf(process.issue()))
@@ -121,7 +121,7 @@ t.test('retire leaves the row, without its private part', async (t) => {
   t.match(rows, [{ private_key: null, retired_at: START }])
 })
 
-t.test('when the newest key is retired, the one before signs again, for it is still published', async (t) => {
+t.test('when the newest key is retired, the one before it signs again if it is still published', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const first = kidOf(process.issue())
@@ -136,7 +136,7 @@ t.test('when the newest key is retired, the one before signs again, for it is st
   t.equal(kidOf(process.issue()), first)
 })
 
-t.test('when the newest key is retired, one whose tokens are all dead does not sign again: nobody has it any more', async (t) => {
+t.test('when the newest key is retired, one that is no longer published does not sign again: a new one is made', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const { kid, signsFrom } = await rotateKeys(process)
@@ -145,7 +145,7 @@ t.test('when the newest key is retired, one whose tokens are all dead does not s
   t.match(signing, { state: 'signing', createdAt: site.now }, 'a new key')
 })
 
-t.test('when the key that signs is retired, a published one that waits for its time signs at once', async (t) => {
+t.test('when the signing key is retired, one that is published but pending signs at once', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const first = kidOf(process.issue())
@@ -173,14 +173,14 @@ t.test('a second retire changes nothing, and is not recorded', async (t) => {
   t.same(await events(process), before)
 })
 
-t.test('an unknown key is told', async (t) => {
+t.test('retire of an unknown kid fails, and records nothing', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   await t.rejects(retireKey(process, 'nonsense'), new KeyCommandError('there is no key nonsense'))
   t.equal((await events(process)).length, 1)
 })
 
-t.test('a secret does not rotate and, while it signs, is not retired: it is a setting', async (t) => {
+t.test('JWT_SECRET is neither rotated nor, while it signs, retired by a command: it is changed as a setting', async (t) => {
   const site = await openSite(t)
   const process = await site.start(HS256)
   const kid = kidOf(process.issue())
@@ -188,7 +188,7 @@ t.test('a secret does not rotate and, while it signs, is not retired: it is a se
   await t.rejects(retireKey(process, kid), new KeyCommandError(`${kid} is JWT_SECRET, which signs: set another one there instead`))
 })
 
-t.test('a secret that only verifies can be retired, and never signs again', async (t) => {
+t.test('a JWT_SECRET that only verifies can be retired, and is then refused as the signing key', async (t) => {
   const site = await openSite(t)
   const token = (await site.start(HS256)).issue()
   const process = await site.start({ JWT_SECRET: SECRET })
@@ -202,7 +202,7 @@ t.test('a secret that only verifies can be retired, and never signs again', asyn
   })
 })
 
-t.test('where SECRETS_KEY is lost, to retire all keys is the way out', async (t) => {
+t.test('when SECRETS_KEY is lost, the service starts again once all signing keys are retired', async (t) => {
   const site = await openSite(t)
   const lost = await site.start({ SECRETS_KEY: Buffer.alloc(32, 1).toString('base64') })
   await rotateKeys(lost)
@@ -213,7 +213,7 @@ t.test('where SECRETS_KEY is lost, to retire all keys is the way out', async (t)
   t.ok(await process.accepts(process.issue()))
 })
 
-t.test('a process whose last key is retired with other settings than its own makes one for itself', async (t) => {
+t.test('a process whose last key is retired by a command with another JWT_ALGORITHM makes a new key of its own algorithm', async (t) => {
   const site = await openSite(t)
   const process = await site.start({ JWT_ALGORITHM: 'EdDSA' })
   site.now += 1000

@@ -19,7 +19,7 @@ const kidOf = (token: string) => headerOf(token).kid as string
 const stored = (process: Process) => process.db.read.selectFrom('signing_keys').select('private_key').execute()
 const isEncrypted = async (process: Process) => (await stored(process)).every(({ private_key: text }) => /^v1\./.test(text as string))
 
-/** Whether every process signs, with the same key, what every other accepts. */
+/** Whether all processes sign with the same key, and accept each other's tokens. */
 async function agree(...processes: Process[]): Promise<boolean> {
   for (const process of processes) await process.tick()
   const tokens = processes.map((process) => process.issue())
@@ -27,7 +27,7 @@ async function agree(...processes: Process[]): Promise<boolean> {
   return accepted.every(Boolean) && new Set(tokens.map(kidOf)).size === 1
 }
 
-t.test('with SECRETS_KEY, the first key is encrypted, and so is the next', async (t) => {
+t.test('with SECRETS_KEY the first signing key is stored encrypted, and so is the next one', async (t) => {
   const site = await openSite(t)
   const process = await site.start(old)
   await rotateKeys(process)
@@ -35,7 +35,7 @@ t.test('with SECRETS_KEY, the first key is encrypted, and so is the next', async
   t.ok(await agree(process, await site.start(old)))
 })
 
-t.test('a SECRETS_KEY that is set later encrypts what is plain, and leaves nothing plain in the file', async (t) => {
+t.test('when SECRETS_KEY is set later, the stored keys are encrypted, and the database file holds no unencrypted copy', async (t) => {
   const site = await openSite(t)
   const before = await site.start()
   const token = before.issue()
@@ -49,14 +49,14 @@ t.test('a SECRETS_KEY that is set later encrypts what is plain, and leaves nothi
   t.notMatch(readFileSync(site.file, 'latin1'), /PRIVATE KEY/)
 })
 
-t.test('another SECRETS_KEY with the old one beside it encrypts anew; without it, it takes over', async (t) => {
+t.test('a new SECRETS_KEY, with the old one as SECRETS_KEY_PREVIOUS, encrypts the keys again, and then reads them alone', async (t) => {
   const site = await openSite(t)
   const token = (await site.start(old)).issue()
   for (const env of [both, fresh, fresh]) t.equal(kidOf((await site.start(env)).issue()), kidOf(token))
   await t.rejects(site.start(old), { message: /^SECRETS_KEY is not the key that/ })
 })
 
-t.test('processes with either setting start at once, in any order, and work with the same keys', async (t) => {
+t.test('processes with the old and the new settings can start at the same time, in any order, and use the same signing keys', async (t) => {
   for (const [first, second] of [
     [old, both],
     [both, old],
@@ -68,7 +68,7 @@ t.test('processes with either setting start at once, in any order, and work with
   }
 })
 
-t.test('while SECRETS_KEY is being changed, either process makes the next key, and both sign with it', async (t) => {
+t.test('while SECRETS_KEY is being changed, a signing key made with either setting is used by all processes', async (t) => {
   for (const maker of [old, both]) {
     const site = await openSite(t)
     const [one, two] = [await site.start(old), await site.start(both)]
@@ -77,11 +77,11 @@ t.test('while SECRETS_KEY is being changed, either process makes the next key, a
     site.now = signsFrom
     t.ok(await agree(one, two))
     t.equal(kidOf(one.issue()), kid)
-    t.equal(kidOf((await site.start(fresh)).issue()), kid, 'the old one is not needed any more')
+    t.equal(kidOf((await site.start(fresh)).issue()), kid, 'the old SECRETS_KEY is not needed any more')
   }
 })
 
-t.test('a missing or wrong SECRETS_KEY is told by name, and changes nothing', async (t) => {
+t.test('a start or command with a missing or wrong SECRETS_KEY fails with the name of the setting, and changes nothing', async (t) => {
   const site = await openSite(t)
   const process = await site.start(old)
   const before = await stored(process)
@@ -100,7 +100,7 @@ t.test('a missing or wrong SECRETS_KEY is told by name, and changes nothing', as
   t.same(await stored(process), before)
 })
 
-t.test('a key that was damaged or moved to another row is told, and none of it', async (t) => {
+t.test('the error for a signing key that was damaged or moved to another row names its kid, and shows no part of the key', async (t) => {
   const site = await openSite(t)
   const process = await site.start(old)
   await rotateKeys(process)
@@ -131,7 +131,7 @@ async function halfWay(site: Site) {
   return { without, withKey, first, next: next.kid }
 }
 
-t.test('a process that cannot read the next key goes on with the one it has, which stays as long as it does', async (t) => {
+t.test('a process that cannot decrypt the next key keeps signing with the one it has, which is not deleted meanwhile', async (t) => {
   const site = await openSite(t)
   const { without, withKey, first, next } = await halfWay(site)
   for (let day = 0; day < 5; day++) {
@@ -144,7 +144,7 @@ t.test('a process that cannot read the next key goes on with the one it has, whi
   }
 })
 
-t.test('a process that can read no key any more makes its own, once', async (t) => {
+t.test('a process that can decrypt none of the signing keys makes one of its own, once', async (t) => {
   const site = await openSite(t)
   const { without, withKey, first } = await halfWay(site)
   await without.db.write((handle) =>
@@ -155,7 +155,7 @@ t.test('a process that can read no key any more makes its own, once', async (t) 
   t.equal((await stored(without)).length, 3)
 })
 
-t.test('a database from before keys were rotated goes on with its key, and keeps the one of another algorithm', async (t) => {
+t.test('a database from before keys were rotated keeps its signing key, and verifies with the one of another algorithm', async (t) => {
   const source = await openSite(t)
   const process = await source.start()
   const [es256, eddsa] = [process.issue(), (await source.start({ JWT_ALGORITHM: 'EdDSA' })).issue()]

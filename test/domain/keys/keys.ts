@@ -11,32 +11,32 @@ import { Tokens } from '../../../domain/tokens/tokens.ts'
 import { START } from '../../helper.ts'
 import { folder } from '../../server/process.ts'
 
-/** What a command or a service works with. */
+/** What the operator's commands and a service need to work with keys. */
 export interface KeyCore extends Core {
   readonly secrets: Secrets
 }
 
-/** One process of several on a database. It looks at the keys when a test says so. */
+/** One process of several on a database. It reads the keys from the database only when a test calls `tick`. */
 export interface Process extends KeyCore {
   readonly ring: DatabaseKeyRing
   readonly tokens: Tokens
-  /** What it could not do. */
+  /** The errors of its key ring, in their order. */
   readonly errors: unknown[]
-  /** An access token of a session that nobody knows. */
+  /** An access token of a session that is not in the database. */
   issue(): string
-  /** Whether a token is good for its key; its session is not asked for. */
+  /** Whether the signature and claims of a token are good; its session is not looked up. */
   accepts(token: string): Promise<boolean>
-  /** Looks, and does what is due. */
+  /** Reads the keys from the database, and makes or changes those that are due. */
   tick(): Promise<void>
 }
 
-/** Some processes on one database, and the time of day for all of them. */
+/** Some processes on one database, with one clock for all of them. */
 export interface Site {
   readonly file: string
   now: number
   /** Starts a process, with a connection of its own. */
   start(env?: Record<string, string>): Promise<Process>
-  /** What a process works with before it starts, for the operator's commands. */
+  /** What the operator's commands need, without starting a process. */
   context(env?: Record<string, string>): Promise<KeyCore>
 }
 

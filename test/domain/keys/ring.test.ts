@@ -17,7 +17,7 @@ const SECRET = 'a secret of at least thirty-two bytes'
 const kids = (process: Process) => process.ring.publicJwks.map(({ kid }) => kid)
 const kidOf = (token: string) => headerOf(token).kid as string
 
-t.test('of several processes, one makes the first key, which signs at once', async (t) => {
+t.test('of several processes that start together one makes the first key, which signs at once', async (t) => {
   const site = await openSite(t)
   const processes = await Promise.all(Array.from({ length: 5 }, () => site.start()))
   const tokens = processes.map((process) => process.issue())
@@ -28,7 +28,7 @@ t.test('of several processes, one makes the first key, which signs at once', asy
   t.equal(rows.length, 1)
 })
 
-t.test('of several processes, exactly one makes a new key an interval', async (t) => {
+t.test('of several processes exactly one makes the new key of each interval', async (t) => {
   const site = await openSite(t)
   const processes = await Promise.all(Array.from({ length: 4 }, () => site.start({ KEY_ROTATION_INTERVAL: '3600' })))
   for (let interval = 1; interval <= 3; interval++) {
@@ -47,7 +47,7 @@ t.test('of several processes, exactly one makes a new key an interval', async (t
   )
 })
 
-t.test('a new key is published at once, and signs from its instant on in every process', async (t) => {
+t.test('a new key is published at once, and signs from its signs_from on in every process', async (t) => {
   const site = await openSite(t)
   const [one, two] = [await site.start(), await site.start()]
   const old = one.issue()
@@ -62,7 +62,7 @@ t.test('a new key is published at once, and signs from its instant on in every p
   for (const process of [one, two]) t.equal(kidOf(process.issue()), next)
 })
 
-t.test('an old key verifies and stays published until its last token is dead; then its private part goes, and its row', async (t) => {
+t.test('an old key verifies and is published until its last token has expired; then its private part and its row go', async (t) => {
   const site = await openSite(t)
   const process = await site.start({ ACCESS_TOKEN_TTL: '86400' })
   const old = kidOf(process.issue())
@@ -88,7 +88,7 @@ t.test('an old key verifies and stays published until its last token is dead; th
   t.equal(await row(), undefined)
 })
 
-t.test('a token whose key this process has not seen yet is verified: it looks into the table at once', async (t) => {
+t.test('a token with a kid that this process has not loaded yet is verified, after one look into the database', async (t) => {
   const site = await openSite(t)
   const [one, two] = [await site.start(), await site.start({ JWT_ALGORITHM: 'EdDSA' })]
   t.ok(await one.accepts(two.issue()))
@@ -96,7 +96,7 @@ t.test('a token whose key this process has not seen yet is verified: it looks in
   t.ok(await one.accepts(two.issue()))
 })
 
-t.test('hostile key ids cost no query each', async (t) => {
+t.test('many forged kids share a few queries, and malformed ones cause none', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const [, payload, signature] = process.issue().split('.')
@@ -123,14 +123,14 @@ t.test('hostile key ids cost no query each', async (t) => {
     ['x'.repeat(43)],
   ]
   for (const kid of hostile) t.notOk(await process.accepts(withKid(kid)))
-  t.equal(looks, 0, 'what cannot be an id of ours')
+  t.equal(looks, 0, 'a malformed kid is refused without a query')
   const began = performance.now()
   const forged = Array.from({ length: 1000 }, () => withKid(randomBytes(32).toString('base64url')))
   t.notOk((await Promise.all(forged.map((token) => process.accepts(token)))).some(Boolean))
   t.ok(looks <= 2 + (performance.now() - began) / 100, `${looks} looks`)
 })
 
-t.test('a retired or forgotten key is known not to be good, without a query', async (t) => {
+t.test('a token of a retired key is refused without a query', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const token = process.issue()
@@ -141,7 +141,7 @@ t.test('a retired or forgotten key is known not to be good, without a query', as
   await t.rejects(process.ring.search(randomBytes(32).toString('base64url')), { message: 'asked' })
 })
 
-t.test('while the database does not answer, the keys at hand stay in use; an unknown one is told from a bad one', async (t) => {
+t.test('while the database does not answer, loaded keys stay in use, and an unknown kid is unavailable, not invalid', async (t) => {
   const site = await openSite(t)
   const [process, other] = [await site.start(), await site.start({ JWT_ALGORITHM: 'EdDSA' })]
   const unseen = other.issue()
@@ -150,7 +150,7 @@ t.test('while the database does not answer, the keys at hand stay in use; an unk
   await t.rejects(process.tokens.verify(unseen), new DatabaseUnavailable('gone'))
 })
 
-t.test('an answer of the database that was overtaken by a later one changes nothing', async (t) => {
+t.test('when two look-ups of the keys end in the wrong order, the older answer is dropped', async (t) => {
   const site = await openSite(t)
   const context = await site.context()
   const { kid } = await rotateKeys(context)
@@ -177,7 +177,7 @@ function slowly(db: Handle, executeQuery: () => Promise<unknown>): Handle {
   })
 }
 
-t.test('a row that cannot be read is told once, and the others stay in use', async (t) => {
+t.test('a key that cannot be read is reported once, and the other keys stay in use', async (t) => {
   const site = await openSite(t)
   const process = await site.start()
   const token = process.issue()
@@ -203,7 +203,7 @@ for (const [from, to] of [
   ['HS256', 'ES256'],
   ['RS256', 'HS256'],
 ] as const) {
-  t.test(`from ${from} to ${to} and back: no token is refused, and each is verified by its key alone`, async (t) => {
+  t.test(`from ${from} to ${to} and back: tokens of either key are accepted by all processes`, async (t) => {
     const site = await openSite(t)
     const env = (JWT_ALGORITHM: string) => ({ JWT_ALGORITHM, JWT_SECRET: SECRET })
     const before = await site.start(env(from))
@@ -221,7 +221,7 @@ for (const [from, to] of [
   })
 }
 
-t.test('an algorithm that no process signs with any more ends; one that some process signs with does not', async (t) => {
+t.test('a key is kept while some process signs with its algorithm, and ends when none does', async (t) => {
   const site = await openSite(t)
   const [old, mine] = [await site.start(), await site.start({ JWT_ALGORITHM: 'EdDSA' })]
   const kid = kidOf(old.issue())
@@ -236,7 +236,7 @@ t.test('an algorithm that no process signs with any more ends; one that some pro
   t.same(kids(mine).includes(kid), false)
 })
 
-t.test('another secret is another key, and the old one is of no use', async (t) => {
+t.test('when JWT_SECRET is changed, tokens signed with the old secret are refused', async (t) => {
   const site = await openSite(t)
   const env = { JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET }
   const old = await site.start(env)
@@ -247,7 +247,7 @@ t.test('another secret is another key, and the old one is of no use', async (t) 
   t.same(other.ring.publicJwks, [])
 })
 
-t.test('a ring that is watched takes changes up by itself', async (t) => {
+t.test('a running key ring loads new keys by itself', async (t) => {
   const site = await openSite(t)
   const context = await site.context()
   const ring = await openKeyRing(context, () => {})

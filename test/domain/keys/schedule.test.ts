@@ -37,16 +37,16 @@ function key(kid: string, row: Partial<SigningKeyRow> = {}): SigningKeyRow {
   }
 }
 
-/** What is due at an instant, without what is due to the key that signs. */
+/** The changes that are due at an instant. */
 const dueAt = (rows: SigningKeyRow[], now: number, signingKid?: string, by: KeyRules = rules) => dueChanges(rows, by, signingKid, now)
 
-t.test('a new key signs once it has been published as long as it may be cached, two seconds for its way there included', async (t) => {
+t.test('a new key signs once it has been published for JWKS_MAX_AGE, and two seconds more for the processes to load it', async (t) => {
   t.equal(signsFrom([key('a')], rules, START), START + 302_000)
   t.equal(signsFrom([key('a')], keyRules({ ...settings, jwksMaxAgeSeconds: 2 }), START), START + 4000)
   t.equal(signsFrom([key('a', { signs_from: START + DAY })], rules, START), START + 302_000)
 })
 
-t.test('a new key signs at once where no other may', async (t) => {
+t.test('a new key signs at once when no other key may sign', async (t) => {
   const others = [
     key('retired', { retired_at: START }),
     key('ended', { private_key: null }),
@@ -57,7 +57,7 @@ t.test('a new key signs at once where no other may', async (t) => {
   t.equal(signsFrom(others, rules, START), START)
 })
 
-t.test('the newest key signs from its instant on, and the one before until then', async (t) => {
+t.test('the newest key signs from its signs_from on, and the one before it until then', async (t) => {
   const rows = [key('b', { created_at: START + 1, signs_from: START + 302_001 }), key('a')]
   t.equal(signingKey(rows, START + 302_000)?.kid, 'a')
   t.equal(signingKey(rows, START + 302_001)?.kid, 'b')
@@ -65,7 +65,7 @@ t.test('the newest key signs from its instant on, and the one before until then'
   t.equal(signingKey(rows.toReversed(), START + 302_001)?.kid, 'b')
 })
 
-t.test('keys that come faster than the cache time take turns, each after its own time of publication', async (t) => {
+t.test('keys that are made faster than caches of verifiers expire sign in turn, each after its own time of publication', async (t) => {
   const rows = [0, 1, 2, 3].map((second) =>
     key(`k${second}`, { created_at: START + second * 1000, signs_from: START + 4000 + second * 1000 }),
   )
@@ -73,7 +73,7 @@ t.test('keys that come faster than the cache time take turns, each after its own
   t.same(inTurn, ['k0', 'k1', 'k2', 'k3', 'k3'])
 })
 
-t.test('where none has been published long enough, the one published longest signs', async (t) => {
+t.test('when no key has been published long enough, the one published longest signs', async (t) => {
   const rows = [key('c', { signs_from: START + 2000 }), key('b', { signs_from: START + 1000 })]
   t.equal(signingKey(rows, START)?.kid, 'b')
   t.equal(signingKey([], START), undefined)
@@ -86,7 +86,7 @@ t.test('retired keys, keys without their private part and keys of another algori
   t.notOk(maySign(key('a', { algorithm: 'EdDSA' }), rules))
 })
 
-t.test('a key of another algorithm verifies; a retired one, one that has ended, and the one of another secret do not', async (t) => {
+t.test('a key of another algorithm verifies; a retired key, one without its private part and one of another secret do not', async (t) => {
   const withSecret = keyRules({ ...settings, jwtSecret: SECRET })
   const hs256 = (secret: string) => key(secretKid(secret), { algorithm: 'HS256', private_key: null, public_key: null })
   t.ok(isUsable(key('a', { algorithm: 'EdDSA' }), rules))
@@ -98,18 +98,18 @@ t.test('a key of another algorithm verifies; a retired one, one that has ended, 
   t.notOk(isUsable(key('a', { algorithm: 'EdDSA', private_key: null }), rules))
 })
 
-t.test('a new key is due when the youngest is as old as the interval', async (t) => {
+t.test('a new key is due when the newest one is as old as KEY_ROTATION_INTERVAL', async (t) => {
   const rows = [key('b', { signs_from: START + 302_000 }), key('a', { created_at: START - 100 * DAY })]
   t.notOk(isKeyDue(rows, rules, START + 30 * DAY - 1))
   t.ok(isKeyDue(rows, rules, START + 30 * DAY))
 })
 
-t.test('a new key is due when there is none that may sign', async (t) => {
+t.test('a new key is due when no key may sign', async (t) => {
   t.ok(isKeyDue([], rules, START))
   t.ok(isKeyDue([key('a', { retired_at: START }), key('b', { algorithm: 'RS256' })], rules, START))
 })
 
-t.test('a secret is taken up once, does not rotate by itself, and never comes back when it was retired', async (t) => {
+t.test('JWT_SECRET is entered once, is never rotated, and is not entered again after it was retired', async (t) => {
   const hs256 = keyRules({ ...settings, jwtAlgorithm: 'HS256', jwtSecret: SECRET })
   const row = key(secretKid(SECRET), { algorithm: 'HS256', private_key: null, public_key: null })
   t.ok(isKeyDue([], hs256, START))
@@ -117,24 +117,24 @@ t.test('a secret is taken up once, does not rotate by itself, and never comes ba
   t.notOk(isKeyDue([{ ...row, retired_at: START }], hs256, START))
 })
 
-t.test('the key that signs says so before the last word about it runs out', async (t) => {
+t.test('the signing key renews its used_at before the time that used_at covers runs out', async (t) => {
   const rows = [key('a')]
   t.same(dueAt(rows, START, 'a'), [])
   t.same(dueAt(rows, START + LEASE / 2 - 1, 'a'), [])
   t.same(dueAt(rows, START + LEASE / 2, 'a'), [{ kid: 'a', change: { used_at: START + LEASE / 2, signs_from: START } }])
 })
 
-t.test('short lives make the word short, but never shorter than five seconds', async (t) => {
+t.test('with short token lifetimes used_at is renewed more often, but not more often than every five seconds', async (t) => {
   t.equal(lastExpiry(key('a', { token_ttl: 1000 }), [key('a', { token_ttl: 1000 })]), START + 100_000 + 1_000_000)
   t.equal(lastExpiry(key('a', { token_ttl: 4 }), [key('a', { token_ttl: 4 })]), START + 5000 + 4000)
 })
 
-t.test('a key that signs before its time, because no other may, says that its time has come', async (t) => {
+t.test('a key that signs before its signs_from, because no other may, gets the present time as its signs_from', async (t) => {
   const rows = [key('a', { signs_from: START + 1000, used_at: START + 1000 })]
   t.same(dueAt(rows, START, 'a'), [{ kid: 'a', change: { used_at: START, signs_from: START } }])
 })
 
-t.test('a key stays until the last token it can have signed is dead, then its private part goes, and a day later its row', async (t) => {
+t.test('a key loses its private part when the last token it can have signed has expired, and a day later its row goes', async (t) => {
   const rows = [key('b', { created_at: START + 1, signs_from: START + DAY, used_at: START + 3 * DAY }), key('a')]
   const end = START + LEASE + DAY
   t.equal(lastExpiry(key('a'), rows), end)
@@ -145,7 +145,7 @@ t.test('a key stays until the last token it can have signed is dead, then its pr
   t.same(dueAt(ended, end + DAY, 'b'), [{ kid: 'a', change: 'delete' }])
 })
 
-t.test('a key that others sign with stays as long as they say so, whatever is set here', async (t) => {
+t.test('a key that other processes sign with stays as long as they renew its used_at, whatever JWT_ALGORITHM is here', async (t) => {
   const eddsa = keyRules({ ...settings, jwtAlgorithm: 'EdDSA' })
   const mine = key('e', { algorithm: 'EdDSA', used_at: START + 10 * DAY })
   const end = START + 10 * DAY + LEASE + DAY
@@ -160,30 +160,30 @@ t.test('a key that others sign with stays as long as they say so, whatever is se
   )
 })
 
-t.test('the key that signs never ends, however long the service was down', async (t) => {
+t.test('the signing key never ends, however long the service was down', async (t) => {
   const rows = [key('a')]
   t.same(dueAt(rows, START + 1000 * DAY, 'a'), [{ kid: 'a', change: { used_at: START + 1000 * DAY, signs_from: START } }])
 })
 
-t.test('a key that has not begun stays', async (t) => {
+t.test('a pending key is not changed', async (t) => {
   const pending = key('b', { signs_from: START + 302_000, used_at: START + 302_000 })
   t.same(dueAt([pending, key('a')], START, 'a'), [])
 })
 
-t.test('a retired row stays as it is', async (t) => {
+t.test('the row of a retired key is not changed', async (t) => {
   const retired = key('a', { retired_at: START, private_key: null, token_ttl: 0 })
   t.same(dueAt([key('b', { used_at: START + 1000 * DAY }), retired], START + 1000 * DAY, 'b'), [])
 })
 
-t.test('a key lives as long as the longest life that was set while it signed', async (t) => {
+t.test('a key lives as long as the longest token lifetime that was set while it signed', async (t) => {
   const longer = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
   t.same(dueAt([key('a')], START, 'a', longer), [{ kid: 'a', change: { token_ttl: 604_800 } }])
-  t.same(dueAt([key('a', { token_ttl: 604_800 })], START, 'a'), [], 'a shorter one does not make it shorter')
+  t.same(dueAt([key('a', { token_ttl: 604_800 })], START, 'a'), [], 'a shorter lifetime does not shorten it')
   const access = keyRules({ ...settings, accessTokenTtlSeconds: 604_800 })
   t.same(dueAt([key('a')], START, 'a', access), [{ kid: 'a', change: { token_ttl: 604_800 } }])
 })
 
-t.test('a longer life changes the keys that may yet sign, and not those that are done', async (t) => {
+t.test('a longer token lifetime changes the keys that may still sign, and no others', async (t) => {
   const longer = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
   const rows = [
     key('next', { signs_from: START + 2000, used_at: START + 2000 }),
@@ -197,20 +197,17 @@ t.test('a longer life changes the keys that may yet sign, and not those that are
   )
 })
 
-t.test(
-  'a token signed again by the next key, with the expiry it had, stays good: a key outlives what the ones before it signed',
-  async (t) => {
-    const before = key('a', { token_ttl: 2_592_000, used_at: START })
-    const next = key('b', { signs_from: START + 1000, used_at: START + 1000, token_ttl: 3600 })
-    const lease = 360_000
-    t.equal(lastExpiry(next, [next, before]), START + 1000 + lease + 30 * DAY)
-    const later = key('c', { signs_from: START + 10 * DAY, used_at: START + 10 * DAY, token_ttl: 3600 })
-    t.equal(lastExpiry(later, [later, before]), START + LEASE + 30 * DAY, 'as long as theirs can live, and no longer')
-    t.equal(lastExpiry(next, [later, next]), START + 1000 + lease + 3_600_000, 'what comes later is not its own')
-  },
-)
+t.test('a key outlives the tokens that earlier keys signed: it may have signed such a token again with its old expiry', async (t) => {
+  const before = key('a', { token_ttl: 2_592_000, used_at: START })
+  const next = key('b', { signs_from: START + 1000, used_at: START + 1000, token_ttl: 3600 })
+  const lease = 360_000
+  t.equal(lastExpiry(next, [next, before]), START + 1000 + lease + 30 * DAY)
+  const later = key('c', { signs_from: START + 10 * DAY, used_at: START + 10 * DAY, token_ttl: 3600 })
+  t.equal(lastExpiry(later, [later, before]), START + LEASE + 30 * DAY, 'as long as the earlier tokens can live, and no longer')
+  t.equal(lastExpiry(next, [later, next]), START + 1000 + lease + 3_600_000, 'keys that came later do not count')
+})
 
-t.test('a key from before the lives were kept counts as used until now', async (t) => {
+t.test('a key from before used_at and token_ttl existed counts as used until now', async (t) => {
   const rows = [
     key('a', { token_ttl: 0, used_at: 0, signs_from: 0 }),
     key('b', { token_ttl: 0, used_at: 0, signs_from: 0, algorithm: 'EdDSA' }),

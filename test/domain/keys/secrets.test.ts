@@ -15,13 +15,13 @@ const old = secrets(OLD)
 const both = secrets(NEW, OLD)
 const fresh = secrets(NEW)
 
-t.test('without a key, a text is stored as it is', async (t) => {
+t.test('without SECRETS_KEY a text is stored unencrypted', async (t) => {
   t.equal(none.seal(TEXT, OWNER), TEXT)
   t.equal(none.open(TEXT, OWNER), TEXT)
   t.equal(none.renew(TEXT, OWNER), undefined)
 })
 
-t.test('with a key, what is stored is AES-256-GCM under it, with its owner as additional data', async (t) => {
+t.test('with SECRETS_KEY a text is stored encrypted with AES-256-GCM, with its owner as additional authenticated data', async (t) => {
   const stored = old.seal(TEXT, OWNER)
   t.notMatch(stored, /hunter2|BEGIN/)
   const [, nonce = '', sealed = ''] = /^v1\.[\w-]{11}\.([\w-]+)\.([\w-]+)$/.exec(stored) ?? []
@@ -32,15 +32,15 @@ t.test('with a key, what is stored is AES-256-GCM under it, with its owner as ad
   t.equal(old.open(stored, OWNER), TEXT)
 })
 
-t.test('no two encryptions are alike, and nothing of the key is told', async (t) => {
+t.test('every encryption has a nonce of its own, and no part of the key is stored', async (t) => {
   const stored = Array.from({ length: 1000 }, () => old.seal(TEXT, OWNER))
-  t.equal(new Set(stored.map((text) => text.split('.')[2])).size, 1000, 'a nonce each')
+  t.equal(new Set(stored.map((text) => text.split('.')[2])).size, 1000, 'every nonce differs')
   t.equal(new Set(stored.map((text) => text.split('.')[1])).size, 1)
   t.not(stored[0]?.split('.')[1], fresh.seal(TEXT, OWNER).split('.')[1])
   for (const form of ['hex', 'base64', 'base64url'] as const) t.notMatch(stored[0], OLD.toString(form).slice(0, 8))
 })
 
-t.test('what was damaged or moved to another owner is refused', async (t) => {
+t.test('an encrypted text that was damaged or moved to another owner is refused', async (t) => {
   const stored = old.seal(TEXT, OWNER)
   const damaged = { message: /damaged, or was made for another row/ }
   t.throws(() => old.open(stored, 'kid-2'), damaged)
@@ -57,7 +57,7 @@ t.test('what was damaged or moved to another owner is refused', async (t) => {
   }
 })
 
-t.test('a key that is missing or wrong is told by the name of its setting', async (t) => {
+t.test('the error for a missing or wrong key names its setting', async (t) => {
   const stored = old.seal(TEXT, OWNER)
   const refused: [Secrets, string][] = [
     [none, 'SECRETS_KEY is not set, and the secrets of the database are encrypted'],
@@ -76,13 +76,13 @@ t.test('a key that is missing or wrong is told by the name of its setting', asyn
   }
 })
 
-t.test('a key that is set later encrypts what is plain', async (t) => {
+t.test('a text that was stored before SECRETS_KEY was set is encrypted later', async (t) => {
   const stored = old.renew(TEXT, OWNER) as string
   t.equal(old.open(stored, OWNER), TEXT)
   t.equal(old.renew(stored, OWNER), undefined)
 })
 
-t.test('while the key is being changed, processes with either setting read what either writes, and leave it alone', async (t) => {
+t.test('while the key is being changed, processes with old and new settings read each text, and encrypt none again', async (t) => {
   const before = old.seal(TEXT, OWNER)
   t.equal(both.open(before, OWNER), TEXT)
   const during = both.renew(before, OWNER) as string
@@ -93,16 +93,16 @@ t.test('while the key is being changed, processes with either setting read what 
   t.equal(fresh.open(madeMeanwhile, OWNER), TEXT)
 })
 
-t.test('once the old key is no longer set, nothing is encrypted with it any more', async (t) => {
+t.test('once SECRETS_KEY_PREVIOUS is no longer set, every text is encrypted with the new key alone', async (t) => {
   const during = both.seal(TEXT, OWNER)
   const after = fresh.renew(during, OWNER) as string
   t.equal(fresh.open(after, OWNER), TEXT)
   t.throws(() => old.open(after, OWNER), { message: /^SECRETS_KEY is not the key/ })
-  t.equal(both.renew(after, OWNER), undefined, 'also not by a process that starts late')
+  t.equal(both.renew(after, OWNER), undefined, 'nor does a process that still has both settings encrypt it again')
   t.equal(fresh.renew(after, OWNER), undefined)
 })
 
-t.test('any text can be sealed, and one that looks like an encrypted text is never stored in plain', async (t) => {
+t.test('any text can be encrypted, and one that looks encrypted already is never stored unencrypted', async (t) => {
   for (const text of ['', 'hunter2', 'v1', 'v1.a', old.seal(TEXT, OWNER)]) t.equal(old.open(old.seal(text, OWNER), OWNER), text)
   for (const text of ['', 'hunter2', 'v1']) t.equal(none.open(none.seal(text, OWNER), OWNER), text)
   t.throws(() => none.seal('v1.a', OWNER), { message: 'a secret that begins like an encrypted one cannot be stored in plain' })

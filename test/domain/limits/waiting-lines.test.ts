@@ -1,7 +1,7 @@
 import t from 'tap'
 import { WaitingLines } from '../../../domain/limits/waiting-lines.ts'
 
-t.test('each asks in turn until there is an answer', async (t) => {
+t.test('callers of one line ask one after the other, each until it has an answer', async (t) => {
   const lines = new WaitingLines()
   let asked = 0
   const ask = async () => {
@@ -11,7 +11,7 @@ t.test('each asks in turn until there is an answer', async (t) => {
   t.strictSame(await Promise.all([lines.wait('a', ask), lines.wait('a', ask), lines.wait('b', async () => 'other')]), [3, 4, 'other'])
 })
 
-t.test('no line is longer than 250, and no more than 1000 wait in all', async (t) => {
+t.test('at most 250 callers wait in one line, and 1000 in all', async (t) => {
   const lines = new WaitingLines()
   let open = () => {}
   const opened = new Promise<string>((resolve) => {
@@ -24,10 +24,10 @@ t.test('no line is longer than 250, and no more than 1000 wait in all', async (t
   t.equal(await wait('e'), undefined)
   open()
   t.strictSame(new Set(await Promise.all([...first, ...rest])), new Set(['go']))
-  t.equal(await wait('a'), 'go', 'and those that came are gone')
+  t.equal(await wait('a'), 'go', 'callers that were answered leave room for others')
 })
 
-t.test('a failure of one leaves the line to the next', async (t) => {
+t.test('when a caller fails, the next in its line is served', async (t) => {
   const lines = new WaitingLines()
   const failing = lines.wait('a', () => Promise.reject(new Error('no database')))
   const next = lines.wait('a', async () => 'answer')

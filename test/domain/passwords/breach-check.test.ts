@@ -15,7 +15,7 @@ function checker(options: Partial<BreachCheckOptions>) {
   return { check, warnings }
 }
 
-t.test('a password is asked for by five digits of its hash, with padding, and nothing else of it leaves', async (t) => {
+t.test('a password is looked up by the first five hex digits of its SHA-1, with padding, and no more of it is sent', async (t) => {
   const { url, requests } = await rangeServer(t, knows(PASSWORD))
   const { check, warnings } = checker({ url })
   t.equal(await check.isBreached(PASSWORD), true)
@@ -45,7 +45,7 @@ const ranges: [name: string, text: string, isBreached: boolean][] = [
 ]
 
 for (const [name, text, isBreached] of ranges) {
-  t.test(`a range tells what is in it: ${name}`, async (t) => {
+  t.test(`the suffix of a password is found in a range, or not: ${name}`, async (t) => {
     const { url } = await rangeServer(t, (_request, response) => response.end(text))
     const { check } = checker({ url })
     t.equal(await check.isBreached(PASSWORD), isBreached)
@@ -55,7 +55,7 @@ for (const [name, text, isBreached] of ranges) {
 
 const listed = `${suffix}:9\r\n`
 const padded = `${listed}${`${'F'.repeat(35)}:0\r\n`.repeat(7000)}`
-/** Each would say that the password is breached, were it believed. */
+/** Answers that contain the password's hash, and must not count. */
 const hostile: { name: string; answer: Answer; reason: string; timeoutMs?: number }[] = [
   {
     name: 'answers with an error',
@@ -92,7 +92,7 @@ const hostile: { name: string; answer: Answer; reason: string; timeoutMs?: numbe
 ]
 
 for (const { name, answer, reason, timeoutMs = LONG_MS } of hostile) {
-  t.test(`a checker that ${name} stops nobody, and is told of`, async (t) => {
+  t.test(`when the breach list ${name}, the password is accepted, and the log warns`, async (t) => {
     const { url } = await rangeServer(t, answer)
     const { check, warnings } = checker({ url, timeoutMs })
     t.equal(await check.isBreached(PASSWORD), false)
@@ -101,7 +101,7 @@ for (const { name, answer, reason, timeoutMs = LONG_MS } of hostile) {
   })
 }
 
-t.test('a checker that sends us elsewhere is not followed', async (t) => {
+t.test('a redirect of the breach list is not followed: it would send the prefix of the hash to another host', async (t) => {
   const elsewhere = await rangeServer(t, knows(PASSWORD))
   const { url } = await rangeServer(t, (request, response) => {
     response.writeHead(302, { location: `${elsewhere.url}${String(request.url).slice(-5)}` }).end()
@@ -112,7 +112,7 @@ t.test('a checker that sends us elsewhere is not followed', async (t) => {
   t.same(warnings, [{ reason: 'unexpected redirect', failed: 1 }])
 })
 
-t.test('a dead checker is told of once a minute, with how often it failed, and by nothing of the password', async (t) => {
+t.test('while the breach list cannot be reached, the log warns once a minute: the failures, no part of the password', async (t) => {
   let now = 0
   const { check, warnings } = checker({ url: await deadUrl(), clock: () => now })
   const fail = async (times: number) => {
@@ -130,7 +130,7 @@ t.test('a dead checker is told of once a minute, with how often it failed, and b
   t.same(check.stats, { breached: 0, unknown: 0, failed: 15 })
 })
 
-t.test('a checker that comes back is believed again', async (t) => {
+t.test('when the breach list answers again, its answers count again', async (t) => {
   let isDead = true
   const { url } = await rangeServer(t, (request, response) => {
     if (isDead) response.writeHead(500).end()
@@ -142,8 +142,8 @@ t.test('a checker that comes back is believed again', async (t) => {
   t.equal(await check.isBreached(PASSWORD), true)
 })
 
-t.test('while a name is being resolved no second thread is spent on it', async (t) => {
-  // The check's timer keeps no process alive, as a service's socket does.
+t.test('while the host name is being resolved, further checks take no further thread of the pool', async (t) => {
+  // The timer of the check is unreferenced: without this one the process would end before it fires.
   const alive = setInterval(() => {}, LONG_MS)
   t.teardown(() => clearInterval(alive))
   let asked = 0
@@ -159,7 +159,7 @@ t.test('while a name is being resolved no second thread is spent on it', async (
   t.same(check.stats, { breached: 0, unknown: 0, failed: 6 })
 })
 
-t.test('at most 32 are under way at once', async (t) => {
+t.test('at most 32 look-ups run at the same time', async (t) => {
   let isHanging = true
   const { url, requests } = await rangeServer(t, (_request, response) => {
     if (!isHanging) response.end(listed)
@@ -170,10 +170,10 @@ t.test('at most 32 are under way at once', async (t) => {
   t.same(check.stats, { breached: 0, unknown: 0, failed: 40 })
   t.same(warnings, [{ reason: 'too many checks are under way', failed: 1 }])
   isHanging = false
-  t.equal(await check.isBreached(PASSWORD), true, 'and their end makes room')
+  t.equal(await check.isBreached(PASSWORD), true, 'later look-ups run when these have ended')
 })
 
-t.test('without a URL nothing is asked', async (t) => {
+t.test('without a URL no password is looked up', async (t) => {
   const { check, warnings } = checker({ resolve: () => Promise.reject(new Error('asked')) })
   t.equal(await check.isBreached('password'), false)
   t.same(check.stats, { breached: 0, unknown: 0, failed: 0 })

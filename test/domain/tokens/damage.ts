@@ -2,7 +2,7 @@ import { constants, createHash, createHmac, createPrivateKey, createPublicKey, p
 import { segment, signed, strangeKey, withUnusedBits } from '../../wire/forge.ts'
 import type { Jwk, Vector } from './wycheproof.ts'
 
-/** A token of a vector's key that is good, in pieces. */
+/** A valid token, signed with the key of a vector, in pieces. */
 export interface Pieces {
   readonly key: Jwk
   readonly head: Readonly<Record<string, unknown>>
@@ -12,10 +12,10 @@ export interface Pieces {
   readonly signature: string
 }
 
-/** Signs our claims with the private key of vectors, under a header of ours. */
+/** Signs claims with the private key of a vector, under the header of a Latchkey token. */
 export function resign(key: Jwk, claims: Pieces['claims']): Pieces {
   const head = { alg: key.alg, kid: key.kid, typ: 'at+jwt' }
-  // So many spaces that base64 would be padded, and leaves bits unused.
+  // Padded with spaces to a length whose last base64 character has unused bits: some vectors set those bits.
   const text = JSON.stringify(claims)
   const [header, payload] = [segment(JSON.stringify(head)), segment(text.padEnd(text.length + ((4 - (text.length % 3)) % 3)))]
   return { key, head, claims, header, payload, signature: signatureOf(key, `${header}.${payload}`) }
@@ -35,14 +35,14 @@ function secretOf({ k }: Jwk): Buffer {
   return Buffer.from(k as string, 'base64url')
 }
 
-/** Two segments, signed as they are. */
+/** Signs a header and a payload, which are already encoded. */
 function resigned({ key }: Pieces, header: string, payload: string): string {
   return `${header}.${payload}.${signatureOf(key, `${header}.${payload}`)}`
 }
 
 type Damage = (good: Pieces) => string
 
-/** What is done to a token, by what an invalid vector says was done to it. */
+/** How to damage a token, by the comment of an invalid vector. */
 const DAMAGES: Readonly<Record<string, Damage>> = {
   rejectsModifiedSignature: ({ header, payload, signature }) => `${header}.${payload}.${otherFirst(signature)}`,
   rejectsMissingSignature: ({ header, payload }) => `${header}.${payload}.`,
@@ -50,7 +50,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   rejectsModifiedPayload: ({ header, claims, signature }) => `${header}.${segment(JSON.stringify({ ...claims, sid: '2' }))}.${signature}`,
   rejectsMissingPayload: ({ header, signature }) => `${header}..${signature}`,
   rejectsMissingPayloadAndSeparator: ({ header, signature }) => `${header}.${signature}`,
-  // With the same members in another order: another id of a key would be refused for naming none.
+  // The same members in another order: with another kid the token would be refused for its unknown key, not for its signature.
   rejectsModifiedHeader: ({ head: { alg, kid, typ }, payload, signature }) =>
     `${segment(JSON.stringify({ kid, alg, typ }))}.${payload}.${signature}`,
   rejectsMissingHeader: ({ payload, signature }) => `.${payload}.${signature}`,
@@ -98,13 +98,13 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
 }
 
 /**
- * The token damaged as an invalid vector is.
+ * Damages a valid token in the way in which an invalid vector is damaged.
  *
- * @returns undefined when nobody said how
+ * @returns undefined when the comment of the vector is not in `DAMAGES`
  */
 export function damaged(good: Pieces, { comment, flags, token }: Vector): string | undefined {
   if (flags.includes('ModifiedPadding')) return withPaddingOf(token, good)
-  // Numbers such as zero or the order of the curve, whatever is signed.
+  // Its signature has numbers such as zero or the order of the curve, which do not depend on what is signed.
   if (/^r[A-Z].*_s[A-Z]/.test(comment)) return `${good.header}.${good.payload}.${token.split('.')[2]}`
   return DAMAGES[comment]?.(good)
 }
@@ -116,7 +116,7 @@ function otherFirst(text: string): string {
 /** The order of P-256. */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
-/** A signature of ECDSA with its two numbers changed, each written in so many bytes. */
+/** Replaces the two numbers of an ECDSA signature, and writes each in `bytes` bytes. */
 function withNumbers(change: (r: bigint, s: bigint) => [bigint, bigint], bytes: number): Damage {
   return ({ header, payload, signature }) => {
     const hex = Buffer.from(signature, 'base64url').toString('hex')
@@ -126,13 +126,13 @@ function withNumbers(change: (r: bigint, s: bigint) => [bigint, bigint], bytes: 
   }
 }
 
-/** A signature with the padding that the vector's has (RFC 8017 §9.2), around the hash of ours. */
+/** Signs with the padding of the vector's signature (RFC 8017 §9.2), around the hash of our own token. */
 function withPaddingOf(vector: string, { key, header, payload }: Pieces): string {
   const [input, signature] = [vector.slice(0, vector.lastIndexOf('.')), vector.slice(vector.lastIndexOf('.') + 1)]
   const raw = { key: createPrivateKey({ key, format: 'jwk' }), padding: constants.RSA_NO_PADDING }
   const padded = publicDecrypt(raw, Buffer.from(signature, 'base64url'))
   const [theirs, ours] = [input, `${header}.${payload}`].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
-  // Some lack the first or the last byte of the hash, or have another one there.
+  // In some vectors the first or the last byte of the hash is missing or changed.
   for (const [from, to] of [
     [0, 32],
     [0, 31],

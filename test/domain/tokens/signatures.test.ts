@@ -8,7 +8,7 @@ const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem'
 const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve }).publicKey
 const rsa = (modulusLength: number, publicExponent = 65_537) => generateKeyPairSync('rsa', { modulusLength, publicExponent }).publicKey
 
-t.test('a key is of the algorithm that it is for, and strong enough for it', async (t) => {
+t.test('a key of another algorithm, or too weak for its own, is refused', async (t) => {
   const keys: Record<string, string> = {
     'P-256': pem(ec('P-256')),
     'P-384': pem(ec('P-384')),
@@ -34,13 +34,13 @@ t.test('a key is of the algorithm that it is for, and strong enough for it', asy
   }
 })
 
-t.test('a secret has at least 32 bytes', async (t) => {
+t.test('a secret of less than 32 bytes is refused', async (t) => {
   t.doesNotThrow(() => signatureVerifier('HS256', SECRET))
   t.doesNotThrow(() => signatureVerifier('HS256', 'ä'.repeat(16)))
   for (const secret of ['', 'x', 'x'.repeat(31)]) t.throws(() => signatureVerifier('HS256', secret), secret)
 })
 
-t.test('a MAC is whole, and no more than that', async (t) => {
+t.test('a MAC that is cut short or has bytes added is refused', async (t) => {
   const input = `${segment('{"alg":"HS256"}')}.${segment('foo')}`
   const mac = createHmac('sha256', SECRET).update(input).digest()
   const verifies = signatureVerifier('HS256', SECRET)
@@ -49,7 +49,7 @@ t.test('a MAC is whole, and no more than that', async (t) => {
   t.notOk(verifies(`${input}.${segment(Buffer.concat([mac, Buffer.alloc(1)]))}`), '33 bytes')
 })
 
-t.test('a signature of any length is refused, and none is a fault', async (t) => {
+t.test('a bad signature of any length is refused, and none makes the verifier throw', async (t) => {
   const keys: Record<Algorithm, string> = {
     ES256: pem(ec('P-256')),
     EdDSA: pem(generateKeyPairSync('ed25519').publicKey),
@@ -65,8 +65,8 @@ t.test('a signature of any length is refused, and none is a fault', async (t) =>
   }
 })
 
-// The vectors of Wycheproof have none of EdDSA.
-t.test('EdDSA: one signature is good for a token, and no other writing of it', async (t) => {
+// Project Wycheproof has no JWS vectors of EdDSA.
+t.test('EdDSA: only the signature itself is accepted, not another encoding of the same numbers (RFC 8032 §8.4)', async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const input = `${segment('{"alg":"EdDSA"}')}.${segment('foo')}`
   const signature = sign(null, Buffer.from(input), privateKey)
@@ -84,7 +84,7 @@ t.test('EdDSA: one signature is good for a token, and no other writing of it', a
   for (const [name, other] of Object.entries(others)) t.notOk(verifies(withSegment(token, 2, () => segment(other))), name)
 })
 
-t.test('the algorithm of a token is the one of the key, also where another would make the same signature', async (t) => {
+t.test('a token whose alg is not that of its key is refused, even when its signature is good', async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const verifies = signatureVerifier('EdDSA', pem(publicKey))
   for (const header of [
@@ -103,7 +103,7 @@ t.test('the algorithm of a token is the one of the key, also where another would
   }
 })
 
-/** The signature with the order of its group added to its second number, which leaves that the same modulo the order. */
+/** Adds the order of the group to the S of a signature, which leaves S the same modulo the order. */
 function withOrder(signature: Buffer): Buffer {
   const order = 2n ** 252n + 27_742_317_777_372_353_535_851_937_790_883_648_493n
   const number = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + order

@@ -21,13 +21,13 @@ export interface Vector {
   readonly comment: string
   readonly flags: readonly string[]
   readonly result: 'valid' | 'invalid'
-  /** A JWS or JWE; that in JSON serialization as its text. */
+  /** A JWS or JWE; in JSON serialization, its text. */
   readonly token: string
 }
 
 export interface Group {
   readonly comment: string
-  /** What verifies: the public key, or the secret one where there is no other. */
+  /** The key that verifies: the public key, or the secret of a MAC. */
   readonly keys: readonly Jwk[]
   readonly privateKey: Jwk
   readonly tests: readonly Vector[]
@@ -40,7 +40,7 @@ interface RawGroup {
   readonly tests: readonly (Omit<Vector, 'token'> & { jws?: string | object; jwe?: string | object })[]
 }
 
-/** The groups of a suite, with as many vectors as the file says it has. */
+/** The groups of a suite. Asserts that as many vectors are read as the file says it has. */
 export function loadSuite(t: Test, name: string): readonly Group[] {
   const file = JSON.parse(readFileSync(join(FOLDER as string, `${name}_test.json`), 'utf8')) as {
     numberOfTests: number
@@ -68,8 +68,8 @@ function textOf(token: string | object | undefined): string {
 const ALGORITHMS: readonly string[] = ['ES256', 'EdDSA', 'RS256', 'HS256'] satisfies Algorithm[]
 
 /**
- * The keys as a key ring holds them: under their ids, each with the algorithm that it names itself. One that names none
- * of ours, that cannot be read or is too weak is not among them.
+ * The keys as a key ring holds them: by kid, each with its own algorithm. A key of an unsupported algorithm, or one that is damaged or
+ * too weak, is left out.
  */
 export function ringOf(keys: readonly Jwk[]): KeyRing {
   const loaded = keys.flatMap((jwk) => loadKey(jwk) ?? [])
@@ -92,7 +92,7 @@ function verificationKey(jwk: webcrypto.JsonWebKey): string | Buffer {
   return createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
 }
 
-/** Whether a token passes the seam: the signature is good for the key that is asked for, the first of them unless its id is given. */
+/** Whether the signature of a token is good for the key with this kid, or for the first key when none is given. */
 export function passesSeam(keys: readonly Jwk[], token: string, kid = keys[0]?.kid): boolean {
   return (
     ringOf(keys)
@@ -103,7 +103,7 @@ export function passesSeam(keys: readonly Jwk[], token: string, kid = keys[0]?.k
 
 export const ISSUER = 'http://localhost:3000'
 
-/** Whether a token passes our whole check of tokens, where these are our keys. */
+/** Whether a token passes the whole check of tokens in a service with these keys. */
 export async function passesWhole(keys: readonly Jwk[], token: string): Promise<boolean> {
   const config = loadConfig({ JWT_ISSUER: ISSUER })
   try {
@@ -114,7 +114,7 @@ export async function passesWhole(keys: readonly Jwk[], token: string): Promise<
   }
 }
 
-/** A vector by its name, for the messages of assertions. */
+/** The name of a vector, for the messages of assertions. */
 export function nameOf(group: Group, { tcId, comment }: Vector): string {
   return `${group.comment} #${tcId} ${comment}`
 }
