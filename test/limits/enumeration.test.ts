@@ -5,7 +5,7 @@ import { HEADER, LOGIN, OBTAIN } from '../wire/wire.ts'
 const ENDPOINTS = [OBTAIN, LOGIN, HEADER]
 const NAMES = ['known', 'disabled', 'unknown', 'weak-hash', 'no-hash']
 
-/** An app with one user of each kind that could be told from nobody. */
+/** An app with one user of each kind that a client might distinguish from an unknown name. */
 async function withUsers(t: Test, env: Record<string, string> = {}): Promise<TestApp> {
   const app = await build(t, env)
   for (const name of ['someone', 'known', 'disabled', 'weak-hash', 'no-hash']) await register(app, name)
@@ -17,7 +17,7 @@ async function withUsers(t: Test, env: Record<string, string> = {}): Promise<Tes
   return app
 }
 
-/** Everything of an answer that a client sees, but for what is new with each. */
+/** All of an answer that a client sees, without the date and the request id, which always differ. */
 async function answerTo(app: TestApp, url: string, username: string, from: string, headers: Record<string, string>) {
   const payload = { username, password: 'wrong horse battery' }
   const answer = await app.inject({ method: 'POST', url, remoteAddress: from, headers, payload })
@@ -26,20 +26,25 @@ async function answerTo(app: TestApp, url: string, username: string, from: strin
 }
 
 for (const url of ENDPOINTS) {
-  t.test(`${url} answers names of every kind alike, from the first failure to the slow lane`, async (t) => {
+  t.test(`${url} answers known, unknown and disabled names alike, from the first failure to the limit of the account`, async (t) => {
     const app = await withUsers(t, { LOGIN_FAILURES_PER_PAIR: '3', LOGIN_FAILURES_PER_ACCOUNT: '8' })
     const headers = { authorization: `Bearer ${(await logIn(app, 'someone')).access}` }
-    const story = async (username: string) => {
+    const answersTo = async (username: string) => {
       const answers: unknown[] = []
       for (let i = 0; i < 30; i++) answers.push(await answerTo(app, url, username, `192.0.2.${i % 4}`, headers))
       return answers
     }
-    const [first, ...others] = [await story('unknown'), await story('known'), await story('disabled'), await story('no-hash')]
+    const [first, ...others] = [
+      await answersTo('unknown'),
+      await answersTo('known'),
+      await answersTo('disabled'),
+      await answersTo('no-hash'),
+    ]
     t.strictSame([...new Set((first as { status: number }[]).map(({ status }) => status))].sort(), [401, 429])
     for (const other of others) t.strictSame(other, first)
   })
 
-  t.test(`${url} does the same work for names of every kind`, async (t) => {
+  t.test(`${url} makes one hash and the same number of writes for known, unknown and disabled names`, async (t) => {
     const app = await withUsers(t)
     const headers = { authorization: `Bearer ${(await logIn(app, 'someone')).access}` }
     const work = async (username: string) => {
@@ -67,7 +72,7 @@ for (const url of ENDPOINTS) {
   })
 }
 
-t.test('the right password of a disabled user is told like a wrong one of nobody', async (t) => {
+t.test('the right password of a disabled user is answered like a wrong password for an unknown name', async (t) => {
   const app = await withUsers(t)
   for (const url of [OBTAIN, LOGIN]) {
     const ask = async (username: string) => {

@@ -7,7 +7,7 @@ import { build, claimsOf, logIn, post, register } from '../helper.ts'
 import { HEADER, LOGIN, OBTAIN, wrongCredentials } from '../wire/wire.ts'
 import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, throttledInMessage, two, wrong } from './limits.ts'
 
-t.test('a name and an address fail ten times for nothing, then wait one second, doubling to fifteen minutes', async (t) => {
+t.test('a name and address together fail ten times, then wait one second, twice as long each time, at most 15 minutes', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   for (let i = 0; i < 10; i++) t.strictSame(await attempt(i % 2 ? a : b), wrong, `failure ${i + 1}`)
@@ -15,7 +15,7 @@ t.test('a name and an address fail ten times for nothing, then wait one second, 
   for (const [i, seconds] of waits.entries()) {
     const [one, other] = i % 2 ? [a, b] : [b, a]
     t.strictSame(await attempt(one), throttled(seconds), `${seconds} s`)
-    t.strictSame(await attempt(other, RIGHT), throttled(seconds), 'and for the right password, too')
+    t.strictSame(await attempt(other, RIGHT), throttled(seconds), 'the right password waits too')
     advance(seconds - 0.001)
     t.strictSame(await attempt(one), throttled(1), `a millisecond before ${seconds} s`)
     advance(0.001)
@@ -23,7 +23,7 @@ t.test('a name and an address fail ten times for nothing, then wait one second, 
   }
 })
 
-t.test('a success forgives what failed before from its address, and nothing else', async (t) => {
+t.test('a success forgives the earlier failures of its name and address, and no others', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   for (let i = 0; i < 9; i++) await attempt(a)
@@ -31,13 +31,13 @@ t.test('a success forgives what failed before from its address, and nothing else
   t.equal(await logsIn(b), 200)
   for (let i = 0; i < 10; i++) t.strictSame(await attempt(a), wrong, `failure ${i + 1} afterwards`)
   t.strictSame(await attempt(a), throttled(1))
-  t.strictSame(await attempt(a, { from: '192.0.2.2' }), throttled(1), 'another address still waits')
+  t.strictSame(await attempt(a, { from: '192.0.2.2' }), throttled(1), 'the other address still waits')
   advance(1)
   t.equal(await logsIn(a), 200)
-  t.equal(await logsIn(a), 200, 'and the next needs not wait')
+  t.equal(await logsIn(a), 200, 'the next login does not wait')
 })
 
-t.test('a success of one name gives its address and its account nothing back but itself', async (t) => {
+t.test('a success does not count against its address and its account, and forgives none of their failures', async (t) => {
   const { a, b } = await two(t, { LOGIN_FAILURES_PER_ADDRESS: '6', LOGIN_FAILURES_PER_ACCOUNT: '3' })
   await register(a)
   await register(a, 'mallory')
@@ -51,7 +51,7 @@ t.test('a success of one name gives its address and its account nothing back but
   t.strictSame(await attempt(a, { from: '192.0.2.4' }), throttled(30))
 })
 
-t.test('failures are forgotten an hour after the last wait was over', async (t) => {
+t.test('failures are forgotten an hour after the last wait has ended', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   for (let i = 0; i < 10; i++) await attempt(a)
@@ -63,20 +63,20 @@ t.test('failures are forgotten an hour after the last wait was over', async (t) 
   t.strictSame(await attempt(a), throttled(1))
 })
 
-t.test('an address fails three hundred times an hour, whatever the names', async (t) => {
+t.test('an address may fail three hundred times an hour, with any names', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   await failWithAnyName([a, b], 300, '192.0.2.1')
   t.strictSame(await attempt(a), throttled(3600))
   t.strictSame(await attempt(b, RIGHT), throttled(3600))
-  t.strictSame(await attempt(b, { from: '192.0.2.2' }), wrong, 'another address is another')
+  t.strictSame(await attempt(b, { from: '192.0.2.2' }), wrong, 'another address has a count of its own')
   advance(3599.5)
   t.strictSame(await attempt(a), throttled(1))
   advance(0.5)
   t.equal(await logsIn(b), 200)
 })
 
-t.test('IPv6 addresses count by their /64, and mapped IPv4 as IPv4', async (t) => {
+t.test('IPv6 addresses count by their /64, and IPv4-mapped addresses as IPv4', async (t) => {
   const { a, b } = await two(t, { LOGIN_FAILURES_PER_ADDRESS: '4' })
   for (let i = 1; i <= 4; i++) await attempt(i % 2 ? a : b, { from: `2001:db8:0:1::${i}`, username: `nobody-${i}` })
   t.strictSame(await attempt(a, { from: '2001:db8:0:1:ffff:ffff:ffff:ffff' }), throttled(3600))
@@ -86,7 +86,7 @@ t.test('IPv6 addresses count by their /64, and mapped IPv4 as IPv4', async (t) =
   t.strictSame(await attempt(a, { from: '192.0.2.2' }), wrong)
 })
 
-t.test('an account fails a hundred times an hour, from wherever, then one login in thirty seconds is let through', async (t) => {
+t.test('an account may fail a hundred times an hour, from any addresses; then one attempt in thirty seconds is let through', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   await failFromAnywhere([a, b], 100)
@@ -96,13 +96,13 @@ t.test('an account fails a hundred times an hour, from wherever, then one login 
   t.strictSame(await attempt(a, { from: '203.0.113.3' }), throttled(1))
   advance(0.001)
   t.strictSame(await attempt(b, { from: '203.0.113.4' }), wrong, 'one is let through')
-  t.strictSame(await attempt(a, { from: '203.0.113.5' }), throttled(30), 'and no other')
+  t.strictSame(await attempt(a, { from: '203.0.113.5' }), throttled(30), 'and no second one')
   advance(3600 - 30)
   t.strictSame(await attempt(a, { from: '203.0.113.6' }), wrong, 'the hour is over')
   t.strictSame(await attempt(a, { from: '203.0.113.7' }), wrong)
 })
 
-t.test('a throttled attempt counts no further, and moves no wait', async (t) => {
+t.test('a throttled attempt is not counted, and does not make the wait longer', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   for (let i = 0; i < 10; i++) await attempt(a)
@@ -111,7 +111,7 @@ t.test('a throttled attempt counts no further, and moves no wait', async (t) => 
   t.equal(await logsIn(b), 200)
 })
 
-t.test('every endpoint that takes a password shares the limits, each in the shape of its problems', async (t) => {
+t.test('every endpoint that takes a password shares the limits, and answers in the shape of its own problems', async (t) => {
   const app = await build(t)
   await register(app)
   const { access } = await logIn(app)
@@ -128,7 +128,7 @@ t.test('every endpoint that takes a password shares the limits, each in the shap
   for (const { refused: _, slowed, ...options } of endpoints) t.strictSame(await attempt(app, options), slowed(1), options.url)
 })
 
-t.test('a password change and a deletion share them, too', async (t) => {
+t.test('a password change and the deletion of an account share the limits of the login', async (t) => {
   const app = await build(t)
   await register(app)
   const { user_id, sid } = claimsOf((await logIn(app)).access)
@@ -145,7 +145,7 @@ t.test('a password change and a deletion share them, too', async (t) => {
   t.strictSame(await attempt(app), throttled(1))
 })
 
-t.test('a throttled attempt costs no hash', async (t) => {
+t.test('for a throttled attempt no password is hashed', async (t) => {
   const app = await build(t)
   await register(app)
   for (let i = 0; i < 10; i++) await attempt(app)
@@ -162,7 +162,7 @@ t.test('a throttled attempt costs no hash', async (t) => {
   t.equal(hashes, 1)
 })
 
-t.test('a throttled attempt is recorded, with the limit that refused it', async (t) => {
+t.test('a throttled attempt is recorded as an event, with the limit that refused it', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_PAIR: '1', LOGIN_FAILURES_PER_ADDRESS: '3', LOGIN_FAILURES_PER_ACCOUNT: '2' })
   await register(app)
   await attempt(app)
@@ -186,7 +186,7 @@ t.test('a throttled attempt is recorded, with the limit that refused it', async 
   )
 })
 
-t.test('counts that are over are swept, and so are addresses that were not used for long', async (t) => {
+t.test('counts that have run out are swept, and so are known addresses after KNOWN_ADDRESS_HISTORY', async (t) => {
   const app = await build(t, { KNOWN_ADDRESS_HISTORY: '7200' })
   await register(app)
   t.equal(await logsIn(app), 200)
@@ -195,7 +195,7 @@ t.test('counts that are over are swept, and so are addresses that were not used 
     (await app.db.read.selectFrom('tallies').selectAll().execute()).length,
     (await app.db.read.selectFrom('known_addresses').selectAll().execute()).length,
   ]
-  t.strictSame(await rows(), [302, 1], 'a pair and an account each, the address, and the registration')
+  t.strictSame(await rows(), [302, 1], '150 pairs, 150 accounts, the address, and the registration')
   await sweep(app)
   t.strictSame(await rows(), [302, 1])
   app.clock.advance(3600.001)
@@ -206,7 +206,7 @@ t.test('counts that are over are swept, and so are addresses that were not used 
   t.strictSame(await rows(), [0, 0])
 })
 
-t.test('logins that succeed leave no count behind', async (t) => {
+t.test('successful logins leave no counts in the database', async (t) => {
   const app = await build(t)
   await register(app)
   for (let i = 0; i < 20; i++) t.equal(await logsIn(app, { from: `192.0.2.${i}` }), 200)
@@ -214,7 +214,7 @@ t.test('logins that succeed leave no count behind', async (t) => {
   t.equal(tallies.length, 1, 'only that of the registration')
 })
 
-t.test('with LIMITS=off nothing waits', async (t) => {
+t.test('with LIMITS=off no attempt is throttled', async (t) => {
   const app = await build(t, { LIMITS: 'off' })
   for (let i = 0; i < 40; i++) await register(app, `user-${i}`)
   for (let i = 0; i < 400; i++) if ((await attempt(app, { username: 'user-0' })).status !== 401) t.fail(`attempt ${i}`)

@@ -2,13 +2,13 @@ import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { build, PASSWORD, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
-import { type Answer, message, noAccount, OBTAIN, problem, answerOf as told } from '../wire/wire.ts'
+import { type Answer, answerOf, message, noAccount, OBTAIN, problem } from '../wire/wire.ts'
 
 /** Two services on one database file, whose clocks move together. */
 export interface Two {
   readonly a: TestApp
   readonly b: TestApp
-  /** Moves by so many seconds. */
+  /** Moves both clocks on by this number of seconds. */
   advance(seconds: number): void
 }
 
@@ -29,41 +29,41 @@ export interface Attempt {
   readonly headers?: Record<string, string>
 }
 
-/** An answer, with what it says of when to come again. */
-export interface Told extends Answer {
+/** An answer with its `Retry-After`. */
+export interface LimitedAnswer extends Answer {
   readonly retryAfter: string | undefined
 }
 
-/** Asks for tokens: with the wrong password, unless another is given. */
-export async function attempt(app: TestApp, options: Attempt = {}): Promise<Told> {
+/** Asks for tokens, with a wrong password unless `options` has another. */
+export async function attempt(app: TestApp, options: Attempt = {}): Promise<LimitedAnswer> {
   const { from = '192.0.2.1', username = 'alice', password = 'wrong horse battery', url = OBTAIN, headers = {} } = options
-  return toldWithRetry(await app.inject({ method: 'POST', url, remoteAddress: from, headers, payload: { username, password } }))
+  return withRetryAfter(await app.inject({ method: 'POST', url, remoteAddress: from, headers, payload: { username, password } }))
 }
 
-export function toldWithRetry(answer: LightMyRequestResponse): Told {
-  return { ...told(answer), retryAfter: answer.headers['retry-after'] as string | undefined }
+export function withRetryAfter(answer: LightMyRequestResponse): LimitedAnswer {
+  return { ...answerOf(answer), retryAfter: answer.headers['retry-after'] as string | undefined }
 }
 
 export const RIGHT = { password: PASSWORD }
-export const wrong: Told = { ...noAccount, retryAfter: undefined }
+export const wrong: LimitedAnswer = { ...noAccount, retryAfter: undefined }
 
 const detail = (seconds: number) => `Request was throttled. Expected available in ${seconds} second${seconds === 1 ? '' : 's'}.`
 
-export function throttled(seconds: number): Told {
+export function throttled(seconds: number): LimitedAnswer {
   return { ...problem(429, 'throttled', detail(seconds)), retryAfter: String(seconds) }
 }
 
-/** Where the seed's problems have a `message`. */
-export function throttledInMessage(seconds: number): Told {
+/** The same, at the endpoints whose problems have a `message` in the original API. */
+export function throttledInMessage(seconds: number): LimitedAnswer {
   return { ...message(429, 'throttled', detail(seconds)), retryAfter: String(seconds) }
 }
 
-/** Fails so many times for one name, from as many addresses of 198.18.0.0/15. */
+/** Fails `times` times for one name, from as many addresses of 198.18.0.0/15. */
 export function failFromAnywhere(apps: readonly TestApp[], times: number): Promise<void> {
   return fail(apps, times, (i) => ({ from: `198.18.${i >> 8}.${i & 255}` }))
 }
 
-/** Fails so many times from one address, with as many names. */
+/** Fails `times` times from one address, with as many names. */
 export function failWithAnyName(apps: readonly TestApp[], times: number, from: string): Promise<void> {
   return fail(apps, times, (i) => ({ username: `nobody-${i}`, from }))
 }
@@ -79,7 +79,7 @@ async function fail(apps: readonly TestApp[], times: number, options: (i: number
   }
 }
 
-/** The status and whole answer of a success is another at each login: only the status is of interest. */
+/** Logs in with the right password. Only the status is returned: the tokens differ at each login. */
 export async function logsIn(app: TestApp, options: Attempt = {}): Promise<number> {
   return (await attempt(app, { ...RIGHT, ...options })).status
 }

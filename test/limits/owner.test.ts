@@ -4,16 +4,16 @@ import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, t
 
 const HOME = '203.0.113.10'
 
-t.test('where a user has logged in from, others can fail as often as they like: the login goes on', async (t) => {
+t.test('a user can log in from a known address while failures from other addresses slow the account', async (t) => {
   const { a, b } = await two(t)
   await register(a)
   t.equal(await logsIn(a, { from: HOME }), 200)
   await failFromAnywhere([a, b], 100)
-  t.strictSame(await attempt(b, { from: '198.51.100.1' }), throttled(30), 'the account is slow elsewhere')
+  t.strictSame(await attempt(b, { from: '198.51.100.1' }), throttled(30), 'at other addresses the account is limited')
   t.equal(await logsIn(b, { from: HOME }), 200)
 })
 
-t.test('a known address has an allowance of its own: ten failures, and then the waits', async (t) => {
+t.test('a known address may fail ten times on its own count before it has to wait', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   t.equal(await logsIn(a, { from: HOME }), 200)
@@ -24,7 +24,7 @@ t.test('a known address has an allowance of its own: ten failures, and then the 
   t.equal(await logsIn(b, { from: HOME }), 200)
 })
 
-t.test('failures at a known address do not slow the account elsewhere', async (t) => {
+t.test('failures at a known address do not count against the account at other addresses', async (t) => {
   const { a, b } = await two(t, { LOGIN_FAILURES_PER_ACCOUNT: '5' })
   await register(a)
   t.equal(await logsIn(a, { from: HOME }), 200)
@@ -33,7 +33,7 @@ t.test('failures at a known address do not slow the account elsewhere', async (t
   t.strictSame(await attempt(b, { from: '198.51.100.1' }), throttled(30))
 })
 
-t.test('an address that others have used up is still the address of who has logged in from it', async (t) => {
+t.test('when an address has reached its limit, users who logged in from it before can still do so', async (t) => {
   const { a, b } = await two(t)
   await register(a)
   await register(a, 'bob')
@@ -52,7 +52,7 @@ t.test('an IPv6 address is known by its /64', async (t) => {
   t.strictSame(await attempt(b, { ...RIGHT, from: '2001:db8:1:3::1' }), throttled(30))
 })
 
-t.test('on a new device the owner gets in while the account is under attack, with patience, and is known there from then on', async (t) => {
+t.test('from a new address the owner of an attacked account can log in after a wait, and the address is known from then on', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   await failFromAnywhere([a, b], 100)
@@ -60,11 +60,11 @@ t.test('on a new device the owner gets in while the account is under attack, wit
   advance(30)
   t.equal(await logsIn(b, { from: HOME }), 200)
   await attempt(a, { from: '198.51.100.1' })
-  t.strictSame(await attempt(a, { from: '198.51.100.2' }), throttled(30), 'others still take turns')
-  t.equal(await logsIn(a, { from: HOME }), 200, 'the owner does not')
+  t.strictSame(await attempt(a, { from: '198.51.100.2' }), throttled(30), 'other addresses still wait for a turn')
+  t.equal(await logsIn(a, { from: HOME }), 200, 'the address of the owner does not')
 })
 
-t.test('one address cannot keep the slow lane for itself: it waits as a pair before it takes a turn', async (t) => {
+t.test('one address cannot take all the turns of a limited account: its own wait for the pair comes first', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   await failFromAnywhere([a, b], 100)
@@ -76,10 +76,10 @@ t.test('one address cannot keep the slow lane for itself: it waits as a pair bef
     advance(10)
   }
   t.equal(owner, 200)
-  t.ok(turns > 10 && turns <= 15, `after ${turns} turns of the other`)
+  t.ok(turns > 10 && turns <= 15, `after ${turns} turns of the other address`)
 })
 
-t.test('the twenty addresses used last are known', async (t) => {
+t.test('the twenty addresses of the latest logins are known', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   for (let i = 1; i <= 21; i++) {
@@ -91,7 +91,7 @@ t.test('the twenty addresses used last are known', async (t) => {
   for (let i = 2; i <= 21; i++) t.strictSame(await attempt(a, { from: `192.0.2.${i}` }), wrong, `192.0.2.${i}`)
 })
 
-t.test('a deleted user leaves no known address', async (t) => {
+t.test('when a user is deleted, the known addresses are deleted too', async (t) => {
   const { a } = await two(t)
   await register(a)
   t.equal(await logsIn(a), 200)

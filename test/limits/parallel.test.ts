@@ -5,7 +5,7 @@ import { attempt, failFromAnywhere, logsIn, RIGHT, throttled, two, wrong } from 
 
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
 
-t.test('a hundred wrong guesses at once are ten, over two processes', async (t) => {
+t.test('of a hundred wrong passwords sent at once to two processes, ten are compared', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   const answers = await Promise.all(times(100, (i) => attempt(i % 2 ? a : b)))
@@ -17,27 +17,27 @@ t.test('a hundred wrong guesses at once are ten, over two processes', async (t) 
   )
   advance(1)
   const more = await Promise.all(times(100, (i) => attempt(i % 2 ? a : b)))
-  t.equal(more.filter(({ status }) => status === 401).length, 1, 'and past them it is one at a time')
+  t.equal(more.filter(({ status }) => status === 401).length, 1, 'and after the wait, one')
 })
 
-t.test('of four hundred wrong guesses at once from one address, three hundred are compared', async (t) => {
+t.test('of four hundred wrong passwords sent at once from one address, three hundred are compared', async (t) => {
   const { a, b } = await two(t)
   const answers = await Promise.all(times(400, (i) => attempt(i % 2 ? a : b, { username: `nobody-${i}` })))
   t.equal(answers.filter(({ status }) => status === 401).length, 300)
 })
 
-t.test('of two hundred wrong guesses at once for one name, from as many addresses, a hundred are compared', async (t) => {
+t.test('of two hundred wrong passwords sent at once for one name from as many addresses, a hundred are compared', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   const answers = await Promise.all(times(200, (i) => attempt(i % 2 ? a : b, { from: `198.18.0.${i}` })))
   t.equal(answers.filter(({ status }) => status === 401).length, 100)
   advance(30)
   const more = await Promise.all(times(50, (i) => attempt(i % 2 ? a : b, { from: `198.18.1.${i}` })))
-  t.equal(more.filter(({ status }) => status === 401).length, 1, 'the slow lane takes one')
+  t.equal(more.filter(({ status }) => status === 401).length, 1, 'one is let through in thirty seconds')
 })
 
 for (const failures of [0, 3, 9, 10, 13]) {
-  t.test(`twelve honest logins at once all pass, over two processes, after ${failures} failures`, async (t) => {
+  t.test(`twelve logins with the right password at once succeed in two processes, after ${failures} failures`, async (t) => {
     const { a, b, advance } = await two(t)
     await register(a)
     for (let i = 0; i < failures; i++) {
@@ -48,12 +48,12 @@ for (const failures of [0, 3, 9, 10, 13]) {
       await Promise.all(times(12, (i) => logsIn(i % 2 ? a : b))),
       times(12, () => 200),
     )
-    for (let i = 0; i < 10; i++) t.strictSame(await attempt(b), wrong, 'and the allowance is whole again')
+    for (let i = 0; i < 10; i++) t.strictSame(await attempt(b), wrong, 'and the failures before are forgiven')
     t.strictSame(await attempt(b), throttled(1))
   })
 }
 
-t.test('twelve honest logins at once pass from a known address, and from a new one while the account is slow', async (t) => {
+t.test('twelve right passwords at once succeed from a known address, and from a new one while the account is limited', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
   t.equal(await logsIn(a, { from: '203.0.113.1' }), 200)
@@ -69,7 +69,7 @@ t.test('twelve honest logins at once pass from a known address, and from a new o
   )
 })
 
-t.test('what comes with a right password among many wrong ones at once costs one of the ten, and forgives only what is over', async (t) => {
+t.test('a right password among many wrong ones at once forgives only the failures before it: at most 20 are compared', async (t) => {
   const { a, b } = await two(t)
   await register(a)
   const answers = await Promise.all(times(60, (i) => attempt(i % 2 ? a : b, i === 0 ? RIGHT : {})))
@@ -79,7 +79,7 @@ t.test('what comes with a right password among many wrong ones at once costs one
   t.ok(after.filter(({ status }) => status === 401).length + wrongOnes <= 20)
 })
 
-t.test('an attempt that found no turn to be hashed was none', async (t) => {
+t.test('an attempt whose password could not be hashed does not count as a failure', async (t) => {
   const app = await build(t)
   await register(app)
   const { matches } = app.hashing
@@ -90,44 +90,44 @@ t.test('an attempt that found no turn to be hashed was none', async (t) => {
   t.strictSame(await attempt(app), throttled(1))
 })
 
-t.test('what was under way when a process died counts as failed, and holds nobody up for longer than a minute', async (t) => {
+t.test('attempts that were under way when a process died count as failed after a minute, and no longer hold others up', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
-  const tell = holdComparisons(a)
+  const finish = holdComparisons(a)
   const begun = times(10, () => attempt(a))
   await underWay(b, 10)
   advance(60)
   t.strictSame(await attempt(b), wrong)
   t.strictSame(await attempt(b), throttled(2))
-  tell(false)
+  finish(false)
   await Promise.all(begun)
 })
 
-t.test('a success that was under way for longer than failures are remembered forgives none of the later ones', async (t) => {
+t.test('a success that took longer than failures are remembered does not forgive the failures that came meanwhile', async (t) => {
   const { a, b, advance } = await two(t)
   await register(a)
-  const tell = holdComparisons(a)
+  const finish = holdComparisons(a)
   const begun = attempt(a, RIGHT)
   await underWay(b, 1)
   advance(3601)
   for (let i = 0; i < 9; i++) t.strictSame(await attempt(b), wrong)
-  tell(true)
+  finish(true)
   t.equal((await begun).status, 200)
   t.strictSame(await attempt(b), wrong, 'the tenth')
   t.strictSame(await attempt(b), throttled(1))
 })
 
-/** Lets passwords be compared without an outcome, until one is told. */
+/** Makes every comparison of passwords wait. Returns a function that ends them all with one outcome. */
 function holdComparisons(app: TestApp): (matches: boolean) => void {
-  let tell: (matches: boolean) => void = () => {}
+  let finish: (matches: boolean) => void = () => {}
   const outcome = new Promise<boolean>((resolve) => {
-    tell = resolve
+    finish = resolve
   })
   app.hashing.matches = () => outcome
-  return tell
+  return finish
 }
 
-/** Waits until so many attempts of one kind are under way. */
+/** Waits until `count` attempts are under way in one tally. */
 async function underWay(app: TestApp, count: number): Promise<void> {
   const counts = async () => (await app.db.read.selectFrom('tallies').select('in_flight').execute()).map((row) => row.in_flight)
   while (!(await counts()).includes(count)) await turn()

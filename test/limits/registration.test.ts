@@ -2,27 +2,27 @@ import t from 'tap'
 import type { TestApp } from '../helper.ts'
 import { build, PASSWORD } from '../helper.ts'
 import { created, invalid, problem, REGISTER, TAKEN } from '../wire/wire.ts'
-import { throttled, toldWithRetry, two } from './limits.ts'
+import { throttled, two, withRetryAfter } from './limits.ts'
 
 async function ask(app: TestApp, username: string, from = '192.0.2.1', password: unknown = PASSWORD) {
-  return toldWithRetry(await app.inject({ method: 'POST', url: REGISTER, remoteAddress: from, payload: { username, password } }))
+  return withRetryAfter(await app.inject({ method: 'POST', url: REGISTER, remoteAddress: from, payload: { username, password } }))
 }
 
 const plain = (answer: object) => ({ ...answer, retryAfter: undefined })
 
-t.test('an address registers thirty users a minute', async (t) => {
+t.test('an address can register thirty users a minute', async (t) => {
   const { a, b, advance } = await two(t)
   for (let i = 0; i < 30; i++) t.strictSame(await ask(i % 2 ? a : b, `user-${i}`), plain(created))
   t.strictSame(await ask(a, 'user-30'), throttled(60))
   t.strictSame(await ask(b, 'user-30', '::ffff:192.0.2.1'), throttled(60))
-  t.strictSame(await ask(b, 'user-30', '192.0.2.2'), plain(created), 'another address is another')
+  t.strictSame(await ask(b, 'user-30', '192.0.2.2'), plain(created), 'another address has a count of its own')
   advance(59.999)
   t.strictSame(await ask(a, 'user-31'), throttled(1))
   advance(0.001)
   t.strictSame(await ask(b, 'user-31'), plain(created))
 })
 
-t.test('an address asks thirty times a minute whether a name is taken, whatever else is wrong', async (t) => {
+t.test('an address can ask thirty times a minute whether a name is taken, even when the rest of the body is not valid', async (t) => {
   const { a, b } = await two(t)
   t.strictSame(await ask(a, 'alice', '192.0.2.2'), plain(created))
   for (let i = 0; i < 15; i++) t.strictSame(await ask(i % 2 ? a : b, 'alice'), plain(invalid({ username: TAKEN })))
@@ -33,14 +33,14 @@ t.test('an address asks thirty times a minute whether a name is taken, whatever 
   t.strictSame(await ask(a, 'nobody'), throttled(60))
 })
 
-t.test('of a hundred registrations at once, thirty are made', async (t) => {
+t.test('of a hundred registrations sent at once from one address, thirty succeed', async (t) => {
   const { a, b } = await two(t)
   const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => ask(i % 2 ? a : b, `user-${i}`)))
   t.equal(answers.filter(({ status }) => status === 201).length, 30)
   t.equal(answers.filter(({ status }) => status === 429).length, 70)
 })
 
-t.test('where registration is closed, it is told before anything is looked up', async (t) => {
+t.test('while registration is closed, it is refused before the database is read', async (t) => {
   const app = await build(t, { REGISTRATION: 'closed' })
   const closed = plain(problem(403, 'registration_closed', 'Registration is closed.'))
   await app.db.write((handle) =>
@@ -48,5 +48,5 @@ t.test('where registration is closed, it is told before anything is looked up', 
   )
   for (const username of ['alice', 'nobody']) t.strictSame(await ask(app, username), closed, username)
   await app.db.write((handle) => handle.schema.alterTable('users').renameTo('elsewhere').execute())
-  t.strictSame(await ask(app, 'alice'), closed, 'also when nothing can be looked up')
+  t.strictSame(await ask(app, 'alice'), closed, 'even when the table of users is missing')
 })

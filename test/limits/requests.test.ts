@@ -2,7 +2,7 @@ import t from 'tap'
 import type { TestApp } from '../helper.ts'
 import { build } from '../helper.ts'
 import { HEADER, OBTAIN, REFRESH, REFRESH_AND_VERIFY, VERIFY } from '../wire/wire.ts'
-import { throttled, throttledInMessage, toldWithRetry } from './limits.ts'
+import { throttled, throttledInMessage, withRetryAfter } from './limits.ts'
 
 const INTROSPECT = '/api/token/introspect/'
 const KEYS = '/.well-known/jwks.json'
@@ -10,21 +10,21 @@ const LIMITED = [REFRESH, VERIFY, INTROSPECT, REFRESH_AND_VERIFY, HEADER, KEYS]
 
 async function ask(app: TestApp, url: string, from = '192.0.2.1') {
   const method = url === KEYS ? 'GET' : 'POST'
-  return toldWithRetry(await app.inject({ method, url, remoteAddress: from, ...(method === 'POST' && { payload: {} }) }))
+  return withRetryAfter(await app.inject({ method, url, remoteAddress: from, ...(method === 'POST' && { payload: {} }) }))
 }
 
-t.test('unless a setting says so, an address may ask for checks and refreshes as often as it likes', async (t) => {
+t.test('without REQUESTS_PER_ADDRESS the checks and refreshes of an address are not limited', async (t) => {
   const app = await build(t)
   for (let i = 0; i < 400; i++) if ((await ask(app, LIMITED[i % LIMITED.length] as string)).status === 429) t.fail(`request ${i}`)
 })
 
-t.test('REQUESTS_PER_ADDRESS holds for all that a backend calls for many people, and for nothing else', async (t) => {
+t.test('REQUESTS_PER_ADDRESS limits checks, refreshes and the key set together, and no other endpoint', async (t) => {
   const app = await build(t, { REQUESTS_PER_ADDRESS: '10' })
   for (let i = 0; i < 10; i++) t.not((await ask(app, LIMITED[i % LIMITED.length] as string)).status, 429, `request ${i + 1}`)
   for (const url of [REFRESH, VERIFY, INTROSPECT, KEYS]) t.strictSame(await ask(app, url), throttled(60), url)
   for (const url of [REFRESH_AND_VERIFY, HEADER]) t.strictSame(await ask(app, url), throttledInMessage(60), url)
   for (const url of ['/health/live', OBTAIN]) t.not((await ask(app, url)).status, 429, url)
-  t.not((await ask(app, VERIFY, '192.0.2.2')).status, 429, 'another address is another')
+  t.not((await ask(app, VERIFY, '192.0.2.2')).status, 429, 'another address has a count of its own')
   app.clock.advance(59.999)
   t.strictSame(await ask(app, VERIFY), throttled(1))
   app.clock.advance(0.001)
@@ -32,7 +32,7 @@ t.test('REQUESTS_PER_ADDRESS holds for all that a backend calls for many people,
   t.strictSame(await ask(app, VERIFY), throttled(60))
 })
 
-t.test('REQUESTS_PER_ADDRESS counts an IPv6 network as one, and is lifted by LIMITS=off', async (t) => {
+t.test('REQUESTS_PER_ADDRESS counts an IPv6 /64 as one address, and LIMITS=off lifts it', async (t) => {
   const app = await build(t, { REQUESTS_PER_ADDRESS: '1' })
   await ask(app, VERIFY, '2001:db8::1')
   t.strictSame(await ask(app, VERIFY, '2001:db8::2'), throttled(60))
