@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { listEvents } from '../../db/auth-events.ts'
 import { build, PASSWORD, register } from '../helper.ts'
 
-/** The addresses that a login is recorded under: of its event and of its session. */
+/** The addresses that a login is recorded with: that of its event and that of its session. */
 async function seenAddresses(t: Test, env: Record<string, string>, from: string, forwarded?: string): Promise<unknown[]> {
   const app = await build(t, env)
   await register(app)
@@ -18,7 +18,7 @@ async function seenAddresses(t: Test, env: Record<string, string>, from: string,
   return [...events, ...sessions].map(({ address }) => address)
 }
 
-/** Who is trusted, who connects, what X-Forwarded-For says, and whose address it is then. */
+/** TRUST_PROXY, the address that connects, its X-Forwarded-For, and the address that is recorded. */
 const MATRIX: readonly [trusted: string, from: string, forwarded: string | undefined, address: string][] = [
   ['', '192.0.2.1', undefined, '192.0.2.1'],
   ['', '::ffff:192.0.2.1', undefined, '192.0.2.1'],
@@ -50,7 +50,7 @@ for (const [trusted, from, forwarded, address] of MATRIX) {
   })
 }
 
-t.test('what a proxy passes on that is no address is kept as none', async (t) => {
+t.test('an X-Forwarded-For of a trusted proxy that is no address is recorded as unknown', async (t) => {
   for (const text of ['unknown', '<script>', '300.1.1.1', '0x7f.1']) {
     t.same(await seenAddresses(t, { TRUST_PROXY: '10.0.0.0/8' }, '10.0.0.1', text), [null, ''], text)
   }

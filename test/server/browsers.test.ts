@@ -10,7 +10,7 @@ interface Route {
   readonly url: string
 }
 
-/** Every route there is, those that the document does not tell included, as Fastify prints them: a tree of pieces of paths. */
+/** Every route, also those that are not in openapi.json, parsed from Fastify's `printRoutes`: a tree of pieces of paths. */
 function routesOf(app: FastifyInstance): Route[] {
   const paths: string[] = []
   const routes: Route[] = []
@@ -30,7 +30,7 @@ function send(app: FastifyInstance, { method, url }: Route, headers: Record<stri
   return app.inject({ method, url, ...body })
 }
 
-/** An app with a user and a session, and answers of every kind: each route, and what no route answers. */
+/** Answers of every kind: of each route, without and with a token, and of requests that no route handles. */
 async function answersOf(app: TestApp) {
   await register(app)
   const { access, refresh } = await logIn(app)
@@ -73,7 +73,7 @@ const KEPT: Record<string, string> = {
   ...Object.fromEntries(ASSETS.map((url) => [url, 'public, max-age=3600'])),
 }
 
-t.test('every answer tells browsers to keep, frame, embed, sniff and run nothing, but what says otherwise', async (t) => {
+t.test('every answer has the security headers, and no-store unless it may be cached', async (t) => {
   const app = await build(t)
   const answers = await answersOf(app)
   t.ok(routesOf(app).length > 20)
@@ -88,17 +88,17 @@ t.test('every answer tells browsers to keep, frame, embed, sniff and run nothing
   }
 })
 
-t.test('the answer to what is no request tells the same', async (t) => {
+t.test('the answer to bytes that are no HTTP request has the same headers', async (t) => {
   const { url } = await serve(t, { DATABASE_URL: ':memory:' })
   const { answers } = await talk(Number(new URL(url).port), ['no request\r\n\r\n'])
   t.match(answers, [{ status: 400, headers: { ...SECURITY, 'cache-control': 'no-store' } }])
 })
 
-t.test('an error is not kept, whatever the answer was to be', async (t) => {
+t.test('an error has no-store, also on a route whose success may be cached', async (t) => {
   const app = await build(t)
   Object.defineProperty(app.keys, 'publicJwks', {
     get() {
-      throw new Error('a fault of ours')
+      throw new Error('an internal error')
     },
   })
   const answer = await app.inject('/.well-known/jwks.json')
@@ -106,18 +106,18 @@ t.test('an error is not kept, whatever the answer was to be', async (t) => {
   t.equal(answer.headers['cache-control'], 'no-store')
 })
 
-t.test('behind https browsers are told to stay there', async (t) => {
+t.test('with an https PUBLIC_URL every answer has Strict-Transport-Security (RFC 6797)', async (t) => {
   const app = await build(t, { PUBLIC_URL: 'https://auth.example.com' })
   for (const { headers, raw } of await answersOf(app))
     t.equal(headers['strict-transport-security'], 'max-age=31536000', String(raw.req.url))
 })
 
-t.test('no cookie is ever set', async (t) => {
+t.test('no answer sets a cookie', async (t) => {
   const app = await build(t, { CORS_ORIGINS: 'https://app.example.com' })
   for (const { headers, raw } of await answersOf(app)) t.notOk('set-cookie' in headers, String(raw.req.url))
 })
 
-/** All the places but the header and the body that a token or a password has ever been looked for in. */
+/** A token and a password in all places where some service reads them, but the Authorization header and the body. */
 function elsewhere({ access, refresh }: { access: string; refresh: string }) {
   const query = new URLSearchParams({
     token: access,
@@ -143,8 +143,8 @@ t.test('a token or a password in a URL or in a cookie is not read', async (t) =>
   for (const route of routesOf(app)) {
     const plain = await send(app, route)
     const name = `${route.method} ${route.url}`
-    const told = await send(app, { ...route, url: `${route.url}?${query}` }, headers)
-    t.same([told.statusCode, told.body], [plain.statusCode, plain.body], name)
+    const withSecrets = await send(app, { ...route, url: `${route.url}?${query}` }, headers)
+    t.same([withSecrets.statusCode, withSecrets.body], [plain.statusCode, plain.body], name)
     if (route.method === 'POST') {
       t.ok(plain.statusCode >= 400 && plain.statusCode < 500, `${name}: ${plain.statusCode}`)
       const bodiless = await app.inject({ method: 'POST', url: `${route.url}?${query}`, headers })
@@ -171,7 +171,7 @@ t.test('a token in a URL, a cookie or a referrer is not logged, on any route', a
 })
 
 const APP = 'https://app.example.com'
-/** None is the allowed origin, however near. */
+/** Origins that resemble the allowed one, and must be refused. */
 const STRANGERS = [
   ...['null', '', '*', 'undefined', 'true', 'file://', 'https://', 'https://evil.example', 'https://example.com', 'https://*.example.com'],
   ...['http://app.example.com', 'https://app.example.com:8443', 'https://app.example.com:443', 'https://app.example.com:80'],
@@ -191,7 +191,7 @@ function corsHeaders(headers: Record<string, unknown>): string[] {
   return Object.keys(headers).filter((name) => name.startsWith('access-control-'))
 }
 
-t.test('without CORS_ORIGINS no page of another origin may read anything', async (t) => {
+t.test('without CORS_ORIGINS no answer has CORS headers, and a preflight is answered 405', async (t) => {
   const app = await build(t)
   for (const origin of [APP, 'null', '*', 'http://localhost:3000']) {
     for (const route of routesOf(app)) {
@@ -203,7 +203,7 @@ t.test('without CORS_ORIGINS no page of another origin may read anything', async
   }
 })
 
-t.test('CORS_ORIGINS allows these origins exactly: nothing that only looks like one of them', async (t) => {
+t.test('CORS_ORIGINS allows exactly its origins, and none that resembles one of them', async (t) => {
   const app = await build(t, { CORS_ORIGINS: `${APP},http://localhost:5173` })
   const allowed = (headers: Record<string, unknown>) => headers['access-control-allow-origin']
   for (const origin of [APP, 'http://localhost:5173']) {
@@ -218,7 +218,7 @@ t.test('CORS_ORIGINS allows these origins exactly: nothing that only looks like 
   t.equal(allowed((await app.inject('/.well-known/jwks.json')).headers), undefined, 'no origin')
 })
 
-t.test('with CORS_ORIGINS every route tells caches that it differs by origin, and credentials are allowed nowhere', async (t) => {
+t.test('with CORS_ORIGINS every answer has Vary: Origin, and none allows credentials', async (t) => {
   const app = await build(t, { CORS_ORIGINS: APP })
   for (const route of routesOf(app)) {
     for (const origin of [APP, 'https://evil.example', 'null']) {

@@ -32,7 +32,7 @@ function post(path: string, body: unknown): string {
   return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`
 }
 
-/** Everything that comes until the connection is closed. */
+/** Everything that is received until the connection is closed. */
 async function untilClosed(socket: Socket): Promise<string> {
   let text = ''
   socket.setEncoding('latin1').on('data', (chunk) => {
@@ -42,7 +42,7 @@ async function untilClosed(socket: Socket): Promise<string> {
   return text
 }
 
-/** How often something has happened since the test began: `HANDLED`, or `READ`. */
+/** Counts the messages of a diagnostics channel, `HANDLED` or `READ`, from now on. */
 function counter(t: Test, channel: string): () => number {
   let count = 0
   const increment = () => {
@@ -53,21 +53,21 @@ function counter(t: Test, channel: string): () => number {
   return () => count
 }
 
-/** Node has read a request. */
+/** A request has been read by Node. */
 const READ = 'http.server.request.start'
-/** The app has been given one. */
+/** A request has reached its handler in Fastify. */
 const HANDLED = 'tracing:fastify.request.handler:start'
 
 function openConnections({ server }: TestApp): Promise<number> {
   return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
 }
 
-/** Until a condition holds; the test's own time limit ends it otherwise. */
+/** Waits until a condition holds. If it never does, the time limit of the test ends the wait. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await sleep(10)
 }
 
-t.test('connections beyond MAX_CONNECTIONS are closed at once, and those that are open go on', async (t) => {
+t.test('connections beyond MAX_CONNECTIONS are closed at once, and the open ones stay in use', async (t) => {
   const { app, port } = await listen(t, { MAX_CONNECTIONS: '3' })
   const sockets = [await open(t, port), await open(t, port), await open(t, port)]
   await until(async () => (await openConnections(app)) === 3)
@@ -78,10 +78,14 @@ t.test('connections beyond MAX_CONNECTIONS are closed at once, and those that ar
     socket.write(lastLive)
     t.match(await untilClosed(socket), /^HTTP\/1\.1 200 OK\r\n/)
   }
-  t.match(await talk(port, [live], { patienceMs: 100 }), { answers: [{ status: 200 }] }, 'and then there is room')
+  t.match(
+    await talk(port, [live], { patienceMs: 100 }),
+    { answers: [{ status: 200 }] },
+    'a new connection is accepted when others have closed',
+  )
 })
 
-t.test('the log tells of refused connections, once a minute', async (t) => {
+t.test('the log warns of refused connections once a minute', async (t) => {
   const { app, port } = await listen(t, { MAX_CONNECTIONS: '1' })
   const warnings: unknown[] = []
   app.log.warn = (message: unknown) => void warnings.push(message)
@@ -96,7 +100,7 @@ t.test('the log tells of refused connections, once a minute', async (t) => {
   t.equal(warnings.length, 2)
 })
 
-t.test('how long a client may take is bounded, and looked after every second', async (t) => {
+t.test('the times that a client may take are limited, and checked every second', async (t) => {
   const { server } = await build(t)
   t.match(server, {
     headersTimeout: 10_000,
@@ -108,7 +112,7 @@ t.test('how long a client may take is bounded, and looked after every second', a
   })
 })
 
-/** Clients that say something all the time, and never get to an end. */
+/** Clients that keep sending, and never finish. */
 const slow: [name: string, first: string, times: Times][] = [
   ['headers', 'GET /health/live HTTP/1.1\r\nX-A: ', { headersTimeout: 200 }],
   [
@@ -124,7 +128,7 @@ const slow: [name: string, first: string, times: Times][] = [
 ]
 
 for (const [name, first, times] of slow) {
-  t.test(`a client that sends ${name} byte by byte is cut off in time`, async (t) => {
+  t.test(`a client that sends ${name} byte by byte is answered 408 and disconnected when its time is over`, async (t) => {
     const { port } = await listen(t, {}, times)
     const socket = await open(t, port)
     const text = untilClosed(socket)
@@ -137,7 +141,7 @@ for (const [name, first, times] of slow) {
   })
 }
 
-t.test('a client that says nothing is cut off in time', async (t) => {
+t.test('a client that sends nothing is answered 408 and disconnected when its time is over', async (t) => {
   const { port } = await listen(t, {}, { headersTimeout: 200 })
   t.same(
     parseAnswers(await untilClosed(await open(t, port))).map(({ status, body }) => ({ status, body: JSON.parse(body) })),
@@ -145,7 +149,7 @@ t.test('a client that says nothing is cut off in time', async (t) => {
   )
 })
 
-t.test('a connection that is idle after its request is closed in time', async (t) => {
+t.test('a connection that is idle after a request is closed after keepAliveTimeout', async (t) => {
   const { port } = await listen(t, {}, { keepAliveTimeout: 200, keepAliveTimeoutBuffer: 0 })
   const socket = await open(t, port)
   const text = untilClosed(socket)
@@ -153,7 +157,7 @@ t.test('a connection that is idle after its request is closed in time', async (t
   t.match(parseAnswers(await text), [{ status: 200 }])
 })
 
-t.test('a client that does not read its answers is cut off in time', async (t) => {
+t.test('a client that does not read its answers is disconnected after the timeout', async (t) => {
   const { app, port } = await listen(t, {}, { timeout: 200 })
   const socket = await open(t, port)
   socket.pause()
@@ -162,7 +166,7 @@ t.test('a client that does not read its answers is cut off in time', async (t) =
   await until(async () => (await openConnections(app)) === 0)
 })
 
-t.test('of the requests of a client that does not read, few are answered ahead', async (t) => {
+t.test('of the pipelined requests of a client that does not read its answers, few are handled', async (t) => {
   const { port } = await listen(t)
   const handled = counter(t, HANDLED)
   const socket = await open(t, port)
@@ -178,7 +182,7 @@ t.test('of the requests of a client that does not read, few are answered ahead',
   t.ok(handled() < 30, `${handled()} of 60`)
 })
 
-t.test('a request waits until those before it on its connection are answered', async (t) => {
+t.test('a pipelined request is handled when the one before it has been answered', async (t) => {
   const { app, port } = await listen(t, { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '3' })
   await register(app)
   const handled = counter(t, HANDLED)
@@ -195,7 +199,7 @@ t.test('a request waits until those before it on its connection are answered', a
   t.match(answers[0]?.body, '"refresh":')
 })
 
-t.test('a packet of more requests than may wait ends its connection, and no other', async (t) => {
+t.test('a packet with more pipelined requests than may wait ends its own connection, and no other', async (t) => {
   const { app, port } = await listen(t)
   await register(app)
   const { access } = await logIn(app)
@@ -204,10 +208,10 @@ t.test('a packet of more requests than may wait ends its connection, and no othe
   const { answers, isEnded } = await talk(port, [live.repeat(1000)])
   t.ok(isEnded)
   t.ok(answers.length <= 200)
-  t.ok(handled() <= 200, `${handled()} were handed on`)
+  t.ok(handled() <= 200, `${handled()} were handled`)
   t.ok(read() <= 203, `${read()} were read`)
   other.write(post('/api/token/verify/', { token: access }).replace('\r\n', '\r\nConnection: close\r\n'))
   t.match(parseAnswers(await untilClosed(other)), [{ status: 200, body: '{}' }])
   const { answers: later } = await talk(port, [live.repeat(149) + lastLive])
-  t.equal(later.length, 150, 'those that were cut off wait no more')
+  t.equal(later.length, 150, 'requests of the ended connection no longer count as waiting')
 })

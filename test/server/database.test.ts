@@ -12,7 +12,7 @@ interface Stored {
   readonly writer: SQLite.Database
 }
 
-/** An app on a file, and the connection it writes with: what a failing disk does is done to that. */
+/** An app on a file, and the connection that it writes with, on which a test can simulate a failing disk. */
 async function onFile(t: Test): Promise<Stored> {
   const file = `${folder(t)}/latchkey.db`
   const opened = t.capture(SQLite.prototype, 'pragma', SQLite.prototype.pragma)
@@ -29,13 +29,13 @@ async function userCount({ app }: Stored): Promise<number> {
   return (await app.db.read.selectFrom('users').select('id').execute()).length
 }
 
-/** Rotates a session and gives the token that the answer brought; the one that was sent when it was refused. */
+/** Refreshes once. Returns the new refresh token, or the one that was sent when it was refused. */
 async function refreshOnce(app: TestApp, token: string): Promise<{ status: number; token: string }> {
   const answer = await post(app, '/api/token/refresh/', { refresh: token })
   return { status: answer.statusCode, token: answer.statusCode === 200 ? answer.json().refresh : token }
 }
 
-t.test('a locked database refuses writes after five seconds, holds up nothing else, and recovers by itself', async (t) => {
+t.test('while the database is locked, writes are refused after five seconds and reads go on; afterwards writes succeed', async (t) => {
   const { app, file } = await onFile(t)
   await register(app)
   const { access, refresh } = await logIn(app)
@@ -80,10 +80,10 @@ t.test('a locked database refuses writes after five seconds, holds up nothing el
     t.match(answer.headers['retry-after'], /^[1-9]\d*$/)
   }
   t.same(seen(await post(app, '/api/users/', credentials('bob-the-builder'))), created)
-  t.equal((await refreshOnce(app, refresh)).status, 200, 'the refused refresh has not used its token up')
+  t.equal((await refreshOnce(app, refresh)).status, 200, 'the refused refresh did not use up its token')
 })
 
-t.test('a full disk refuses writes, keeps what it has, goes on reading, and recovers by itself', async (t) => {
+t.test('while the disk is full, writes are refused, no data is lost and reads go on; afterwards writes succeed', async (t) => {
   const stored = await onFile(t)
   const { app, writer } = stored
   await register(app)
@@ -108,7 +108,7 @@ t.test('a full disk refuses writes, keeps what it has, goes on reading, and reco
   const answers = await Promise.all(names.slice(-10).map((name) => post(app, '/api/users/', credentials(name))))
   for (const answer of answers) t.same(seen(answer), unavailable)
   t.equal(answers[0]?.headers['retry-after'], '1')
-  t.equal(await userCount(stored), registered, 'nothing half written')
+  t.equal(await userCount(stored), registered, 'no write is half done')
   t.same(seen(await post(app, '/api/token/verify/', { token: access })), { status: 200, body: {} })
 
   writer.pragma(`max_page_count = ${limit}`)
@@ -121,7 +121,7 @@ t.test('a full disk refuses writes, keeps what it has, goes on reading, and reco
   t.equal(writer.pragma('integrity_check', { simple: true }), 'ok')
 })
 
-t.test('a database that turns read-only refuses writes, goes on reading, and recovers by itself', async (t) => {
+t.test('while the database is read-only, writes are refused and reads go on; afterwards writes succeed', async (t) => {
   const stored = await onFile(t)
   const { app, writer } = stored
   await register(app)
@@ -144,7 +144,7 @@ t.test('a database that turns read-only refuses writes, goes on reading, and rec
   t.equal((await refreshOnce(app, refresh)).status, 200)
 })
 
-t.test('a database that cannot be read is told by readiness, not by liveness', async (t) => {
+t.test('when the database cannot be read, readiness answers 503 and liveness 200', async (t) => {
   const { app } = await onFile(t)
   await register(app)
   const { access } = await logIn(app)
@@ -153,13 +153,13 @@ t.test('a database that cannot be read is told by readiness, not by liveness', a
       throw new SQLite.SqliteError('disk I/O error', 'SQLITE_IOERR_READ')
     },
   })
-  t.same(seen(await post(app, '/api/token/', credentials('nobody'))).status, 401, 'prepared before')
+  t.same(seen(await post(app, '/api/token/', credentials('nobody'))).status, 401, 'its statement was prepared before')
   t.same(seen(await app.inject('/health/live')), { status: 200, body: { status: 'ok' } })
-  t.same(seen(await app.inject('/health/ready')), unavailable, 'first asked now')
-  t.same(seen(await post(app, '/api/token/verify/', { token: access })), unavailable, 'first asked now')
+  t.same(seen(await app.inject('/health/ready')), unavailable, 'its statement is prepared now')
+  t.same(seen(await post(app, '/api/token/verify/', { token: access })), unavailable, 'its statement is prepared now')
 })
 
-t.test('a refresh token that is refused does not undo the transaction it shares with others', async (t) => {
+t.test('a refused refresh token does not roll back the transaction that it shares with others', async (t) => {
   const { app } = await onFile(t)
   await register(app)
   const [ended, good] = [await logIn(app), await logIn(app)]
@@ -178,5 +178,5 @@ t.test('a refresh token that is refused does not undo the transaction it shares 
     answers.map(({ status }) => status),
     [200, 401],
   )
-  t.equal(runs, 2, 'each job is run once: anybody may send such a token, as often as they like')
+  t.equal(runs, 2, 'each job runs once: otherwise anybody could double the work of others with refused tokens')
 })

@@ -4,8 +4,8 @@ import { sharedCompilers } from '../compilers.ts'
 import { type Cleanup, environment } from './process.ts'
 
 /**
- * Starts a service in this process, on a port of its own and by the real clock: for tests of what goes on between a service and another
- * process on its database. It closes with the test.
+ * Starts a service in this process, on a free port and with the real clock, for tests of a service beside another process on its
+ * database. It is closed at the end of the test.
  */
 export async function serve(t: Cleanup, env: Record<string, string>): Promise<{ readonly url: string; close(): Promise<void> }> {
   const config = loadConfig({ ...environment({}), LOG_LEVEL: 'silent', ...env })

@@ -15,7 +15,7 @@ const logIn = async ({ url }: Service) => (await postTo(`${url}/api/token/`, cre
 const verify = ({ url }: Service, token: string) => postTo(`${url}/api/token/verify/`, { token })
 const good = { status: 200, body: {} }
 
-/** The operator beside running services. */
+/** What the commands of an operator work with, beside running services. */
 async function operator(t: Test, env: Record<string, string>) {
   const config = loadConfig(env)
   const db = await openDatabase(config.databaseUrl)
@@ -28,7 +28,7 @@ async function publishedBy({ url }: Service): Promise<string[]> {
   return keys.map(({ kid }) => kid)
 }
 
-/** Whether something is so in the end. */
+/** Whether something becomes true within five seconds. */
 async function until(isSo: () => Promise<boolean>): Promise<boolean> {
   for (let waited = 0; waited < 500; waited++) {
     if (await isSo()) return true
@@ -37,7 +37,7 @@ async function until(isSo: () => Promise<boolean>): Promise<boolean> {
   return false
 }
 
-t.test('what the operator does to the keys, running services take up', async (t) => {
+t.test('running services load the keys that the operator makes, and refuse those that the operator retires', async (t) => {
   const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
   const services = [await start(t, env), await start(t, env)] as const
   const context = await operator(t, env)
@@ -54,7 +54,7 @@ t.test('what the operator does to the keys, running services take up', async (t)
   t.same(await verify(services[0], next.access), good)
 })
 
-t.test('a change of SECRETS_KEY needs no pause: processes with either setting start and work together', async (t) => {
+t.test('SECRETS_KEY can be changed without a pause: processes with the old and the new settings start and work together', async (t) => {
   const DATABASE_URL = `file:${folder(t)}/latchkey.db`
   const old = { DATABASE_URL, SECRETS_KEY: OLD }
   const both = { DATABASE_URL, SECRETS_KEY: NEW, SECRETS_KEY_PREVIOUS: OLD }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { PASSWORD } from '../helper.ts'
 import { folder, postTo, type Service, start } from './process.ts'
 
-t.test('failures hold over a restart, and over processes', async (t) => {
+t.test('failed logins are counted together by all processes, and still count after a restart', async (t) => {
   const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
   const guess = async ({ url }: Service) => (await postTo(`${url}/api/token/`, { username: 'alice', password: `not ${PASSWORD}` })).status
   const first = await start(t, env)

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { claimsOf } from '../helper.ts'
 import { folder, postTo, type Service, start, talk, type WireAnswer } from './process.ts'
 
-// Found nowhere else, so that a search of the log tells.
+// Texts that occur nowhere else, so that a search of the log finds them only if they were logged.
 const PASSWORD = 'Pw-hunter2-secret'
 const WRONG = 'Pw-hunter3-wrong'
 const QUERY = 'query-hunter4'
@@ -55,14 +55,14 @@ async function tour({ url, port }: Service, file: string): Promise<Pair[]> {
   return [first, second]
 }
 
-/** What is stored of the session cannot be read any more: the next refresh is a fault of ours. */
+/** Makes the stored session unreadable, so that the next refresh is answered 500. */
 function breakSession(file: string): void {
   const sqlite = new SQLite(file)
   sqlite.exec("update sessions set replaced = 'no json', refresh_jti = 'another'")
   sqlite.close()
 }
 
-/** The JSON lines of a log; whatever is no JSON fails the test. */
+/** The JSON lines of a log. A line that is no JSON fails the test. */
 function lines(t: Test, output: string): Record<string, unknown>[] {
   return output
     .trim()
@@ -76,7 +76,7 @@ function lines(t: Test, output: string): Record<string, unknown>[] {
     })
 }
 
-/** The log as text, with the bytes of whatever was logged as bytes. */
+/** The log as text, and after it the text of every byte array in it: a logged Buffer is written as numbers. */
 function withBytes(output: string): string {
   const bytes = [...output.matchAll(/\[(\d{1,3}(?:,\d{1,3}){7,})\]/g)].map(([, list = '']) =>
     Buffer.from(list.split(',').map(Number)).toString(),
@@ -85,7 +85,7 @@ function withBytes(output: string): string {
 }
 
 for (const level of ['info', 'trace']) {
-  t.test(`at ${level} the log is JSON lines, and no secret is in them`, async (t) => {
+  t.test(`at LOG_LEVEL=${level} every line of the log is JSON, and none contains a secret`, async (t) => {
     const file = `${folder(t)}/latchkey.db`
     const service = await start(t, { DATABASE_URL: `file:${file}`, LOG_LEVEL: level })
     const pairs = await tour(service, file)
@@ -106,7 +106,7 @@ for (const level of ['info', 'trace']) {
   })
 }
 
-t.test('a fault of ours is told by its request id, and the log has the rest under it', async (t) => {
+t.test('an internal error is answered with a request id, under which the log has the details', async (t) => {
   const file = `${folder(t)}/latchkey.db`
   const service = await start(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, { username: 'alice', password: PASSWORD })
@@ -133,7 +133,7 @@ t.test('a fault of ours is told by its request id, and the log has the rest unde
 const MADE = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
 const close = 'Host: x\r\nConnection: close\r\n'
 
-t.test('a request id is taken when it is short and plain, else made, and is in every answer and its line of the log', async (t) => {
+t.test('a short plain X-Request-Id is used, any other replaced; the id is in the answer and in its line of the log', async (t) => {
   const service = await start(t, { DATABASE_URL: ':memory:' })
   const idOf = async (request: string): Promise<string | undefined> => {
     const { answers } = await talk(service.port, [request])

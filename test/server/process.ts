@@ -13,14 +13,14 @@ export const ROOT = join(import.meta.dirname, '../..')
 
 export type Cleanup = Pick<Test, 'teardown'>
 
-/** An empty folder that goes with the test. */
+/** An empty folder, removed at the end of the test. */
 export function folder(t: Cleanup): string {
   const path = mkdtempSync(join(tmpdir(), 'latchkey-'))
   t.teardown(() => rmSync(path, { recursive: true, force: true }))
   return path
 }
 
-/** How a process ended, and how long after it was asked. */
+/** How a process ended. Both are null when it did not. */
 export interface Ending {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -28,7 +28,7 @@ export interface Ending {
 
 /** A service in a process of its own, ready to answer. */
 export interface Service {
-  /** The service's own, also where a launcher stands before it. */
+  /** Of the service itself, also when a launcher started it. */
   readonly pid: number
   readonly port: number
   readonly url: string
@@ -39,7 +39,7 @@ export interface Service {
   stop(signal?: NodeJS.Signals): Promise<Ending & { readonly ms: number }>
 }
 
-/** What every process of ours is given unless a test says otherwise: cheap hashing, a free port. */
+/** The environment of every process that a test starts, unless `env` says otherwise: cheap hashing, a free port. */
 export function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
@@ -52,14 +52,14 @@ export function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   }
 }
 
-/** Without what the test runner would load into it: its handlers of signals are not ours. */
+/** A command without NODE_OPTIONS: the test runner would load its own handlers of signals into the process. */
 export const bare = (command: string, ...args: string[]) => ['env', '-u', 'NODE_OPTIONS', command, ...args]
 const server = bare(process.execPath, 'server.ts')
 
-/** Longer than the service may take to stop; what has not ended by then counts as never ended. */
+/** Longer than the service may take to stop. A process that has not ended by then counts as one that does not end. */
 const STOP_PATIENCE_MS = 10_000
 
-/** Starts a service and waits until it listens; it ends with the test. */
+/** Starts a service and waits until it listens. It is killed at the end of the test. */
 export async function start(t: Cleanup, env: Record<string, string>, command: readonly string[] = server): Promise<Service> {
   const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = ending(child)
@@ -82,14 +82,14 @@ export async function start(t: Cleanup, env: Record<string, string>, command: re
       child.kill(signal)
       const never = sleep(STOP_PATIENCE_MS, { code: null, signal: null }, { ref: false })
       const end = { ...(await Promise.race([ended, never])), ms: performance.now() - asked }
-      // What it wrote last.
+      // Its last output may arrive after its exit.
       await sleep(20)
       return end
     },
   }
 }
 
-/** The address and the process, from the line that tells them: a launcher's own id is another. */
+/** The address and the process id, from the first line of the log: the child itself may be a launcher, with another id. */
 async function listening(child: ChildProcess): Promise<{ url: string; pid: number }> {
   for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
     const [, url] = /listens on (http:\/\/[^ ,"]+)/.exec(line) ?? []
@@ -110,7 +110,7 @@ function killPid(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It has ended, as it should.
+    // The process has ended already.
   }
 }
 
@@ -119,7 +119,7 @@ async function killNow(child: ChildProcess, ended: Promise<Ending>): Promise<voi
   await ended
 }
 
-/** Starts a service that is expected to give up, and tells how it did. */
+/** Starts a service whose start is expected to fail. */
 export function startInVain(t: Cleanup, env: Record<string, string>, command: readonly string[] = server): Promise<Ran> {
   return run(t, env, command)
 }
@@ -168,8 +168,7 @@ export interface Talk {
 }
 
 /**
- * Sends bytes as they are, piece by piece, and gathers the answers until the service ends the connection or the
- * patience is over.
+ * Sends bytes as they are, piece by piece, and collects the answers until the service ends the connection, or for `patienceMs`.
  */
 export async function talk(
   port: number,
@@ -200,7 +199,7 @@ export async function talk(
   return { answers: parseAnswers(Buffer.concat(received).toString('latin1')), isEnded }
 }
 
-/** Answers with a `Content-Length`, one after the other; interim ones (1xx) are left out. */
+/** Parses consecutive answers with a `Content-Length`; interim ones (1xx) are left out. */
 export function parseAnswers(text: string): WireAnswer[] {
   const answers: WireAnswer[] = []
   let rest = text

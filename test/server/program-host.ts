@@ -8,7 +8,7 @@ export interface Job {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** What `process.exit` throws here, for the process is to go on. */
+/** Thrown by `process.exit`, so that the process can run the next program. */
 class Exit {
   readonly code: number
 
@@ -34,7 +34,7 @@ async function run({ program, args, env }: Job): Promise<number> {
   process.argv.splice(1, Infinity, program, ...args)
   process.exitCode = undefined
   try {
-    // Another address is another module: the program runs anew.
+    // A new query makes Node load the module again, so that the program runs again.
     await import(`${new URL(`../../${program}`, import.meta.url)}?run=${++runs}`)
     return Number(process.exitCode ?? 0)
   } catch (error) {
@@ -42,7 +42,7 @@ async function run({ program, args, env }: Job): Promise<number> {
     console.error(error)
     return 1
   } finally {
-    // What a program listens for is over with it.
+    // Otherwise the handlers of this program would run during the next one.
     for (const event of ['SIGTERM', 'SIGINT']) process.removeAllListeners(event)
     process.stdout.removeAllListeners('error')
     process.exitCode = 0

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { bare, environment, type Ran, ROOT } from './process.ts'
 import type { Job } from './program-host.ts'
 
-/** A process that runs programs of ours, and the files that it writes its output to. */
+/** A process that runs programs of the project, and the files with its output. */
 interface Host {
   readonly child: ChildProcess
   readonly stdout: string
@@ -17,8 +17,8 @@ let host: Host | undefined
 let last: Promise<unknown> = Promise.resolve()
 
 /**
- * Runs a program of ours, `cli.ts` or `server.ts`, to its end, in a process that it shares with those before it: starting one of its own
- * takes half a second. For programs that end by themselves; where signals or the process itself are the point, see `run`.
+ * Runs a program of the project, `cli.ts` or `server.ts`, to its end, in a process that is shared with other runs: to start one takes
+ * half a second. For programs that end by themselves; use `run` where a test is about signals or the process itself.
  */
 export function runShared(env: Record<string, string>, program: string, ...args: string[]): Promise<Ran> {
   const ran = last.then(() => runNext({ program, args, env: environment(env) }))
@@ -42,7 +42,7 @@ async function runNext(job: Job): Promise<Ran> {
   return { code: code as number, signal: null, stdout: out as string, stderr: err as string }
 }
 
-/** It ends with this process, by the end of the channel between them. */
+/** The host ends when this process does: then the IPC channel between them closes. */
 function startHost(): Host {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-host-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))

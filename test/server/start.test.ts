@@ -9,13 +9,9 @@ import { openDatabase } from '../../db/open.ts'
 import { bare, folder, postTo, ROOT, start, startInVain } from './process.ts'
 import { runShared } from './shared-process.ts'
 
-// Starts wait more than they work.
-
-const atOnce = {}
-
 const SECRET = 'a secret of at least thirty-two bytes'
 
-/** Each is refused with these words. */
+/** Wrong settings, each with the message of its error. */
 const refused: [env: Record<string, string>, message: string][] = [
   [{ PORT: 'http' }, 'PORT must be a whole number from 0 to 65535, got "http"'],
   [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, got "65536"'],
@@ -90,13 +86,13 @@ t.test('a wrong setting is refused with its name, what it must be and what it is
   }
 })
 
-t.test('a file of a secret that cannot be read is refused by its name', async (t) => {
+t.test('the error for an unreadable file of a secret names the setting and the file', async (t) => {
   const missing = join(folder(t), 'secret')
   t.throws(() => loadConfig({ JWT_SECRET_FILE: missing }), { message: `JWT_SECRET_FILE is "${missing}", which cannot be read: ` })
   t.throws(() => loadConfig({ JWT_SECRET_FILE: folder(t) }), { message: /^JWT_SECRET_FILE is ".*", which cannot be read: EISDIR/ })
 })
 
-t.test('a secret comes from a file, less its last line break', async (t) => {
+t.test('a secret can be read from a file, without the line break at its end', async (t) => {
   const file = join(folder(t), 'secret')
   writeFileSync(file, `${SECRET}\r\n`)
   t.equal(loadConfig({ JWT_SECRET_FILE: file }).jwtSecret, SECRET)
@@ -104,7 +100,7 @@ t.test('a secret comes from a file, less its last line break', async (t) => {
   t.throws(() => loadConfig({ JWT_SECRET_FILE: file }), new ConfigError('JWT_SECRET must be at least 32 bytes, got a value of 31 bytes'))
 })
 
-t.test('SECRETS_KEY and the one before come from files, too', async (t) => {
+t.test('SECRETS_KEY and SECRETS_KEY_PREVIOUS can be read from files, too', async (t) => {
   const files = ['old', 'new'].map((name) => join(folder(t), name)) as [string, string]
   files.forEach((file, index) => {
     writeFileSync(file, `${Buffer.alloc(32, index).toString('base64')}\n`)
@@ -117,7 +113,7 @@ t.test('an empty setting counts as unset', async (t) => {
   t.equal(loadConfig({ PORT: '', JWT_SECRET: '', JWT_SECRET_FILE: '' }).port, 3000)
 })
 
-/** Starts that fail, each with one line that names its setting. `env` may make what it needs in the test's folder. */
+/** Starts that fail, each with one line that names the setting. `env` may make files in the folder of the test. */
 const failing: { name: string; env: (dir: string) => Record<string, string> | Promise<Record<string, string>>; line: RegExp }[] = [
   {
     name: 'a wrong port',
@@ -125,7 +121,7 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
     line: /^latchkey cannot start: PORT must be a whole number from 0 to 65535, got "70000"$/m,
   },
   {
-    name: 'an address that is not ours',
+    name: 'an address of another machine',
     env: () => ({ HOST: '192.0.2.1', DATABASE_URL: ':memory:' }),
     line: /^latchkey cannot start: HOST and PORT: cannot listen: .*EADDRNOTAVAIL/,
   },
@@ -154,7 +150,7 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
     line: /^latchkey cannot start: DATABASE_URL\b/,
   },
   {
-    name: 'a folder in a file system that makes none',
+    name: 'a folder in a file system that allows no new ones',
     env: () => ({ DATABASE_URL: 'file:/proc/latchkey/latchkey.db' }),
     line: /^latchkey cannot start: DATABASE_URL\b/,
   },
@@ -210,7 +206,7 @@ async function databaseIn(dir: string): Promise<string> {
 }
 
 for (const { name, env, line } of failing) {
-  t.test(`${name} ends the start with one line that names the setting`, atOnce, async (t) => {
+  t.test(`${name} ends the start with one line that names the setting`, async (t) => {
     const end = await runShared(await env(folder(t)), 'server.ts')
     t.equal(end.code, 1)
     t.equal(end.stdout, '')
@@ -220,7 +216,7 @@ for (const { name, env, line } of failing) {
   })
 }
 
-t.test('a taken port ends the start with one line that names the setting', atOnce, async (t) => {
+t.test('a taken port ends the start with one line that names the setting', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => taken.close())
   await new Promise((resolve) => taken.once('listening', resolve))
@@ -230,7 +226,7 @@ t.test('a taken port ends the start with one line that names the setting', atOnc
   t.equal(end.stderr, `latchkey cannot start: HOST and PORT: cannot listen: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
 })
 
-t.test('a database that another process keeps locked ends the start with one line that names the setting', atOnce, async (t) => {
+t.test('a database that another process keeps locked ends the start with one line that names the setting', async (t) => {
   const file = await databaseIn(folder(t))
   const other = new SQLite(file)
   t.teardown(() => other.close())
@@ -241,7 +237,7 @@ t.test('a database that another process keeps locked ends the start with one lin
   t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
 })
 
-const needsRoot = process.getuid?.() === 0 ? atOnce : { ...atOnce, skip: 'needs root, to start as somebody else' }
+const needsRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root, to start as another user' }
 t.test('a database file that may not be written ends the start with one line that names the setting', needsRoot, async (t) => {
   const file = await databaseIn(folder(t))
   // Only opening the database runs as another user: the project's own files may be closed to it.
@@ -252,7 +248,7 @@ t.test('a database file that may not be written ends the start with one line tha
   t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
 })
 
-t.test('three processes that start together on a new file make its tables and its key once', atOnce, async (t) => {
+t.test('of three processes that start together on a new file, one makes its tables and its key', async (t) => {
   const dir = join(folder(t), 'made/by/the/first')
   const env = { DATABASE_URL: `file:${dir}/latchkey.db` }
   const services = await Promise.all([start(t, env), start(t, env), start(t, env)])
@@ -275,7 +271,7 @@ t.test('three processes that start together on a new file make its tables and it
   t.same(sqlite.prepare('select name from kysely_migration').pluck().all(), Object.keys(migrations))
 })
 
-t.test('the folder of the database is made, and stays when the service starts again', atOnce, async (t) => {
+t.test('the database is made in its folder, and is used again after a restart', async (t) => {
   const dir = folder(t)
   mkdirSync(join(dir, 'data'))
   const env = { DATABASE_URL: `file:${dir}/data/latchkey.db` }

@@ -5,9 +5,7 @@ import t, { type Test } from 'tap'
 import { PASSWORD } from '../helper.ts'
 import { bare, folder, open, parseAnswers, postTo, ROOT, type Service, start, talk, type WireAnswer } from './process.ts'
 
-const atOnce = {}
-
-/** One hash takes some tenths of a second. */
+/** One hash takes some tenths of a second, so that a test can act meanwhile. */
 const SLOW_HASHING = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '8', HASHING_CONCURRENCY: '1' }
 
 function login(password = PASSWORD): string {
@@ -37,7 +35,7 @@ async function serve(t: Test, env: Record<string, string> = {}): Promise<Service
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} ends an idle service within a second, with code 0 and its database closed`, atOnce, async (t) => {
+  t.test(`${signal} ends an idle service within a second, with code 0 and its database closed`, async (t) => {
     const service = await serve(t)
     const idle = await open(t, service.port)
     const closed = untilClosed(idle)
@@ -57,7 +55,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-t.test('a connection on which nothing was sent yet does not delay the end', atOnce, async (t) => {
+t.test('a connection on which nothing was sent yet does not delay the end', async (t) => {
   const service = await serve(t)
   const silent = await open(t, service.port)
   silent.resume()
@@ -67,7 +65,7 @@ t.test('a connection on which nothing was sent yet does not delay the end', atOn
   t.ok(end.ms < 1000, `${end.ms} ms`)
 })
 
-t.test('what is in flight is finished, and then its connection and the service end at once', atOnce, async (t) => {
+t.test('a request under way is answered, and then its connection and the service end at once', async (t) => {
   const service = await serve(t, SLOW_HASHING)
   t.match(await postTo(`${service.url}/api/users/`, { username: 'alice', password: PASSWORD }), { status: 201 })
   const socket = await open(t, service.port)
@@ -84,7 +82,7 @@ t.test('what is in flight is finished, and then its connection and the service e
   t.notOk(existsSync(`${service.file}-wal`))
 })
 
-t.test('repeated signals change nothing, and what comes later is told to try again', atOnce, async (t) => {
+t.test('repeated signals change nothing, and a later request is answered 503 or not at all', async (t) => {
   const service = await serve(t, SLOW_HASHING)
   const socket = await open(t, service.port)
   const answers = untilClosed(socket)
@@ -95,17 +93,17 @@ t.test('repeated signals change nothing, and what comes later is told to try aga
     await sleep(10)
     process.kill(service.pid, signal)
   }
-  // Behind the login on the same connection: answered after it, if at all.
+  // Pipelined behind the login on the same connection: it is answered after it, or not at all.
   socket.write(live)
   t.match(await ended, { code: 0, signal: null })
   const [first, ...later] = await answers
   t.equal(first?.status, 401)
   for (const { status, body } of later) t.same({ status, body: JSON.parse(body) }, stopping)
   t.notOk(existsSync(`${service.file}-wal`))
-  t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'nothing new is taken')
+  t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'no new connection is accepted')
 })
 
-t.test('a request on another open connection is told that the service stops, or its connection is closed', atOnce, async (t) => {
+t.test('a request that arrives on an open connection while the service stops is answered 503 `stopping`', async (t) => {
   const service = await serve(t, SLOW_HASHING)
   const busy = await open(t, service.port)
   busy.resume()
@@ -127,26 +125,26 @@ t.test('a request on another open connection is told that the service stops, or 
 const launched = bare(process.execPath, 'bin/launch.mjs', 'server.ts')
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`the launcher passes ${signal} on, and the code back`, atOnce, async (t) => {
+  t.test(`the launcher passes ${signal} on, and exits with the code of the service`, async (t) => {
     const file = `${folder(t)}/latchkey.db`
     const service = await start(t, { DATABASE_URL: `file:${file}` }, launched)
     const end = await service.stop(signal)
     t.match(end, { code: 0, signal: null })
     t.ok(end.ms < 1500, `${end.ms} ms`)
     t.notOk(existsSync(`${file}-wal`))
-    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'nobody is left')
+    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'no process listens any more')
   })
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`npm start passes ${signal} on`, atOnce, async (t) => {
+  t.test(`npm start passes ${signal} on`, async (t) => {
     const file = `${folder(t)}/latchkey.db`
     const service = await start(t, { DATABASE_URL: `file:${file}` }, bare('npm', '--prefix', ROOT, 'start'))
     const end = await service.stop(signal)
     t.match(end, { code: 0, signal: null })
     t.ok(end.ms < 2000, `${end.ms} ms`)
     await sleep(200)
-    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'nobody is left')
+    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'no process listens any more')
     t.notOk(existsSync(`${file}-wal`), 'the database is closed')
   })
 }

@@ -11,7 +11,7 @@ async function outputWith(t: Test, env: Record<string, string>): Promise<string>
   return service.output()
 }
 
-t.test('what a start warns of', async (t) => {
+t.test('the warnings of a start', async (t) => {
   const [plain, careless, careful] = await Promise.all([
     outputWith(t, {}),
     outputWith(t, { LIMITS: 'off' }),
@@ -29,7 +29,7 @@ t.test('what a start warns of', async (t) => {
     t.notMatch(careful, KEY)
   })
 
-  await t.test('X-Forwarded-For that nobody is trusted with is told once', async (t) => {
+  await t.test('X-Forwarded-For without TRUST_PROXY is warned of once', async (t) => {
     const warnings = (output: string) => output.split('\n').filter((line) => line.includes('X-Forwarded-For'))
     t.match(warnings(plain), [
       /"level":40,.*"msg":"X-Forwarded-For is ignored, for TRUST_PROXY is not set: every client of a proxy counts as its address"/,

@@ -4,7 +4,7 @@ import t from 'tap'
 import { build, PASSWORD, type TestApp } from '../helper.ts'
 import { open, parseAnswers, talk, type WireAnswer } from './process.ts'
 
-/** An app that listens, and its port. */
+/** An app that listens on a free port. */
 async function listen(t: Parameters<typeof build>[0], env: Record<string, string> = {}): Promise<{ app: TestApp; port: number }> {
   const app = await build(t, env)
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -40,7 +40,7 @@ const verify = 'POST /api/token/verify/ HTTP/1.1\r\n'
 const json = 'Content-Type: application/json\r\n'
 const chunked = 'Transfer-Encoding: chunked\r\n'
 
-/** What is sent, and the problem it is answered with. */
+/** Requests that are refused, each with the problem that answers it. */
 const refused: [name: string, request: string, problem: { status: number }][] = [
   ['no request line', 'hello\r\n\r\n', badRequest],
   ['a TLS hello', '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03', badRequest],
@@ -72,7 +72,7 @@ const refused: [name: string, request: string, problem: { status: number }][] = 
   ['a hexadecimal length', `${verify}${close}${json}Content-Length: 0x2\r\n\r\n{}`, badRequest],
   ['a length beyond all numbers', `${verify}${close}${json}Content-Length: 99999999999999999999\r\n\r\n{}`, badRequest],
   ['chunked not last', `${verify}${close}${json}Transfer-Encoding: chunked, identity\r\n\r\n2\r\n{}\r\n0\r\n\r\n`, badRequest],
-  ['chunked written oddly', `${verify}${close}${json}Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`, badRequest],
+  ['an unknown transfer coding', `${verify}${close}${json}Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`, badRequest],
   ['a chunk size that is no number', `${verify}${close}${json}${chunked}\r\nzz\r\n{}\r\n0\r\n\r\n`, badRequest],
   ['a negative chunk size', `${verify}${close}${json}${chunked}\r\n-2\r\n{}\r\n0\r\n\r\n`, badRequest],
   ['a chunk size beyond all numbers', `${verify}${close}${json}${chunked}\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n`, badRequest],
@@ -86,13 +86,13 @@ const refused: [name: string, request: string, problem: { status: number }][] = 
   ['a space before the colon', `GET /health/live HTTP/1.1\r\n${close}Content-Length : 2\r\n\r\n{}`, badRequest],
   ['a carriage return in a header', `GET /health/live HTTP/1.1\r\n${close}X-A: b\rc\r\n\r\n`, badRequest],
   ['headers beyond 16 KiB', `GET /health/live HTTP/1.1\r\n${close}X-A: ${'b'.repeat(17_000)}\r\n\r\n`, headersTooLarge],
-  ['very many headers', `GET /health/live HTTP/1.1\r\n${close}${'X: y\r\n'.repeat(20_000)}\r\n`, headersTooLarge],
+  ['20 000 headers', `GET /health/live HTTP/1.1\r\n${close}${'X: y\r\n'.repeat(20_000)}\r\n`, headersTooLarge],
   ['a URL beyond 16 KiB', `GET /${'a'.repeat(17_000)} HTTP/1.1\r\n${close}\r\n`, headersTooLarge],
   ['a long URL', `GET /${'a'.repeat(10_000)} HTTP/1.1\r\n${close}\r\n`, notFound],
-  ['a path that is none', `GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n${close}\r\n`, notFound],
+  ['a path outside the routes', `GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n${close}\r\n`, notFound],
   ['a NUL, encoded, in the path', `GET /health/live%00 HTTP/1.1\r\n${close}\r\n`, notFound],
-  ['a method of WebDAV on a path of ours', `PROPFIND /api/token/ HTTP/1.1\r\n${close}\r\n`, notAllowed('PROPFIND')],
-  ['a method of WebDAV elsewhere', `PROPFIND /nothing HTTP/1.1\r\n${close}\r\n`, notFound],
+  ['a method of WebDAV on a path of the API', `PROPFIND /api/token/ HTTP/1.1\r\n${close}\r\n`, notAllowed('PROPFIND')],
+  ['a method of WebDAV on another path', `PROPFIND /nothing HTTP/1.1\r\n${close}\r\n`, notFound],
   ['TRACE', `TRACE /api/token/ HTTP/1.1\r\n${close}\r\n`, notAllowed('TRACE')],
   ['QUERY', `QUERY /api/token/ HTTP/1.1\r\n${close}Content-Length: 2\r\n${json}\r\n{}`, notAllowed('QUERY')],
   ['an upgrade', `GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`, notFound],
@@ -102,7 +102,7 @@ const refused: [name: string, request: string, problem: { status: number }][] = 
     notFound,
   ],
   [
-    'a truncated body that is taken for whole',
+    'a Content-Length that ends in the middle of the JSON',
     `${verify}${close}${json}Content-Length: 5\r\n\r\n{"a":`,
     parseError('the body is not valid JSON.'),
   ],
@@ -118,7 +118,7 @@ function assertProblem(
   t.match(answer?.headers, { ...securityHeaders, 'content-type': /^application\/problem\+json/, 'x-request-id': /^[\w.:-]{1,64}$/ })
 }
 
-t.test('what cannot be understood is a problem document, ends its connection, and harms nobody else', async (t) => {
+t.test('a malformed request is answered with a problem document and ends its connection, and no other', async (t) => {
   const { port } = await listen(t)
   for (const [name, request, problem] of refused) {
     await t.test(name, async (t) => {
@@ -141,7 +141,7 @@ t.test('CONNECT is answered with an error or a closed connection', async (t) => 
 const required = { token: ['This field is required.'] }
 const missing = { title: 'Bad Request', status: 400, detail: 'Not valid: token.', code: 'invalid', ...required, errors: required }
 
-/** Odd, and understood: the answer is that of any empty object. */
+/** Unusual requests that HTTP allows: each is answered like any empty object. */
 const understood: [name: string, pieces: string[]][] = [
   ['chunks', [`${verify}${close}${json}${chunked}\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n`]],
   ['chunks that come one by one', [`${verify}${close}${json}${chunked}\r\n`, '1\r\n{\r\n', '1\r\n', '}\r\n', '0\r\n', '\r\n']],
@@ -155,7 +155,7 @@ const understood: [name: string, pieces: string[]][] = [
   ['a whole URL in the request line', [`POST http://x/api/token/verify/ HTTP/1.1\r\n${close}${json}Content-Length: 2\r\n\r\n{}`]],
 ]
 
-t.test('what is only oddly sent is read as any request', async (t) => {
+t.test('an unusual but valid request is read like any other', async (t) => {
   const { port } = await listen(t)
   for (const [name, pieces] of understood) {
     await t.test(name, async (t) => {
@@ -167,7 +167,7 @@ t.test('what is only oddly sent is read as any request', async (t) => {
   }
 })
 
-t.test('a body that is cut off is no request', async (t) => {
+t.test('a request whose body is cut off is not handled', async (t) => {
   const { port } = await listen(t)
   for (const request of [
     `${verify}${close}${json}Content-Length: 100\r\n\r\n{"token":`,
@@ -181,7 +181,7 @@ t.test('a body that is cut off is no request', async (t) => {
   }
 })
 
-t.test('a body beyond 16 KiB is refused, however it comes', async (t) => {
+t.test('a body of more than 16 KiB is refused, with a Content-Length and in chunks', async (t) => {
   const { port } = await listen(t)
   const tooLarge = { title: 'Payload Too Large', status: 413, detail: 'The body is larger than 16 KiB.', code: 'payload_too_large' }
   const half = `2001\r\n${' '.repeat(0x2001)}\r\n`
@@ -200,7 +200,7 @@ t.test('a body beyond 16 KiB is refused, however it comes', async (t) => {
   t.match((await talk(port, [largest])).answers, [{ status: 400, body: JSON.stringify(missing) }])
 })
 
-t.test('what does not arrive in time is refused', async (t) => {
+t.test('a request that does not arrive in time is refused', async (t) => {
   const app = await build(t)
   Object.assign(app.server, { requestTimeout: 200, headersTimeout: 150, connectionsCheckingInterval: 30 })
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -239,17 +239,17 @@ t.test('a request that follows a refused one on its connection is not read', asy
   assertProblem(t, answers[0], badRequest)
 })
 
-t.test('an answer that is under way comes before the refusal of what follows it', async (t) => {
+t.test('a request under way is answered before the refusal of the malformed one behind it', async (t) => {
   const { port } = await listen(t, { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '3' })
   const body = JSON.stringify({ username: 'nobody', password: PASSWORD })
   const login = `POST /api/token/ HTTP/1.1\r\nHost: x\r\n${json}Content-Length: ${body.length}\r\n\r\n${body}`
   const { answers, isEnded } = await talk(port, [`${login}no request\r\n\r\n`])
   t.ok(isEnded)
-  // Whoever reads answers in their order takes the first for the login's: it must not be the other's.
+  // A client matches answers to requests by their order: the refusal must not be taken for the answer to the login.
   t.notSame(answers[0]?.status, 400)
 })
 
-t.test('a caller that goes away harms nobody', async (t) => {
+t.test('a client that disconnects in the middle of a request harms no other', async (t) => {
   const { app, port } = await listen(t)
   const body = JSON.stringify({ username: 'alice', password: PASSWORD })
   for (let i = 0; i < 20; i++) {
@@ -264,7 +264,7 @@ t.test('a caller that goes away harms nobody', async (t) => {
   t.equal((await app.inject('/health/ready')).statusCode, 200)
 })
 
-t.test('HEAD is answered as GET, without the body', async (t) => {
+t.test('HEAD is answered like GET, without the body', async (t) => {
   const { port } = await listen(t)
   const socket = await open(t, port)
   let text = ''
