@@ -3,7 +3,7 @@ import type { FastifyServerOptions } from 'fastify'
 
 type Compilers = Required<NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>>
 
-/** Those that Fastify uses when it is given none. */
+/** The compilers that Fastify uses by default. */
 const require = createRequire(import.meta.resolve('fastify'))
 const fastifys: Compilers = {
   buildValidator: require('@fastify/ajv-compiler')(),
@@ -11,15 +11,15 @@ const fastifys: Compilers = {
 }
 
 /**
- * Compilers of schemas that all apps of a process share: the same schema, among the same others, is compiled once. An app spends most of
- * its start on that.
+ * Schema compilers that all apps of a process share, so that each schema is compiled once: otherwise every app would spend most of its
+ * start on it.
  */
 export const sharedCompilers: Compilers = {
   buildValidator: shared(fastifys.buildValidator),
   buildSerializer: shared(fastifys.buildSerializer),
 }
 
-/** A maker of compilers whose compilers remember what they, or one made of the same schemas and options, have compiled. */
+/** Wraps a factory of compilers: compilers that are made with the same schemas and options share what they have compiled. */
 function shared<Build extends (schemas: never, options: never) => (route: never) => unknown>(build: Build): Build {
   const compiled = new Map<string, unknown>()
   const buildShared = (schemas: never, options: never) => {

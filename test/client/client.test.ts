@@ -10,7 +10,7 @@ import { build, type TestApp } from '../helper.ts'
 const run = promisify(execFile)
 const repository = join(import.meta.dirname, '..', '..')
 
-/** The tour imports what is generated here, so it is imported after that, by a name that tsc does not follow. */
+/** The tour imports the generated client, so it can only be imported after that, under a name that tsc does not resolve. */
 async function generate() {
   await createClient({
     input: join(repository, 'openapi.json'),
@@ -88,7 +88,7 @@ t.test('a client generated from openapi.json', async (t) => {
     })
   })
 
-  await t.test('tells every error by its code', async (t) => {
+  await t.test('returns every error with its typed code', async (t) => {
     t.same(await tour.fail(url, closed.url, operator(app)), {
       codes: {
         registerUser: ['invalid', 'registration_closed', 'payload_too_large'],

@@ -24,7 +24,7 @@ import {
   verifyToken,
 } from './generated/index.ts'
 
-/** What the tour cannot do over the wire. */
+/** What the tour needs that the API does not offer. */
 export interface Operator {
   setActive(username: string, isActive: boolean): Promise<void>
   createClient(): Promise<{ clientId: string; clientSecret: string }>
@@ -40,7 +40,7 @@ interface Answer<T, E> {
 const credentials = { username: 'testuser', password: 'securepassword' }
 const noToken = 'no.to.ken'
 
-/** Every operation, answered with success. */
+/** Calls every operation, and gets a success. */
 export async function succeed(baseUrl: string, operator: Operator) {
   const client = createClient({ baseUrl })
   const registered = success(await registerUser({ client, body: credentials }))
@@ -71,7 +71,7 @@ export async function succeed(baseUrl: string, operator: Operator) {
   }
 }
 
-/** Every operation of an account, from its sessions to its end. */
+/** Calls every operation of an account, from its sessions to its deletion. */
 async function succeedWithAccount(baseUrl: string) {
   const client = createClient({ baseUrl })
   const body = { username: 'passing', password: 'securepassword' }
@@ -103,7 +103,7 @@ async function succeedWithAccount(baseUrl: string) {
   }
 }
 
-/** Every error that a caller can bring about, as it is typed, in the order of the operations. */
+/** Every error that a caller can cause, by operation, with its type. */
 export async function fail(baseUrl: string, closedBaseUrl: string, operator: Operator) {
   const client = createClient({ baseUrl })
   const other = { username: 'someone', password: 'securepassword' }
@@ -157,7 +157,7 @@ export async function fail(baseUrl: string, closedBaseUrl: string, operator: Ope
   return { codes, fields, messages }
 }
 
-/** Every code that a login can be refused with, and no other: a new one is a compile error here. */
+/** Handles every code that a login can be refused with: a new code is a compile error here. */
 function explain({ code }: LogInProblem): string {
   switch (code) {
     case 'invalid':
@@ -186,7 +186,7 @@ function success<T, E>({ data, error }: Answer<T, E>): T {
   return data
 }
 
-/** The typed error of a refused call. Its status says what the answer's does, and its type is that of RFC 9457. */
+/** The typed error of a refused call. Checks that its status is that of the answer, and its media type that of RFC 9457. */
 function failure<T, E extends { status: number }>({ error, response }: Answer<T, E>): E {
   if (error === undefined) throw new Error('answered with success')
   if (error.status !== response?.status) throw new Error(`${error.status} in the body, ${response?.status} on the wire`)

@@ -20,7 +20,7 @@ const passwordOf = hot((db, value: { name: string; since: number }) => {
 })
 const idsOfAll = hot((db) => db.selectFrom('users').select('id').orderBy('id'))
 
-t.test('a query is built once, and each run brings its own values', async (t) => {
+t.test('a query is built once, and runs with the values of each call', async (t) => {
   const db = await openWithUsers(t, 'alice', 'bob')
   builds = 0
   t.same((await passwordOf(db.read, { name: 'bob', since: 0 })).rows, [{ password: 'hash of bob' }])
@@ -38,7 +38,7 @@ t.test('each database has a query of its own, in the SQL of its dialect', async 
   t.equal(builds, 2)
 })
 
-t.test('a value that each run brings cannot be computed with while the query is built', async (t) => {
+t.test('a placeholder for a value cannot be computed with while the query is built', async (t) => {
   const db = await openWithUsers(t)
   const older = hot((handle, value: { now: number }) =>
     handle
@@ -53,7 +53,7 @@ t.test('the compiler refuses values that a query does not name, or not of this t
   const db = await openWithUsers(t, 'alice')
   const alice = { name: 'alice', since: 0 }
   const surplus = { ...alice, id: 1 }
-  // Compiled and never run: `tsc` fails where one of them is no error.
+  // Type-checked and never run: `tsc` fails when one of these lines is no type error.
   const refused = () => [
     // @ts-expect-error a misspelt name
     passwordOf(db.read, { nmae: 'alice', since: 0 }),

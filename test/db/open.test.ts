@@ -8,7 +8,7 @@ import { databaseExists, describeDatabase, isDatabaseUrl, openDatabase } from '.
 import { listSigningKeys } from '../../db/signing-keys.ts'
 import { folder } from '../server/process.ts'
 
-t.test('a URL is understood when there is a dialect for it', async (t) => {
+t.test('a URL is accepted when there is a dialect for it', async (t) => {
   for (const url of [':memory:', 'file:latchkey.db', 'file:./data/latchkey.db', 'file:/data/latchkey.db', 'file:///data/latchkey.db']) {
     t.equal(isDatabaseUrl(url), true, url)
   }
@@ -18,13 +18,13 @@ t.test('a URL is understood when there is a dialect for it', async (t) => {
   }
 })
 
-t.test('where a database is can be read, and whether other processes can open it', async (t) => {
+t.test('the description of a database says where it is, and whether other processes can open it', async (t) => {
   t.match(describeDatabase('file:data/latchkey.db'), { place: resolve('data/latchkey.db'), isShared: true })
   t.match(describeDatabase('file:///data/latchkey.db'), { place: '/data/latchkey.db', isShared: true })
   t.match(describeDatabase(':memory:'), { place: ':memory:', isShared: false })
 })
 
-t.test('a database exists from when it is opened first; to ask makes none', async (t) => {
+t.test('a database exists once it was opened, and the question whether it exists does not create it', async (t) => {
   const file = join(folder(t), 'made/latchkey.db')
   t.equal(await databaseExists(`file:${file}`), false)
   t.notOk(existsSync(join(file, '..')))
@@ -33,7 +33,7 @@ t.test('a database exists from when it is opened first; to ask makes none', asyn
   t.equal(await databaseExists(':memory:'), false)
 })
 
-/** Databases that cannot be opened: what `make` does in a folder gives the URL. */
+/** Databases that cannot be opened. `make` prepares the folder and returns the URL. */
 const FAILING: readonly [name: string, make: (dir: string) => string, error: typeof DatabaseUnavailable | typeof NotOurDatabase][] = [
   ['a folder', (dir) => dir, DatabaseUnavailable],
   ['a file below a file', (dir) => `${textFile(dir)}/latchkey.db`, DatabaseUnavailable],
@@ -61,7 +61,7 @@ for (const [name, make, error] of FAILING) {
   t.test(`${name} is refused with ${error.name}`, async (t) => {
     const thrown = await openDatabase(`file:${make(folder(t))}`).catch((error) => error)
     t.type(thrown, error)
-    t.ok(thrown.cause, 'it says what the system said')
+    t.ok(thrown.cause, 'its cause is the error of the system')
   })
 }
 
@@ -77,7 +77,7 @@ async function inMemory(t: Test) {
   return db
 }
 
-t.test('a query that the database refuses is one failure, whichever way it is run', async (t) => {
+t.test('a query that the database refuses fails with the same error class in every way of running it', async (t) => {
   const db = await openDatabase(`file:${folder(t)}/latchkey.db`)
   t.teardown(() => db.close())
   await db.write(async (handle) => void (await sql`drop table signing_keys`.execute(handle)))

@@ -26,7 +26,7 @@ const session = (user_id: number) => ({
   client: '',
 })
 
-t.test('the id of a user or session that was deleted is not given again', async (t) => {
+t.test('the id of a deleted user or session is never used again', async (t) => {
   const db = await openInMemory(t)
   const ids = () =>
     db.write(async (handle) => {
@@ -45,7 +45,7 @@ t.test('the id of a user or session that was deleted is not given again', async 
   )
 })
 
-t.test('a session is marked as expired once', async (t) => {
+t.test('a session is marked as expired only once', async (t) => {
   const db = await openInMemory(t)
   const marked = await db.write(async (handle) => {
     const userId = await insertUser(handle, user('alice'))
@@ -56,7 +56,7 @@ t.test('a session is marked as expired once', async (t) => {
   t.match(await findUserAndSession(db.read, 1, 1), { session: { ended_at: 9000, end_reason: 'expired' } })
 })
 
-t.test('a tally begins as expired, is kept while it counts something, and goes when it is settled or old', async (t) => {
+t.test('a tally starts as expired, is kept while it counts anything, and is deleted when it is settled or old', async (t) => {
   const db = await openInMemory(t)
   const empty = { count: 0, in_flight: 0, in_flight_until: 0, next_at: 0, since: 0, expires_at: 0 }
   await db.write(async (handle) => {
@@ -66,7 +66,11 @@ t.test('a tally begins as expired, is kept while it counts something, and goes w
     for (const key of ['two', 'three', 'four']) await saveTally(handle, { ...(await lockTally(handle, key)), count: 1, expires_at: 600 })
     await saveOutcome(handle, { key: 'two', ...empty })
   })
-  t.same(await findTally(db.read, 'one'), { key: 'one', ...empty, count: 1, next_at: 300, expires_at: 500 }, 'an outcome moves no end')
+  t.same(
+    await findTally(db.read, 'one'),
+    { key: 'one', ...empty, count: 1, next_at: 300, expires_at: 500 },
+    'an outcome does not change the expiry',
+  )
   t.equal(await findTally(db.read, 'two'), undefined)
   const deleted = [500, 501, 700].map((before) => db.write((handle) => deleteTalliesExpiredBefore(handle, before, 1)))
   t.same(await Promise.all(deleted), [0, 1, 1])

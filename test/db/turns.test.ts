@@ -13,12 +13,12 @@ async function openInMemory(t: Test): Promise<Database> {
   return db
 }
 
-/** Has the dialect take turns, and do what others do in the meantime. */
+/** Makes the dialect take turns, and do the work of another process while a turn is waited for. */
 function onTurn(db: Database, meantime: (transaction: Handle, turn: string) => Promise<void>): void {
   adapterOf(db.read).takeTurn = meantime
 }
 
-t.test('where writers are alone, to take a turn asks nothing of the database', async (t) => {
+t.test('on SQLite, where one transaction writes at a time, taking a turn runs no query', async (t) => {
   const db = await openInMemory(t)
   const queries = t.capture(db.read.getExecutor(), 'executeQuery')
   const results = await db.write(async (handle) => [await takeTurn(handle, 'signing keys'), await takeTurn(handle, 'user 1')])
@@ -26,7 +26,7 @@ t.test('where writers are alone, to take a turn asks nothing of the database', a
   t.equal(queries().length, 0)
 })
 
-t.test('a dialect whose transactions run side by side takes the turn by its name, in the transaction', async (t) => {
+t.test('a dialect with concurrent transactions takes the turn by its name, inside the transaction', async (t) => {
   const db = await openInMemory(t)
   const turns: [handle: Handle, turn: string][] = []
   onTurn(db, async (...turn) => void turns.push(turn))
@@ -66,7 +66,7 @@ t.test('refusals that another process writes while the turn is waited for are co
   t.match(await listEvents(db.read, { limit: 10 }), [{ ...EVENT, count: 3, last_at: 2000 }])
 })
 
-t.test('addresses that another process remembers while the turn is waited for are forgotten, too', async (t) => {
+t.test('known addresses that another process adds while the turn is waited for count against the limit, too', async (t) => {
   const db = await openInMemory(t)
   const remember = (handle: Handle, network: string, last_at: number) => rememberAddress(handle, { user_id: 1, network, last_at })
   await db.write((handle) => insertUser(handle, { username: 'alice', username_key: 'alice', password: '-', created_at: 1 }))

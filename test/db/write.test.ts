@@ -17,7 +17,7 @@ async function openIn(t: Test): Promise<{ db: Database; file: string }> {
 
 const insert = (handle: Handle, username: string) => insertUser(handle, { username, username_key: username, password: '-', created_at: 1 })
 
-/** `done`, or what it was refused with: the class of ours, else the message. */
+/** `done`, or how the job failed: the class of a database error, else the message. */
 function outcome(result: PromiseSettledResult<unknown>): string {
   if (result.status === 'fulfilled') return 'done'
   const isOurs = [DatabaseOverloaded, DatabaseUnavailable].some((known) => result.reason instanceof known)
@@ -42,7 +42,7 @@ t.test('jobs that wait share one transaction, and each gets its own result', asy
   t.same(await names(db), ['a', 'b', 'c'])
 })
 
-t.test('a result comes after its commit: what reads then sees it', async (t) => {
+t.test('a write resolves after its commit: later reads see it', async (t) => {
   const { db, file } = await openIn(t)
   const other = new SQLite(file, { readonly: true })
   t.teardown(() => other.close())
@@ -53,12 +53,12 @@ t.test('a result comes after its commit: what reads then sees it', async (t) => 
       await insert(handle, `user-${i}`)
       insideSees = count.get()
     })
-    t.equal(insideSees, i, 'not before')
-    t.equal(count.get(), i + 1, 'but after')
+    t.equal(insideSees, i, 'not visible before the commit')
+    t.equal(count.get(), i + 1, 'visible after it')
   }
 })
 
-t.test('a job that throws leaves nothing behind, and harms none of those that share its transaction', async (t) => {
+t.test('a job that throws is rolled back, and the other jobs of its transaction still succeed', async (t) => {
   const { db } = await openIn(t)
   const results = await Promise.allSettled([
     db.write((handle) => insert(handle, 'before')),
@@ -73,7 +73,7 @@ t.test('a job that throws leaves nothing behind, and harms none of those that sh
   t.same(await names(db), ['before', 'after'])
 })
 
-t.test('a job that throws what is no error harms nobody', async (t) => {
+t.test('a job that throws a value that is no Error fails alone', async (t) => {
   const { db } = await openIn(t)
   for (const thrown of [undefined, null, 'text']) {
     const [one, two] = await Promise.allSettled([db.write(() => Promise.reject(thrown)), db.write((handle) => insert(handle, `${thrown}`))])
@@ -83,7 +83,7 @@ t.test('a job that throws what is no error harms nobody', async (t) => {
   t.same(await names(db), ['undefined', 'null', 'text'])
 })
 
-t.test('a job that throws before it awaits anything is refused like any other', async (t) => {
+t.test('a job that throws synchronously fails like any other', async (t) => {
   const { db } = await openIn(t)
   await t.rejects(
     db.write(() => {
@@ -95,7 +95,7 @@ t.test('a job that throws before it awaits anything is refused like any other', 
   t.same(await names(db), ['next'])
 })
 
-/** Tells which turn of the event loop it is. */
+/** Counts the turns of the event loop. */
 function countTurns(t: Test): () => number {
   let turns = 0
   let next = setImmediate(function count() {
@@ -106,13 +106,13 @@ function countTurns(t: Test): () => number {
   return () => turns
 }
 
-/** Holds the event loop, as queries do. */
+/** Blocks the event loop, as a query of better-sqlite3 does. */
 function work(ms: number): void {
   const end = performance.now() + ms
   while (performance.now() < end);
 }
 
-t.test('other requests have their turn in the middle of a long batch, and it stays one transaction', async (t) => {
+t.test('a long batch of jobs lets other requests run in between, and stays one transaction', async (t) => {
   const { db } = await openIn(t)
   const turn = countTurns(t)
   const seen = await Promise.all(
@@ -131,7 +131,7 @@ t.test('other requests have their turn in the middle of a long batch, and it sta
   )
 })
 
-t.test('other requests have their turn between jobs that run again on their own', async (t) => {
+t.test('jobs that run again after a failure let other requests run in between', async (t) => {
   const { db } = await openIn(t)
   const turn = countTurns(t)
   const [, one, two] = await Promise.allSettled([
@@ -143,7 +143,7 @@ t.test('other requests have their turn between jobs that run again on their own'
   t.notSame(one, two)
 })
 
-t.test('reads go on, on what is committed, while a job runs', async (t) => {
+t.test('while a job runs, reads go on and see only what is committed', async (t) => {
   const { db } = await openIn(t)
   let finish = () => {}
   const job = db.write(async (handle) => {
@@ -159,7 +159,7 @@ t.test('reads go on, on what is committed, while a job runs', async (t) => {
   t.match(await findUserByName(db.read, 'later'), { username: 'later' })
 })
 
-t.test('in memory, a read never sees what is not committed', async (t) => {
+t.test('with a database in memory, reads see only what is committed', async (t) => {
   const db = await openDatabase(':memory:')
   t.teardown(() => db.close())
   const job = db.write(async (handle) => {
@@ -172,7 +172,7 @@ t.test('in memory, a read never sees what is not committed', async (t) => {
   await t.rejects(job, { message: 'rolled back' })
 })
 
-t.test('more jobs than may wait are refused, and those that wait are done', async (t) => {
+t.test('jobs beyond the limit of the queue are refused, and the waiting ones are done', async (t) => {
   const { db } = await openIn(t)
   const results = await Promise.allSettled(Array.from({ length: 2100 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`))))
   const refused = results.filter(({ status }) => status === 'rejected')
@@ -181,7 +181,7 @@ t.test('more jobs than may wait are refused, and those that wait are done', asyn
   t.equal((await names(db)).length, 2000)
 })
 
-t.test('what waits when the database is closed is done first', async (t) => {
+t.test('jobs that wait when the database is closed are done first', async (t) => {
   const file = `${folder(t)}/latchkey.db`
   const db = await openDatabase(`file:${file}`)
   const jobs = Array.from({ length: 10 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`)))
@@ -192,7 +192,7 @@ t.test('what waits when the database is closed is done first', async (t) => {
   t.equal(sqlite.prepare('select count(*) from users').pluck().get(), 10)
 })
 
-t.test('ten databases that are opened together on one new file bring it up to date once', async (t) => {
+t.test('when ten connections open one new file together, each migration is applied once', async (t) => {
   const file = `${folder(t)}/latchkey.db`
   const opened = await Promise.all(Array.from({ length: 10 }, () => openDatabase(`file:${file}`)))
   await Promise.all(opened.map((db, i) => db.write((handle) => insert(handle, `user-${i}`))))
@@ -205,14 +205,14 @@ t.test('ten databases that are opened together on one new file bring it up to da
   t.equal(sqlite.pragma('integrity_check', { simple: true }), 'ok')
 })
 
-t.test('an answered write is synced, and foreign keys hold', async (t) => {
+t.test('a write is synced to the disk before it resolves, and foreign keys are enforced', async (t) => {
   const { db } = await openIn(t)
   const pragma = (name: string) => db.write(async (handle) => (await handle.executeQuery(rawQuery(`pragma ${name}`))).rows[0])
   t.same(await pragma('synchronous'), { synchronous: 2 })
   t.same(await pragma('foreign_keys'), { foreign_keys: 1 })
 })
 
-t.test('a write that may be lost in a power cut is not synced, unless it shares its transaction with one that is', async (t) => {
+t.test('a write that need not be durable is not synced, unless it shares its transaction with a durable one', async (t) => {
   const { db } = await openIn(t)
   const synchronous = (isDurable: boolean) =>
     db.write(async (handle) => (await handle.executeQuery<{ synchronous: number }>(rawQuery('pragma synchronous'))).rows[0]?.synchronous, {
@@ -225,7 +225,7 @@ t.test('a write that may be lost in a power cut is not synced, unless it shares 
   t.same(await Promise.all([synchronous(false), db.write(async () => 'by default')]), [2, 'by default'])
 })
 
-t.test('SQLite never waits for a lock by itself: it would hold the event loop', async (t) => {
+t.test('the busy timeout of SQLite is 0: its waiting would block the event loop', async (t) => {
   const { db } = await openIn(t)
   const query = rawQuery('pragma busy_timeout')
   t.same((await db.read.executeQuery(query)).rows, [{ timeout: 0 }])
@@ -234,7 +234,7 @@ t.test('SQLite never waits for a lock by itself: it would hold the event loop', 
 
 const rawQuery = (sql: string) => ({ sql, parameters: [], query: { kind: 'RawNode' }, queryId: { queryId: sql } }) as never
 
-t.test('a lock that another process gives up in time is waited for, whoever holds it', async (t) => {
+t.test('a write waits for the lock of another process, and succeeds when that releases it in time', async (t) => {
   const { db, file } = await openIn(t)
   const other = new SQLite(file)
   t.teardown(() => other.close())
@@ -247,7 +247,7 @@ t.test('a lock that another process gives up in time is waited for, whoever hold
   t.same(await names(db), ['theirs', 'ours'])
 })
 
-t.test('a lock that is kept for five seconds refuses all that wait for it together, and what comes later is done', async (t) => {
+t.test('when a lock is held for five seconds, all waiting writes are refused together, and later ones succeed', async (t) => {
   const { db, file } = await openIn(t)
   const other = new SQLite(file)
   t.teardown(() => other.close())
@@ -256,7 +256,7 @@ t.test('a lock that is kept for five seconds refuses all that wait for it togeth
   const jobs = Array.from({ length: 5 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`)))
   const settled = Promise.allSettled(jobs)
   const inTime = await Promise.race([settled, sleep(8000, undefined, { ref: false })])
-  t.ok(inTime, 'five seconds in all, not each')
+  t.ok(inTime, 'refused after five seconds in all, not five each')
   t.ok(performance.now() - asked > 4500, 'and not at once')
   t.same(
     inTime?.map(outcome),

@@ -6,7 +6,7 @@ import type { Mode } from './reference.ts'
 import { drawn, PASSWORDS, steps } from './steps.ts'
 import { agree, Pick, World } from './world.ts'
 
-// Random interleavings of what clients, thieves, users and the operator do, on the service and on the reference: no difference.
+// Runs random sequences of what clients, thieves, users and the operator do, on the service and on the reference, and compares them.
 
 const STEPS_A_RUN = 150
 
@@ -38,9 +38,9 @@ async function world(t: Cleanup, mode: Mode, grace: number): Promise<World> {
   return new World(app, rules, users)
 }
 
-/** Every session has ended in the database as in the reference, at the same time and for the same reason. */
+/** Compares the ends of all sessions, their times and reasons, in the database with those of the reference. */
 async function compareSessions({ app, reference }: World): Promise<void> {
-  // When what has expired is marked so is nobody's business: the instant that is kept is that of the expiry.
+  // Expired sessions are marked by the sweep at any later time, with the time of their expiry: so both are swept before they are compared.
   await sweep(app)
   reference.sweep(app.clock())
   const rows = await app.db.read.selectFrom('sessions').select(['ended_at', 'end_reason']).orderBy('id').execute()
@@ -49,7 +49,7 @@ async function compareSessions({ app, reference }: World): Promise<void> {
   agree('sessions', seen, expected)
 }
 
-/** Does the steps of a run on a new service and a new reference, and tells how many they were. */
+/** Does the steps of a run on a new service and a new reference. Returns the number of steps. */
 async function doSteps(mode: Mode, grace: number, run: readonly Drawn[]): Promise<number> {
   const cleanups: (() => unknown)[] = []
   const it = await world({ teardown: (cleanup) => void cleanups.push(cleanup) }, mode, grace)
@@ -62,7 +62,7 @@ async function doSteps(mode: Mode, grace: number, run: readonly Drawn[]): Promis
   return run.length
 }
 
-/** Declares a test a mode, of this number of runs, and one that they were more than `least` steps in all. */
+/** Declares a test for each mode, with this number of runs, and one that all took more than `least` steps. */
 export function compareInEveryMode(t: Test, runs: number, least: number): void {
   const aRun = fc.array(drawn, { minLength: STEPS_A_RUN, maxLength: STEPS_A_RUN })
   let done = 0
@@ -75,7 +75,7 @@ export function compareInEveryMode(t: Test, runs: number, least: number): void {
       t.pass(`${runs} runs of ${STEPS_A_RUN} steps`)
     })
   }
-  t.test(`that were more than ${least} steps`, async (t) => {
+  t.test(`these tests took more than ${least} steps`, async (t) => {
     t.ok(done > least, `${done} steps`)
   })
 }

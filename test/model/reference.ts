@@ -1,4 +1,4 @@
-// The rules of sessions once more, as plainly as they can be said: a list of sessions, each with all the tokens it ever had.
+// The rules of sessions once more, written as simply as possible to compare the service with: a list of sessions with all their tokens.
 
 export type Mode = 'on' | 'off' | 'confirmed'
 
@@ -17,7 +17,7 @@ export interface Token {
   readonly session: Session
   /** Seconds since the epoch. */
   readonly exp: number
-  /** Of an access token, the refresh token it was handed out with. */
+  /** Of an access token, the refresh token that was issued with it. */
   readonly with?: Token
   /** Of a refresh token: since when it counts as replaced, in milliseconds. */
   replacedAt?: number
@@ -28,7 +28,7 @@ export interface Session {
   readonly expiresAt: number
   refreshedAt: number
   current: Token
-  /** What `current` followed, until that is seen. */
+  /** With confirmed rotation, the token before `current`, until `current` is used. */
   pending: Token | undefined
   endedAt: number | undefined
   reason: string | undefined
@@ -40,7 +40,7 @@ export interface User {
   password: string
 }
 
-/** What an endpoint is expected to tell: `ok`, or the text of the refusal. */
+/** The expected answer of an endpoint: `ok`, or the text of the refusal. */
 export type Verdict = 'ok' | string
 
 const INVALID = 'Token is invalid or expired'
@@ -136,7 +136,7 @@ export class Reference {
     for (const session of this.sessions) if (this.#isOver(session, now)) this.#expire(session)
   }
 
-  /** Whether it is seen for the first time that what followed a pending token has arrived. */
+  /** Confirms the pending rotation when its new token is used for the first time. Returns whether it was. */
   #see(token: Token, now: number): void {
     const { session } = token
     const isArrived = token === session.current || token.with === session.current
@@ -159,7 +159,7 @@ export class Reference {
     return isLive(session, now) && session.current.exp > seconds(now)
   }
 
-  /** Nothing of it is good any more, whoever asks. */
+  /** Whether all its tokens are refused. */
   #isOver(session: Session, now: number): boolean {
     const isOld = session.expiresAt <= now || session.current.exp + this.rules.accessTtl <= seconds(now)
     return session.endedAt === undefined && session.current.exp <= seconds(now) && isOld

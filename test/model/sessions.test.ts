@@ -1,5 +1,5 @@
 import t from 'tap'
 import { compareInEveryMode } from './compare.ts'
 
-// test/slow/model.slow.ts does five times as many.
+// test/slow/model.slow.ts does five times as many steps.
 compareInEveryMode(t, 3, 2000)

@@ -99,7 +99,7 @@ export const steps: Record<string, Step> = {
   },
 }
 
-/** What happens most is what is most often drawn. */
+/** How often each step is drawn: about as often as it happens in use. */
 export const drawn = fc.record({
   name: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom('refresh', 'refreshTwiceAtOnce', 'verify', 'wait') },

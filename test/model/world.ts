@@ -3,7 +3,7 @@ import { Reference, type Rules, type Session, type Token, type User } from './re
 
 export type Body = Record<string, string>
 
-/** Chooses among what there is: a number that fast-check made, and shrinks. The newest is at 0. */
+/** Chooses items by numbers of fast-check, which can shrink them. The number 0 chooses the newest item. */
 export class Pick {
   readonly #numbers: readonly number[]
   #next = 0
@@ -21,7 +21,7 @@ export class Pick {
   }
 }
 
-/** The service, the reference, and the tokens that have reached somebody. */
+/** The service, the reference, and the tokens that clients have received. */
 export class World {
   readonly app: TestApp
   readonly reference: Reference
@@ -34,7 +34,7 @@ export class World {
     this.users = users
   }
 
-  /** Somebody has got a token. The same one may be written in several ways, for each signature is another. */
+  /** Records a token that a client received. Its text may differ each time: every ECDSA signature differs. */
   learn(token: Token, text: string): void {
     this.texts.set(token, text)
   }
@@ -49,7 +49,7 @@ export class World {
     return pick.of([...this.texts.keys()].filter((token) => type === undefined || token.type === type).slice(-12))
   }
 
-  /** Asks with a token, in the body or the header, and tells what is told. */
+  /** Sends a request, with a token in its body or header. Returns `ok` or the text of the refusal, and the body. */
   async ask(method: 'POST' | 'DELETE', url: string, body: Body | undefined, bearer?: Token): Promise<{ verdict: string; body: Body }> {
     const answer = await this.app.inject({
       method,
