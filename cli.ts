@@ -17,7 +17,7 @@ The settings are the server's own: the same environment variables, above all DAT
 A name that begins with a dash goes after --, as in: latchkey users disable -- -alice
 Exit codes: 0 it is done; 1 it failed, for the reason on standard error; ${WRONG_USAGE} wrong usage.`,
   )
-  .showHelpAfterError('(--help tells more; a name that begins with a dash goes after --)')
+  .showHelpAfterError('(see --help; a name that begins with a dash goes after --)')
   .exitOverride()
 for (const addTo of [addUsers, addKeys, addClients, addEvents]) addTo(program)
 

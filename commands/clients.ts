@@ -49,7 +49,7 @@ export function addClients(program: Command): void {
     )
 }
 
-/** All of it but the hash of the secret. */
+/** All columns but the hash of the secret. */
 function toRow({ client_id, name, created_at, revoked_at }: Client) {
   return { client_id, name, created_at: instant(created_at), revoked_at: revoked_at === null ? null : instant(revoked_at) }
 }
@@ -57,6 +57,6 @@ function toRow({ client_id, name, created_at, revoked_at }: Client) {
 function clientName(text: string): string {
   const name = strip(text)
   const isFit = name !== '' && codePoints(name) <= NAME_LENGTH_LIMIT && !/\p{Cc}/u.test(name)
-  if (!isFit) throw new InvalidArgumentError(`It wants 1 to ${NAME_LENGTH_LIMIT} characters, and no control characters.`)
+  if (!isFit) throw new InvalidArgumentError(`It must be 1 to ${NAME_LENGTH_LIMIT} characters, and no control characters.`)
   return name
 }

@@ -16,9 +16,9 @@ interface EventsOptions extends OutputOptions {
 export function addEvents(program: Command): void {
   program
     .command('events')
-    .description('tell what happened to users, sessions, keys and clients, newest first')
+    .description('list what happened to users, sessions, keys and clients, newest first')
     .addOption(new Option('--user <name>', 'only what happened to the user of exactly this name'))
-    .addOption(new Option('--limit <number>', `at most so many, up to ${MOST}`).default(100).argParser(limit))
+    .addOption(new Option('--limit <number>', `the most events to list, up to ${MOST}`).default(100).argParser(limit))
     .addOption(jsonOption())
     .action((options: EventsOptions) =>
       runCommand(async ({ db }) => {
@@ -29,12 +29,12 @@ export function addEvents(program: Command): void {
     )
 }
 
-/** Every column, with instants that people can read, too. */
+/** Every column, with its times in ISO 8601. */
 function toDocument(event: AuthEvent): object {
   return { ...event, at: instant(event.at), last_at: instant(event.last_at) }
 }
 
-/** A failure that was repeated within a minute is one event: its time is the first, and the times are counted. */
+/** The same failure repeated within a minute is one event, with the time of the first and the number of `times`. */
 function toRow({ at, kind, reason, username, subject, session_id, count, address, client }: AuthEvent) {
   return {
     time: instant(at),
@@ -50,6 +50,6 @@ function toRow({ at, kind, reason, username, subject, session_id, count, address
 
 function limit(text: string): number {
   const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
-  if (number < 1 || number > MOST) throw new InvalidArgumentError(`It wants a whole number from 1 to ${MOST}.`)
+  if (number < 1 || number > MOST) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST}.`)
   return number
 }

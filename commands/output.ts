@@ -4,7 +4,7 @@ export interface OutputOptions {
   readonly json?: true
 }
 
-/** `--json`, which every command that tells something knows. */
+/** The option `--json`, which every command has. */
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON document, for programs')
 }
@@ -12,7 +12,7 @@ export function jsonOption(): Option {
 type Row = Readonly<Record<string, string | number | null>>
 
 /**
- * Writes what a command tells to standard output.
+ * Prints the result of a command on standard output.
  *
  * @param document for programs, as one line of JSON
  * @param rows for people, as a table; all have the same columns
@@ -21,7 +21,7 @@ export function print({ json }: OutputOptions, document: unknown, rows: readonly
   process.stdout.write(json ? `${harmless(JSON.stringify(document))}\n` : table(rows))
 }
 
-/** An instant as people and programs read it: ISO 8601, in UTC. */
+/** A time in ISO 8601, in UTC. */
 export function instant(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }
@@ -43,7 +43,7 @@ function table(rows: readonly Row[]): string {
     .join('')
 }
 
-/** Names and clients come from outside: what moves the cursor of a terminal or turns its text around is escaped, as JSON escapes. */
+/** Escapes control and format characters as JSON does: a name from outside could otherwise control the operator's terminal. */
 function harmless(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
     character

@@ -5,7 +5,7 @@ import type { Core } from '../domain/context.ts'
 import { Secrets } from '../domain/keys/secrets.ts'
 import { explain } from '../explain.ts'
 
-/** A command cannot do what it was asked. The message is one line, which says why. */
+/** Why a command cannot do its work, in one line for the operator. */
 export class CommandError extends Error {}
 
 /** Runs a command on the database that the settings of the service name. A failure is one line on standard error and exit code 1. */
@@ -24,7 +24,7 @@ export async function runCommand(work: (core: Core & { readonly secrets: Secrets
   }
 }
 
-/** A command makes no database: with a slip in the setting, a new and empty one would look like a service without users. */
+/** A command creates no database: with a mistake in DATABASE_URL, a new empty one would look like a service without users. */
 async function openExisting(url: string): Promise<Database> {
   const { place, isShared } = describeDatabase(url)
   if (!isShared) throw new CommandError(`DATABASE_URL is ${place}, and only the server itself can see into its memory`)

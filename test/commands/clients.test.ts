@@ -30,7 +30,11 @@ t.test('a client is made, listed without its secret, and revoked', async (t) => 
   const revoked = (await asJson(t, latchkey(file, 'clients', 'revoke', shop.client_id, '--json'))) as Record<string, unknown>
   t.match(revoked.revoked_at, INSTANT)
   t.strictSame(revoked, { ...before[1], revoked_at: revoked.revoked_at })
-  t.strictSame(await asJson(t, latchkey(file, 'clients', 'revoke', shop.client_id, '--json')), revoked, 'again: nothing changes')
+  t.strictSame(
+    await asJson(t, latchkey(file, 'clients', 'revoke', shop.client_id, '--json')),
+    revoked,
+    'a second revocation changes nothing',
+  )
   t.strictSame(await asJson(t, latchkey(file, 'clients', 'list', '--json')), [before[0], revoked])
 
   const events = (await asJson(t, latchkey(file, 'events', '--json'))) as Record<string, unknown>[]
@@ -44,7 +48,7 @@ t.test('a client is made, listed without its secret, and revoked', async (t) => 
   )
 })
 
-t.test('for people there are tables', async (t) => {
+t.test('without --json the output is a table', async (t) => {
   const file = await databaseFile(t)
   t.match(await latchkey(file, 'clients', 'list'), { code: 0, stdout: 'none\n', stderr: '' })
   const created = await latchkey(file, 'clients', 'create', 'the shop')
@@ -53,12 +57,12 @@ t.test('for people there are tables', async (t) => {
   t.match(stdout, /^client_id {25}name {6}created_at {16}revoked_at\n[0-9a-f]{32} {2}the shop {2}20\S{22} {2}-\n$/)
 })
 
-t.test('a client that is not there is told in one line', async (t) => {
+t.test('an unknown client is one line on standard error, with exit code 1', async (t) => {
   const { code, stdout, stderr } = await latchkey(await databaseFile(t), 'clients', 'revoke', 'nobody')
   t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no client "nobody"; clients list shows all\n' })
 })
 
-t.test('beside a running server a client is known, and revoked, at once', async (t) => {
+t.test('a running server accepts a new client, and refuses a revoked one, at once', async (t) => {
   const file = await databaseFile(t)
   const { url } = await serve(t, { DATABASE_URL: `file:${file}` })
   const credentials = { username: 'alice', password: PASSWORD }

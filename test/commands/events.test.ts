@@ -21,7 +21,7 @@ const nothing = {
   request_id: null,
 }
 
-/** A database in which this happened, a second between two events. */
+/** A database with these events, one second apart. */
 async function happened(t: Test, ...events: Partial<NewAuthEvent>[]): Promise<string> {
   const file = await databaseFile(t)
   const db = await openDatabase(`file:${file}`)
@@ -36,7 +36,7 @@ async function happened(t: Test, ...events: Partial<NewAuthEvent>[]): Promise<st
 
 const alice = { user_id: 1, username: 'alice', session_id: 7, address: '192.0.2.1', client: 'Browser/1.0', request_id: 'r-1' }
 
-t.test('--json tells every column of every event, newest first, with times in ISO 8601', async (t) => {
+t.test('--json prints every column of every event, newest first, with times in ISO 8601', async (t) => {
   const file = await happened(t, alice, { ...alice, kind: 'session_ended', reason: 'logout' }, { kind: 'key_retired', subject: 'k1' })
   const at = (second: number) => ({ at: `2026-01-01T00:00:0${second}.000Z`, last_at: `2026-01-01T00:00:0${second}.000Z`, count: 1 })
   t.strictSame(await asJson(t, latchkey(file, 'events', '--json')), [
@@ -46,7 +46,7 @@ t.test('--json tells every column of every event, newest first, with times in IS
   ])
 })
 
-t.test('--user tells of exactly one name, and --limit tells the newest', async (t) => {
+t.test('--user selects the events of exactly one name, and --limit the newest events', async (t) => {
   const file = await happened(t, alice, { ...alice, username: 'Alice' }, alice, { username: 'bob' })
   const ids = async (...args: string[]) =>
     ((await asJson(t, latchkey(file, 'events', '--json', ...args))) as { id: number }[]).map(({ id }) => id)
@@ -57,12 +57,12 @@ t.test('--user tells of exactly one name, and --limit tells the newest', async (
   t.strictSame(await ids('--user', "' or 1=1 --"), [])
 })
 
-t.test('without --limit there are at most a hundred', async (t) => {
+t.test('without --limit at most a hundred events are printed', async (t) => {
   const file = await happened(t, ...Array.from({ length: 101 }, () => alice))
   t.equal(((await asJson(t, latchkey(file, 'events', '--json'))) as unknown[]).length, 100)
 })
 
-t.test('for people there is a table: time, what, why, who, session, how often and from where', async (t) => {
+t.test('without --json the output is a table: time, what, why, who, session, times, from and client', async (t) => {
   const file = await happened(
     t,
     { ...alice, kind: 'session_ended', reason: 'logout' },
@@ -81,18 +81,18 @@ t.test('for people there is a table: time, what, why, who, session, how often an
   t.match(await latchkey(file, 'events', '--user', 'nobody'), { code: 0, stdout: 'none\n', stderr: '' })
 })
 
-t.test('what an attacker chose as a name cannot write to the terminal', async (t) => {
+t.test('control characters in a name that an attacker chose are escaped, and cannot control the terminal', async (t) => {
   const username = 'a\u001b[2J\u009b1m\u202eb\r\n\u2028"\\c'
   const file = await happened(t, { kind: 'login_failed', username, client: '\u001b]0;x\u0007' })
   const table = await latchkey(file, 'events')
   const json = await latchkey(file, 'events', '--json')
   for (const { stdout } of [table, json]) t.notMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}]/u)
   t.match(table.stdout, 'a\\u001b[2J\\u009b1m\\u202eb\\u000d\\u000a\\u2028"\\c')
-  t.equal(table.stdout.split('\n').length, 3, 'a line a row')
-  t.equal(JSON.parse(json.stdout)[0].username, username, 'JSON tells it as it is')
+  t.equal(table.stdout.split('\n').length, 3, 'one line a row')
+  t.equal(JSON.parse(json.stdout)[0].username, username, 'the JSON has the name unchanged')
 })
 
-t.test('who stops reading is not answered with an error', async (t) => {
+t.test('a reader that closes the pipe early causes no error', async (t) => {
   const file = await happened(t, ...Array.from({ length: 3000 }, () => alice))
   const line = `set -o pipefail; "${process.execPath}" cli.ts events --limit 10000 | head -n 1`
   const { code, stdout, stderr } = await run(t, { DATABASE_URL: `file:${file}` }, bare('bash', '-c', line))
@@ -100,7 +100,7 @@ t.test('who stops reading is not answered with an error', async (t) => {
   t.match(stdout, /^time .*\n$/)
 })
 
-t.test('each way in which a session ends shows its reason', async (t) => {
+t.test('each way in which a session can end is recorded with its reason', async (t) => {
   const file = await databaseFile(t)
   const { url } = await serve(t, { DATABASE_URL: `file:${file}`, REFRESH_REUSE_GRACE: '0', SESSIONS_PER_USER: '2' })
   const credentials = { username: 'alice', password: PASSWORD }

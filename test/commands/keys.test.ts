@@ -23,7 +23,7 @@ async function publishedBy({ url }: { url: string }): Promise<string[]> {
 
 const verify = async ({ url }: { url: string }, token: string) => (await postTo(`${url}/api/token/verify/`, { token })).status
 
-/** What a running service takes up within a second is there after two. */
+/** Whether something becomes true within two seconds: a running service loads changed keys within one. */
 async function eventually(isSo: () => Promise<boolean>): Promise<boolean> {
   const deadline = performance.now() + 2000
   while (!(await isSo())) {
@@ -33,7 +33,7 @@ async function eventually(isSo: () => Promise<boolean>): Promise<boolean> {
   return true
 }
 
-t.test('beside a running server a new key is made and published, and a retired one refused with its tokens', async (t) => {
+t.test('a running server publishes a new key, and refuses a retired one and its tokens', async (t) => {
   const file = await databaseFile(t)
   const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
@@ -61,7 +61,7 @@ t.test('beside a running server a new key is made and published, and a retired o
   t.equal(await verify(service, await logIn(service)), 200)
 })
 
-t.test('for people there are tables, and what cannot be done is told in one line', async (t) => {
+t.test('without --json the output is a table, and a failure is one line on standard error', async (t) => {
   const file = await databaseFile(t)
   await (await serve(t, { DATABASE_URL: `file:${file}` })).close()
   t.match(await latchkey(file, 'keys', 'list'), {

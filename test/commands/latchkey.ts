@@ -4,7 +4,7 @@ import { openDatabase } from '../../db/open.ts'
 import { folder, type Ran } from '../server/process.ts'
 import { runShared } from '../server/shared-process.ts'
 
-/** An empty database of the service; resolves to its file. */
+/** Makes an empty database of the service. Resolves to its file. */
 export async function databaseFile(t: Pick<Test, 'teardown'>): Promise<string> {
   const file = join(folder(t), 'latchkey.db')
   await (await openDatabase(`file:${file}`)).close()
@@ -16,7 +16,7 @@ export function latchkey(file: string, ...args: string[]): Promise<Ran> {
   return runShared({ DATABASE_URL: `file:${file}` }, 'cli.ts', ...args)
 }
 
-/** What a command wrote as JSON: one document on one line, and nothing else. */
+/** The JSON that a command printed. Asserts that it is one document on one line, and that nothing else was printed. */
 export async function asJson(t: Test, running: Promise<Ran>): Promise<unknown> {
   const { code, stdout, stderr } = await running
   t.strictSame({ code, stderr }, { code: 0, stderr: '' })

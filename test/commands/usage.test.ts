@@ -7,7 +7,7 @@ import { bare, folder, run } from '../server/process.ts'
 import { runShared } from '../server/shared-process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
-/** No command of these may come as far as opening it. */
+/** A database that does not exist: wrong usage must fail before the database is opened. */
 const NOWHERE = '/nowhere/latchkey.db'
 
 const HELP = [
@@ -28,7 +28,7 @@ const HELP = [
 ]
 
 for (const words of HELP) {
-  t.test(`latchkey ${[...words, '--help'].join(' ')} tells how it is used, and exits with 0`, async (t) => {
+  t.test(`latchkey ${[...words, '--help'].join(' ')} prints the usage, and exits with 0`, async (t) => {
     const { code, stdout, stderr } = await latchkey(NOWHERE, ...words, '--help')
     t.strictSame({ code, stderr }, { code: 0, stderr: '' })
     t.match(stdout, `Usage: ${['latchkey', ...words].join(' ')}`)
@@ -67,14 +67,14 @@ const WRONG: readonly string[][] = [
 ]
 
 for (const words of WRONG) {
-  t.test(`${JSON.stringify(words).slice(0, 60)} is wrong usage: exit code 2, and what is wrong on standard error`, async (t) => {
+  t.test(`${JSON.stringify(words).slice(0, 60)} is wrong usage: exit code 2, and the reason on standard error`, async (t) => {
     const { code, stdout, stderr } = await latchkey(NOWHERE, ...words)
     t.strictSame({ code, stdout }, { code: 2, stdout: '' })
     t.match(stderr, /^(error: |Usage: )/)
   })
 }
 
-/** What cannot be worked on: makes its settings, and is told in this line. */
+/** Databases and settings that a command cannot work with: `env` makes them, `line` is the error. */
 const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> | Promise<Record<string, string>>, line: RegExp][] = [
   ['a database in memory', () => ({ DATABASE_URL: ':memory:' }), /^latchkey: DATABASE_URL is :memory:, and only the server itself can /],
   [
@@ -118,7 +118,7 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
 ]
 
 for (const [name, env, line] of FAILING) {
-  t.test(`${name} is told in one line, with exit code 1`, async (t) => {
+  t.test(`${name} is one line on standard error, with exit code 1`, async (t) => {
     const { code, stdout, stderr } = await runShared(await env(t), 'cli.ts', 'clients', 'list', '--json')
     t.strictSame({ code, stdout }, { code: 1, stdout: '' })
     t.match(stderr.slice(0, -1), line)
@@ -127,12 +127,12 @@ for (const [name, env, line] of FAILING) {
   })
 }
 
-t.test('a name that begins with a dash goes after --, and whoever forgets it is told so', async (t) => {
+t.test('a name that begins with a dash goes after --, and the error without it says so', async (t) => {
   const file = await databaseFile(t)
   t.match(await latchkey(file, 'users', 'disable', '-alice'), {
     code: 2,
     stdout: '',
-    stderr: "error: unknown option '-alice'\n(--help tells more; a name that begins with a dash goes after --)\n",
+    stderr: "error: unknown option '-alice'\n(see --help; a name that begins with a dash goes after --)\n",
   })
   t.match(await latchkey(file, 'users', 'disable', '--json', '--', '-alice'), {
     code: 1,
@@ -141,13 +141,13 @@ t.test('a name that begins with a dash goes after --, and whoever forgets it is 
   })
 })
 
-t.test('a command that finds no database makes none', async (t) => {
+t.test('a command does not create a missing database', async (t) => {
   const dir = folder(t)
   await latchkey(join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')
   t.notOk(existsSync(join(dir, 'made')))
 })
 
-t.test('npx runs it in the project, whatever Node is on the PATH, and passes its exit code on', async (t) => {
+t.test('npx latchkey runs the command in the project, with any Node on the PATH, and exits with its code', async (t) => {
   const file = await databaseFile(t)
   const env = {
     DATABASE_URL: `file:${file}`,

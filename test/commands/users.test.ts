@@ -15,7 +15,7 @@ async function verify({ url }: { url: string }, token: string): Promise<number> 
   return (await postTo(`${url}/api/token/verify/`, { token })).status
 }
 
-t.test('beside a running server a user is disabled, enabled and logged out at once', async (t) => {
+t.test('a running server applies it at once that a user is disabled, enabled or logged out', async (t) => {
   const file = await databaseFile(t)
   const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
@@ -35,7 +35,7 @@ t.test('beside a running server a user is disabled, enabled and logged out at on
   t.equal((await logIn(service)).status, 200)
 })
 
-t.test('for people there are tables, and a name that is not there is told in one line', async (t) => {
+t.test('without --json the output is a table, and an unknown name is one line on standard error', async (t) => {
   const file = await databaseFile(t)
   const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
