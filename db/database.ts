@@ -14,7 +14,7 @@ export type Handle = Kysely<Tables>
  *   PostgreSQL does: a row that was read may change before it is written. So whatever must be exact either
  *   - writes on a condition, and looks at how many rows were written (`revokeClientAt`), or
  *   - locks the row when reading it (`lockTally`), or
- *   - takes its turn by name before it reads (`takeTurn`), where no single row tells.
+ *   - takes its turn by name before it reads (`takeTurn`), where no single row decides.
  */
 export type WriteJob<T> = (handle: Handle) => Promise<T>
 

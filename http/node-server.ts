@@ -58,7 +58,7 @@ function oneByOne(handle: RequestListener): RequestListener {
 
 /** A socket with Node's HTTP parser, which is not public API. */
 type ParsedSocket = Socket & { parser?: { onIncoming: () => number } | null }
-/** Tells Node's parser that the connection is no longer HTTP, so that it stops reading requests. */
+/** Makes Node's parser treat the connection as no longer HTTP, so that it stops reading requests. */
 const UPGRADED = 2
 
 /** Closes a connection at once. Without the new `onIncoming` Node would still parse every request of the packet that it is reading. */

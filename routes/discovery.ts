@@ -7,9 +7,9 @@ import { ServerMetadata } from '../schemas/service.ts'
 const PATH = '/.well-known/oauth-authorization-server'
 
 /**
- * What is true of this service, and no more. There is no token endpoint: logging in and refreshing speak JSON of their own,
- * not RFC 6749. Lists without elements are to be left out (§3.2), but these two would then be missing where the document
- * demands one, and stand for grants that do not exist here (§2).
+ * Only what holds for this service. There is no token endpoint: login and refresh have JSON bodies of their own, not those of RFC 6749.
+ * Empty lists should be left out (RFC 8414 §3.2), but these two stay: `response_types_supported` is required, and a missing
+ * `grant_types_supported` would mean grants that do not exist here (§2).
  *
  * How tokens are signed has no member in RFC 8414: its `*_auth_signing_alg_values_supported` are for clients that
  * authenticate with a JWT. Verifiers of access tokens that read this document read OpenID's member, which is in the same
@@ -52,7 +52,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   if (path !== '') app.get(PATH + path, { schema: { hide: true, response: { 200: ref(ServerMetadata) } }, handler: answer })
 }
 
-/** The path of an issuer that is a URL of RFC 8414 §2, where it is one that every router reads alike; else empty. */
+/** The path of an issuer that is a URL (RFC 8414 §2), if it has only characters that need no percent-encoding; else empty. */
 function issuerPath(issuer: string): string {
   const [, path = ''] = /^https?:\/\/[^/?#]+((?:\/[\w.~-]+)+)\/?$/.exec(issuer) ?? []
   return path

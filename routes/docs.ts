@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 
-/** Nothing comes from another host, and nothing of another host is called. No upgrade to https: the page works on plain http, too. */
+/** The page loads and calls nothing of other hosts. No upgrade-insecure-requests: the page must work on plain http, too. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -45,9 +45,9 @@ const script = `SwaggerUIBundle({
 const assets = { 'swagger-ui-bundle.js': 'text/javascript', 'swagger-ui.css': 'text/css', 'favicon-32x32.png': 'image/png' }
 
 /**
- * The document for people: it ships with its scripts, needs no other host, and can try a call. Only the files of
- * @fastify/swagger-ui are used, read when they are first asked for: its plugin costs every process memory and start-up
- * time, and few are ever asked for the page. All answers share what was read: clients that do not read theirs cost no more.
+ * The page of the API for people, which can send requests. It uses only the files of @fastify/swagger-ui, read at the first request: its
+ * plugin would take memory and start-up time in every process. All answers share one Buffer, so that clients that do not read theirs
+ * hold no further memory.
  */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   const schema = { hide: true }

@@ -41,7 +41,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     validatorCompiler: anyBody,
-    // A bad token is told before the body is read.
+    // The original API refuses a bad token before it reads the body.
     onRequest: authenticateBearer,
     async handler(request) {
       await checkBody(request)
@@ -49,7 +49,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
   })
 
-  /** A header with another scheme, or without one, is told later: after the credentials, as the seed does. */
+  /** A missing or other scheme is refused later, after the credentials in the body, as in the original API. */
   async function authenticateBearer(request: FastifyRequest): Promise<void> {
     try {
       await app.authenticate(request)
@@ -58,7 +58,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     }
   }
 
-  /** The order of the checks is the seed's. */
+  /** The checks have the order of the original API: where several fail, a client sees the error of the first. */
   async function checkBody(request: FastifyRequest): Promise<void> {
     const { username, password } = looseMembers(request.body)
     const hasCredentials = username !== undefined || password !== undefined
@@ -77,7 +77,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   }
 }
 
-/** What is said where there is no bearer token: a raw token without a scheme is told apart from none. */
+/** The problem of a request without a bearer token. A token without a scheme has an error of its own. */
 function missingToken({ headers }: FastifyRequest, hasCredentials: boolean): Problem {
   const header = headers.authorization ?? ''
   if (header !== '' && !header.includes(' ')) {

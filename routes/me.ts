@@ -20,7 +20,7 @@ const bearerCodes = [
   'database_unavailable',
 ] as const
 
-/** What users see and do of their own account, by an access token. */
+/** What users can see and do with their own account, authenticated by an access token. */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   const common = { tags: ['account'], security: [{ accessToken: [] }] }
   const problems = { shape: BearerProblem, codes: [...bearerCodes], challenges: true as const }

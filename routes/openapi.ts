@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
-  /** Bytes, which all answers share: of a text, Node would keep a copy for each client that does not read its answer. */
+  /** A Buffer, which all answers share: of a string, Node would hold a copy for every client that does not read its answer. */
   let document: Buffer | undefined
 
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {

@@ -93,7 +93,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
   })
 
-  /** Whatever is wrong with the token or its user is told in the same words. */
+  /** In the original API this endpoint answers every bad token, and every bad user, with the same text. */
   async function refreshInOneText(request: FastifyRequest) {
     const refused = messageProblem('token_not_valid', 'Invalid refresh token')
     const token = looseRefreshToken(request.body)

@@ -21,7 +21,7 @@ type KeyCore = Core & { readonly secrets: Secrets }
  * Opens the keys of the database, and makes one for `JWT_ALGORITHM` if there is none: where several processes start
  * together, one makes it. They are kept up to date until the ring is closed.
  *
- * @param onError called when they cannot be kept up to date; the keys at hand stay in use
+ * @param onError called when they cannot be brought up to date; those loaded before stay in use
  * @throws {SettingMismatch} when `SECRETS_KEY` or `JWT_SECRET` does not fit them
  * @throws {SigningKeyError} when a stored key cannot be read
  */

@@ -99,7 +99,7 @@ export class Secrets {
   }
 }
 
-/** Tells keys apart, and reveals nothing of them. */
+/** Identifies a key, and reveals nothing of it. */
 function named(key: Buffer | undefined): NamedKey | undefined {
   return (
     key && { key, id: hash('sha256', Buffer.concat([Buffer.from('latchkey secrets key id\0'), key]), 'buffer').toString('base64url', 0, 8) }

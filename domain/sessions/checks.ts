@@ -18,7 +18,7 @@ export interface CheckedToken {
 }
 
 /**
- * Tells whether a token of either type is good now: ours, live, of an active user and of a session that has not ended.
+ * Checks whether a token of either type is good now: ours, live, of an active user and of a session that has not ended.
  * A refresh token that was replaced longer ago than the grace is not; asking does not end its session.
  *
  * @throws {TokenProblem}

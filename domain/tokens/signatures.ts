@@ -18,7 +18,7 @@ export function claimsSigner(algorithm: Algorithm, kid: string, key: string): (c
 }
 
 /**
- * Makes the function that tells whether a token is a JWS of this algorithm in strict compact form with a good signature
+ * Makes the function that checks whether a token is a JWS of this algorithm in strict compact form with a good signature
  * (RFC 7515 §5.2). It does not read the payload, so it needs no JWT library, only Node's cryptography.
  *
  * @param algorithm the only one that is accepted, whatever the token's header says

@@ -22,7 +22,7 @@ interface Known {
 /** Some 1.2 kB each. */
 const KNOWN_TOKENS_LIMIT = 10_000
 
-/** Issues tokens, and tells whether one that comes back is ours and good. Knows nothing of users and sessions. */
+/** Issues tokens, and checks whether one is a valid token of this service. Knows nothing of users and sessions. */
 export class Tokens {
   readonly #core: Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing }
   readonly #rules: ClaimRules
