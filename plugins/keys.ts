@@ -10,7 +10,9 @@ declare module 'fastify' {
 /** The signing keys of the database, kept up to date until the service stops. */
 export default fp(
   async (app) => {
-    const keys = await openKeyRing(app, (error) => app.log.warn({ err: error }, 'the signing keys at hand stay in use'))
+    const keys = await openKeyRing(app, (error) =>
+      app.log.warn({ err: error }, 'the signing keys could not be brought up to date: those loaded before stay in use'),
+    )
     app.decorate('keys', keys)
     app.addHook('onClose', () => keys.close())
   },
