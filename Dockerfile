@@ -1,21 +1,22 @@
-# An exact version; the test of the supply chain holds it to the one the project develops with. To hold the base to the
-# byte, say its digest as well: docker build --build-arg NODE=26.10.0-bookworm-slim@sha256:…
+# An exact version: test/supply-chain.test.ts checks that it is the one that the project brings. To pin the very bytes of the base,
+# give its digest as well: docker build --build-arg NODE=26.10.0-bookworm-slim@sha256:…
 ARG NODE=26.10.0-bookworm-slim
 
 FROM node:${NODE} AS build
 WORKDIR /app
 ENV NODE_ENV=production
 COPY package.json package-lock.json .npmrc ./
-# The secret is optional: a certificate of a private registry's, which stays out of every layer.
+# The secret is optional: an .npmrc for a private registry. As a secret it is in no layer of the image.
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-# The base image brings Node; of native code only this platform's is kept, and of sources none.
+# Makes the image smaller: the base image brings Node, and of better-sqlite3 only the binary of this platform is needed.
 RUN rm -rf node_modules/node-* node_modules/.bin node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
  && find node_modules/better-sqlite3/prebuilds -type f ! -name "$(node -p 'process.platform + "-" + process.arch').node" -delete \
  && find node_modules -type f \( -name '*.md' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && find node_modules -type d \( -name test -o -name tests -o -name benchmark \) -prune -exec rm -rf {} +
 COPY . .
 RUN node bin/sbom.ts >sbom.json && rm -r bin
-# One start, and one of the operator's command, fill Node's compile cache, as the user of the image: Node keeps one cache a user.
+# One start of the server and one of the command fill Node's compile cache, which shortens later starts. As the user of the image: Node
+# keeps a cache for each user.
 RUN mkdir .cache && chown 1000:1000 .cache
 USER 1000
 ENV NODE_COMPILE_CACHE=/app/.cache

@@ -11,9 +11,9 @@ const STORM_LOGINS = 200
 const STORMS = 12
 /** About as long as two cores need for the hashes of a storm. */
 const BYSTANDER_SECONDS = 1
-/** Not measured: code that is not yet optimised takes twice as long. */
+/** The time before the measurement: code that V8 has not optimised yet takes twice as long. */
 const WARM_UP_STORMS = 2
-/** Other work on the machine only makes the event loop slower: the least of these tries is the service's own. */
+/** The least of these tries counts: other work on the machine can only make the event loop slower. */
 const TRIES = 5
 
 /** Users that log in all at the same time. */

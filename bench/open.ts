@@ -8,7 +8,7 @@ const FAR_AWAY = '1000000000'
 
 /** A database with two users, in a folder that goes away with this process, and the ways to start servers on it. */
 export async function openBench(): Promise<Bench> {
-  // The folder and the children are removed when the process exits, so a signal must end it by an exit.
+  // The folder and the children are removed at the exit of this process, which a signal alone would skip.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
-// `npm audit`, which fails on every finding but those explained here. Where the registry has no audit endpoint it says so, and passes.
+// Runs `npm audit`, and fails on every finding that is not explained here. If the registry has no audit endpoint, it says so and passes.
 import { spawnSync } from 'node:child_process'
 
-/** Findings that do not concern us, by their id, each with the reason. */
+/** Findings that do not affect the service, by their id, each with the reason. */
 const explained: Readonly<Record<string, string>> = {}
 
 interface Advisory {
@@ -14,20 +14,22 @@ interface Advisory {
 
 interface Report {
   readonly auditReportVersion?: number
-  /** By package; `via` also names the packages through which another one is concerned. */
+  /** By package. A string in `via` is another package through which this one is affected. */
   readonly vulnerabilities: Readonly<Record<string, { readonly via: readonly (Advisory | string)[] }>>
-  /** Of an answer that is no report. */
+  /** Present when the answer is no report. */
   readonly statusCode?: number
   readonly message?: string
 }
 
-/** What a registry answers that knows no audits. */
+/** The statuses of registries without an audit endpoint. */
 const NO_ENDPOINT = [404, 405, 501]
 
 const { stdout } = spawnSync('npm', ['audit', '--json'], { encoding: 'utf8', shell: process.platform === 'win32' })
 const report = JSON.parse(stdout || '{}') as Report
 if (report.auditReportVersion !== undefined) {
-  process.exitCode = tell(Object.values(report.vulnerabilities).flatMap(({ via }) => via.filter((each) => typeof each !== 'string')))
+  process.exitCode = printAdvisories(
+    Object.values(report.vulnerabilities).flatMap(({ via }) => via.filter((each) => typeof each !== 'string')),
+  )
 } else if (NO_ENDPOINT.includes(report.statusCode ?? 0)) {
   console.log(`NOT AUDITED: this registry has no audit endpoint (it answers ${report.statusCode})`)
 } else {
@@ -35,7 +37,7 @@ if (report.auditReportVersion !== undefined) {
   process.exitCode = 1
 }
 
-function tell(advisories: readonly Advisory[]): number {
+function printAdvisories(advisories: readonly Advisory[]): number {
   for (const { name, range, severity, title, url } of advisories) {
     console.log(`${name} ${range}: ${severity}: ${title} ${url}: ${explained[idOf(url)] ?? 'NOT EXPLAINED'}`)
   }

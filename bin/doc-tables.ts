@@ -5,7 +5,7 @@ import { codeTable } from '../http/api-document.ts'
 const BEGIN = '<!-- This table is written by `npm run docs`. -->\n\n'
 const END = '\n\n<!-- End of the table. -->'
 
-/** The pages with a table that is made from the code, each with its table. */
+/** The pages with a table that is made from the code, and the tables. */
 export const tables: Readonly<Record<string, string>> = { 'docs/settings.md': settingsTable(), 'docs/errors.md': codeTable }
 
 /**

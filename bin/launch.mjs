@@ -38,5 +38,5 @@ child.on('error', (error) => {
   console.error(error.message)
   process.exit(1)
 })
-// Ended by a signal, it has no code of its own.
+// A process that a signal ended has no exit code of its own.
 child.on('exit', (code) => process.exit(code ?? 1))

@@ -14,7 +14,7 @@ export default class Report extends Transform {
   /** The last line of the diagnostic that is being read. */
   #diagnosticEnd: string | undefined
   #isPrinting = false
-  /** How deep the last failure was: those around it fail because of it. */
+  /** The depth of the last failure: the tests around it fail because of it, and are not printed again. */
   #failedDepth = -1
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
@@ -66,7 +66,7 @@ export default class Report extends Transform {
   }
 }
 
-/** Without the folder of the files that only gather tests. */
+/** The name without the folder of the generated files that import the tests of a group. */
 function shown(name: string): string {
   return name.replace(/^node_modules\/\.cache\/tests\/(.*)\.mjs$/, '$1')
 }

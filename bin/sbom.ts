@@ -7,14 +7,14 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 const work = mkdtempSync(join(tmpdir(), 'latchkey-sbom-'))
-/** npm names what it describes after its folder. */
+/** npm takes the name of the project from its folder. */
 const folder = join(work, 'latchkey')
 
 const read = (name: string) => JSON.parse(readFileSync(join(root, name), 'utf8'))
 const write = (name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value))
 
 try {
-  // `npm sbom --omit=dev` also leaves out what the service shares with its tools, such as Ajv: so it is shown a project without tools.
+  // `npm sbom --omit=dev` also leaves out packages that service and tools share, such as Ajv: so it gets a project without tools.
   const { devDependencies: _, ...manifest } = read('package.json')
   const lock = read('package-lock.json')
   const packages = Object.entries<{ dev?: boolean }>(lock.packages).filter(([path, { dev }]) => path !== '' && !dev)

@@ -7,9 +7,9 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const root = join(import.meta.dirname, '..')
-/** Files that import the tests of a group, made anew at each run: there is no list to keep. */
+/** Generated at each run: files that import the tests of a group. */
 const groups = join('node_modules', '.cache', 'tests')
-/** More tests than this, and a folder takes several processes, for there are several cores. */
+/** The tests of a folder with more bytes than this run in several processes, to use several cores. */
 const GROUP_BYTES = 50_000
 /** The folders of the tests that start processes, generate clients or take many steps. `npm run test:fast` leaves them out. */
 const SLOW = ['client', 'commands', 'model', 'server']
@@ -21,7 +21,7 @@ const files = args.filter((arg) => !arg.startsWith('-'))
 
 const tap = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs')
 const reporter = options.some((option) => /^(-R|--reporter)/.test(option)) ? [] : ['--reporter=./bin/report.ts']
-// One more than there are cores: the tests that start processes wait more than they work.
+// One more than there are cores, because tests that start processes spend much of their time waiting.
 const jobs = `--jobs=${availableParallelism() + 1}`
 const run = [tap, jobs, ...reporter, ...options, ...(files.length > 0 ? files : makeGroups())]
 process.exitCode = spawnSync(process.execPath, run, { cwd: root, stdio: 'inherit' }).status ?? 1
@@ -33,7 +33,7 @@ interface Group {
   bytes: number
 }
 
-/** Writes a file a group. tap runs them by name: the slow and large ones come first, so that none is left to run alone at the end. */
+/** Writes one file for each group. tap runs them by name: slow and large ones come first, so that none runs alone at the end. */
 function makeGroups(): string[] {
   rmSync(join(root, groups), { recursive: true, force: true })
   mkdirSync(join(root, groups), { recursive: true })
