@@ -66,7 +66,7 @@ t.test('refusals that another process writes while the turn is waited for are co
   t.match(await listEvents(db.read, { limit: 10 }), [{ ...EVENT, count: 3, last_at: 2000 }])
 })
 
-t.test('known addresses that another process adds while the turn is waited for count against the limit, too', async (t) => {
+t.test('known addresses that another process adds while the turn is waited for are trimmed with the others', async (t) => {
   const db = await openInMemory(t)
   const remember = (handle: Handle, network: string, last_at: number) => rememberAddress(handle, { user_id: 1, network, last_at })
   await db.write((handle) => insertUser(handle, { username: 'alice', username_key: 'alice', password: '-', created_at: 1 }))

@@ -136,7 +136,7 @@ export class Reference {
     for (const session of this.sessions) if (this.#isOver(session, now)) this.#expire(session)
   }
 
-  /** Confirms the pending rotation when its new token is used for the first time. Returns whether it was. */
+  /** With confirmed rotation: marks the token before as replaced, now that its successor or the access token beside it is used. */
   #see(token: Token, now: number): void {
     const { session } = token
     const isArrived = token === session.current || token.with === session.current

@@ -99,7 +99,7 @@ export const steps: Record<string, Step> = {
   },
 }
 
-/** How often each step is drawn: about as often as it happens in use. */
+/** The steps by weight: what happens most in use is drawn most often. */
 export const drawn = fc.record({
   name: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom('refresh', 'refreshTwiceAtOnce', 'verify', 'wait') },
