@@ -1,32 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import type { Database, Handle } from '../../db/database.ts'
-import { DatabaseOverloaded, DatabaseUnavailable } from '../../db/errors.ts'
+import type { Database } from '../../db/database.ts'
+import { DatabaseOverloaded } from '../../db/errors.ts'
 import { migrations } from '../../db/migrate.ts'
 import { openDatabase } from '../../db/open.ts'
-import { findUserByName, insertUser } from '../../db/users.ts'
+import { findUserByName } from '../../db/users.ts'
 import { folder } from '../server/process.ts'
-
-async function openIn(t: Test): Promise<{ db: Database; file: string }> {
-  const file = `${folder(t)}/latchkey.db`
-  const db = await openDatabase(`file:${file}`)
-  t.teardown(() => db.close())
-  return { db, file }
-}
-
-const insert = (handle: Handle, username: string) => insertUser(handle, { username, username_key: username, password: '-', created_at: 1 })
-
-/** `done`, or how the job failed: the class of a database error, else the message. */
-function outcome(result: PromiseSettledResult<unknown>): string {
-  if (result.status === 'fulfilled') return 'done'
-  const isOurs = [DatabaseOverloaded, DatabaseUnavailable].some((known) => result.reason instanceof known)
-  return isOurs ? result.reason.constructor.name : result.reason.message
-}
-
-async function names(db: Database): Promise<string[]> {
-  return (await db.read.selectFrom('users').select('username').orderBy('id').execute()).map(({ username }) => username)
-}
+import { insert, names, openIn, outcome } from './file.ts'
 
 t.test('jobs that wait share one transaction, and each gets its own result', async (t) => {
   const { db } = await openIn(t)
@@ -203,67 +184,4 @@ t.test('when ten connections open one new file together, each migration is appli
   t.same(sqlite.prepare('select name from kysely_migration').pluck().all(), Object.keys(migrations))
   t.equal(sqlite.pragma('journal_mode', { simple: true }), 'wal')
   t.equal(sqlite.pragma('integrity_check', { simple: true }), 'ok')
-})
-
-t.test('a write is synced to the disk before it resolves, and foreign keys are enforced', async (t) => {
-  const { db } = await openIn(t)
-  const pragma = (name: string) => db.write(async (handle) => (await handle.executeQuery(rawQuery(`pragma ${name}`))).rows[0])
-  t.same(await pragma('synchronous'), { synchronous: 2 })
-  t.same(await pragma('foreign_keys'), { foreign_keys: 1 })
-})
-
-t.test('a write that need not be durable is not synced, unless it shares its transaction with a durable one', async (t) => {
-  const { db } = await openIn(t)
-  const synchronous = (isDurable: boolean) =>
-    db.write(async (handle) => (await handle.executeQuery<{ synchronous: number }>(rawQuery('pragma synchronous'))).rows[0]?.synchronous, {
-      isDurable,
-    })
-  t.equal(await synchronous(false), 1)
-  t.equal(await synchronous(true), 2)
-  t.same(await Promise.all([synchronous(false), synchronous(false)]), [1, 1])
-  t.same(await Promise.all([synchronous(false), synchronous(true)]), [2, 2])
-  t.same(await Promise.all([synchronous(false), db.write(async () => 'by default')]), [2, 'by default'])
-})
-
-t.test('the busy timeout of SQLite is 0: its waiting would block the event loop', async (t) => {
-  const { db } = await openIn(t)
-  const query = rawQuery('pragma busy_timeout')
-  t.same((await db.read.executeQuery(query)).rows, [{ timeout: 0 }])
-  t.same((await db.write((handle) => handle.executeQuery(query))).rows, [{ timeout: 0 }])
-})
-
-const rawQuery = (sql: string) => ({ sql, parameters: [], query: { kind: 'RawNode' }, queryId: { queryId: sql } }) as never
-
-t.test('a write waits for the lock of another process, and succeeds when that releases it in time', async (t) => {
-  const { db, file } = await openIn(t)
-  const other = new SQLite(file)
-  t.teardown(() => other.close())
-  other.exec("begin immediate; insert into users (username, username_key, password, created_at) values ('theirs', 'theirs', '-', 1)")
-  const ours = db.write((handle) => insert(handle, 'ours'))
-  await sleep(300)
-  t.same(await names(db), [])
-  other.exec('commit')
-  await ours
-  t.same(await names(db), ['theirs', 'ours'])
-})
-
-t.test('when a lock is held for five seconds, all waiting writes are refused together, and later ones succeed', async (t) => {
-  const { db, file } = await openIn(t)
-  const other = new SQLite(file)
-  t.teardown(() => other.close())
-  other.exec('begin immediate')
-  const asked = performance.now()
-  const jobs = Array.from({ length: 5 }, (_, i) => db.write((handle) => insert(handle, `user-${i}`)))
-  const settled = Promise.allSettled(jobs)
-  const inTime = await Promise.race([settled, sleep(8000, undefined, { ref: false })])
-  t.ok(inTime, 'refused after five seconds in all, not five each')
-  t.ok(performance.now() - asked > 4500, 'and not at once')
-  t.same(
-    inTime?.map(outcome),
-    jobs.map(() => 'DatabaseUnavailable'),
-  )
-  other.exec('rollback')
-  await settled
-  await db.write((handle) => insert(handle, 'later'))
-  t.ok((await names(db)).includes('later'))
 })
