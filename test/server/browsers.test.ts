@@ -1,34 +1,9 @@
-import type { FastifyInstance, InjectOptions } from 'fastify'
 import t from 'tap'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import { serve } from './in-process.ts'
-import { start, talk } from './process.ts'
-
-type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE'
-interface Route {
-  readonly method: Method
-  readonly url: string
-}
-
-/** Every route, also those that are not in openapi.json, parsed from Fastify's `printRoutes`: a tree of pieces of paths. */
-function routesOf(app: FastifyInstance): Route[] {
-  const paths: string[] = []
-  const routes: Route[] = []
-  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
-    const [, indent = '', piece = '', methods = ''] = /^([│ ]*)[├└]── (\S+)(?: \((.*)\))?$/.exec(line) ?? []
-    if (piece === '' || piece === '*') continue
-    const depth = indent.length / 4
-    paths[depth] = `${depth > 0 ? paths[depth - 1] : ''}${piece}`
-    const url = paths[depth].replace(/:\w+/g, '1')
-    routes.push(...methods.split(', ').map((method) => ({ method: method as Method, url })))
-  }
-  return routes
-}
-
-function send(app: FastifyInstance, { method, url }: Route, headers: Record<string, string> = {}, payload = '{}') {
-  const body: InjectOptions = method === 'POST' ? { payload, headers: { 'content-type': 'application/json', ...headers } } : { headers }
-  return app.inject({ method, url, ...body })
-}
+import { start } from './process.ts'
+import { routesOf, send } from './routes.ts'
+import { talk } from './talk.ts'
 
 /** Answers of every kind: of each route, without and with a token, and of requests that no route handles. */
 async function answersOf(app: TestApp) {
@@ -168,84 +143,4 @@ t.test('a token in a URL, a cookie or a referrer is not logged, on any route', a
     lines.filter((line) => line.includes(secret)),
     [],
   )
-})
-
-const APP = 'https://app.example.com'
-/** Origins that resemble the allowed one, and must be refused. */
-const STRANGERS = [
-  ...['null', '', '*', 'undefined', 'true', 'file://', 'https://', 'https://evil.example', 'https://example.com', 'https://*.example.com'],
-  ...['http://app.example.com', 'https://app.example.com:8443', 'https://app.example.com:443', 'https://app.example.com:80'],
-  ...['HTTPS://APP.EXAMPLE.COM', 'https://App.example.com', 'https://app.example.com.', 'https://app.example.com/', 'app.example.com'],
-  ...['https://app.example.com.evil.example', 'https://app.example.comevil.example', 'https://app.example.co', 'https://app-example.com'],
-  ...['https://evil-app.example.com', 'https://evil.app.example.com', 'https://evil.example#https://app.example.com'],
-  ...['https://app.example.com@evil.example', 'https://evil.example/https://app.example.com', 'xhttps://app.example.com'],
-  ...['https://app.example.com,https://evil.example', 'https://app.example.com, https://app.example.com', 'https://аpp.example.com'],
-]
-const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization' }
-
-function preflight(app: FastifyInstance, origin: string, method = 'POST', url = '/api/token/') {
-  return app.inject({ method: 'OPTIONS', url, headers: { origin, ...asked, 'access-control-request-method': method } })
-}
-
-function corsHeaders(headers: Record<string, unknown>): string[] {
-  return Object.keys(headers).filter((name) => name.startsWith('access-control-'))
-}
-
-t.test('without CORS_ORIGINS no answer has CORS headers, and a preflight is answered 405', async (t) => {
-  const app = await build(t)
-  for (const origin of [APP, 'null', '*', 'http://localhost:3000']) {
-    for (const route of routesOf(app)) {
-      const name = `${origin} ${route.method} ${route.url}`
-      t.same(corsHeaders((await send(app, route, { origin })).headers), [], name)
-      const answer = await preflight(app, origin, route.method, route.url)
-      t.same([answer.statusCode, corsHeaders(answer.headers)], [405, []], `${name}, preflight`)
-    }
-  }
-})
-
-t.test('CORS_ORIGINS allows exactly its origins, and none that resembles one of them', async (t) => {
-  const app = await build(t, { CORS_ORIGINS: `${APP},http://localhost:5173` })
-  const allowed = (headers: Record<string, unknown>) => headers['access-control-allow-origin']
-  for (const origin of [APP, 'http://localhost:5173']) {
-    t.equal(allowed((await preflight(app, origin)).headers), origin)
-    t.equal(allowed((await post(app, '/api/token/', {}, { origin })).headers), origin)
-  }
-  for (const origin of [...STRANGERS, 'http://localhost:5174', 'https://localhost:5173', 'http://localhost', 'http://127.0.0.1:5173']) {
-    t.equal(allowed((await preflight(app, origin)).headers), undefined, `${origin}, preflight`)
-    t.equal(allowed((await post(app, '/api/token/', {}, { origin })).headers), undefined, origin)
-    t.equal(allowed((await app.inject({ url: '/.well-known/jwks.json', headers: { origin } })).headers), undefined, `${origin}, keys`)
-  }
-  t.equal(allowed((await app.inject('/.well-known/jwks.json')).headers), undefined, 'no origin')
-})
-
-t.test('with CORS_ORIGINS every answer has Vary: Origin, and none allows credentials', async (t) => {
-  const app = await build(t, { CORS_ORIGINS: APP })
-  for (const route of routesOf(app)) {
-    for (const origin of [APP, 'https://evil.example', 'null']) {
-      const name = `${route.method} ${route.url} ${origin}`
-      for (const { headers } of [await send(app, route, { origin }), await preflight(app, origin, route.method, route.url)]) {
-        t.match(String(headers.vary).split(/, */), ['Origin'], name)
-        t.notOk('access-control-allow-credentials' in headers, name)
-        t.equal(headers['access-control-allow-origin'], origin === APP ? APP : undefined, name)
-      }
-    }
-    const { headers } = await send(app, route)
-    t.match(String(headers.vary).split(/, */), ['Origin'], `${route.method} ${route.url}, no origin`)
-  }
-})
-
-t.test('a preflight allows the methods and headers of the API, and no others', async (t) => {
-  const app = await build(t, { CORS_ORIGINS: APP })
-  for (const method of ['GET', 'POST', 'DELETE', 'PUT', 'PATCH']) {
-    const answer = await preflight(app, APP, method)
-    t.strictSame([answer.statusCode, answer.body], [204, ''], method)
-    t.match(answer.headers, {
-      'access-control-allow-origin': APP,
-      'access-control-allow-methods': 'GET, POST, DELETE',
-      'access-control-allow-headers': 'Authorization, Content-Type, X-Request-Id',
-      'access-control-max-age': '600',
-    })
-  }
-  const answer = await post(app, '/api/token/', {}, { origin: APP })
-  t.equal(answer.headers['access-control-expose-headers'], 'X-Request-Id, Retry-After, WWW-Authenticate')
 })

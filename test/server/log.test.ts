@@ -1,7 +1,8 @@
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { claimsOf } from '../helper.ts'
-import { folder, postTo, type Service, start, talk, type WireAnswer } from './process.ts'
+import { folder, postTo, type Service, start } from './process.ts'
+import { talk, type WireAnswer } from './talk.ts'
 
 // Texts that occur nowhere else, so that a search of the log finds them only if they were logged.
 const PASSWORD = 'Pw-hunter2-secret'

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { PASSWORD } from '../helper.ts'
-import { bare, folder, open, parseAnswers, postTo, ROOT, type Service, start, talk, type WireAnswer } from './process.ts'
+import { bare, folder, postTo, ROOT, type Service, start } from './process.ts'
+import { open, parseAnswers, talk, type WireAnswer } from './talk.ts'
 
 /** One hash takes some tenths of a second, so that a test can act meanwhile. */
 const SLOW_HASHING = { ARGON2_MEMORY_KIB: '65536', ARGON2_ITERATIONS: '8', HASHING_CONCURRENCY: '1' }

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { limitMemory } from '../../harness/memory-limit.ts'
 import { PASSWORD } from '../helper.ts'
-import { bare, folder, open, postTo, type Service, start } from '../server/process.ts'
+import { bare, folder, postTo, type Service, start } from '../server/process.ts'
+import { open } from '../server/talk.ts'
 
 const MEMORY_MIB = 192
 const FULL_COST = { ARGON2_MEMORY_KIB: '19456', ARGON2_ITERATIONS: '2' }

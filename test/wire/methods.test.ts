@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { build, logIn, post, register } from '../helper.ts'
-import { talk } from '../server/process.ts'
+import { talk } from '../server/talk.ts'
 import { BAD_BODIES } from './bodies.ts'
 import { answerOf, ENDPOINTS, HEADER, OBTAIN, problem, REGISTER } from './wire.ts'
 

@@ -1,0 +1,109 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ConfigError, loadConfig } from '../config.ts'
+import { folder } from './server/process.ts'
+
+const SECRET = 'a secret of at least thirty-two bytes'
+
+/** Wrong settings, each with the message of its error. */
+const refused: [env: Record<string, string>, message: string][] = [
+  [{ PORT: 'http' }, 'PORT must be a whole number from 0 to 65535, got "http"'],
+  [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, got "65536"'],
+  [{ PORT: '-1' }, 'PORT must be a whole number from 0 to 65535, got "-1"'],
+  [{ PORT: '3e3' }, 'PORT must be a whole number from 0 to 65535, got "3e3"'],
+  [{ PORT: '0x50' }, 'PORT must be a whole number from 0 to 65535, got "0x50"'],
+  [{ PORT: ' 80' }, 'PORT must be a whole number from 0 to 65535, got " 80"'],
+  [{ JWT_ALGORITHM: 'none' }, 'JWT_ALGORITHM must be one of ES256, EdDSA, RS256, HS256, got "none"'],
+  [{ JWT_ALGORITHM: 'hs256' }, 'JWT_ALGORITHM must be one of ES256, EdDSA, RS256, HS256, got "hs256"'],
+  [{ JWT_ALGORITHM: 'HS256' }, 'JWT_SECRET must be at least 32 bytes where JWT_ALGORITHM is HS256, and is not set'],
+  [{ SECRETS_KEY: 'hunter2' }, 'SECRETS_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them, got a value of 7 bytes'],
+  [
+    { SECRETS_KEY: Buffer.alloc(31).toString('base64') },
+    'SECRETS_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them, got a value of 44 bytes',
+  ],
+  [
+    { SECRETS_KEY: 'x'.repeat(32) },
+    'SECRETS_KEY must be 32 bytes in base64, as `openssl rand -base64 32` makes them, got a value of 32 bytes',
+  ],
+  [
+    { SECRETS_KEY_PREVIOUS: Buffer.alloc(32).toString('base64') },
+    'SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set',
+  ],
+  [{ KEY_ROTATION_INTERVAL: '0' }, 'KEY_ROTATION_INTERVAL must be a whole number from 1 to 315360000, got "0"'],
+  [{ JWT_SECRET: 'hunter2' }, 'JWT_SECRET must be at least 32 bytes, got a value of 7 bytes'],
+  [{ JWT_SECRET: SECRET, JWT_SECRET_FILE: '/dev/null' }, 'JWT_SECRET and JWT_SECRET_FILE are both set, and only one of them can be'],
+  [
+    { DATABASE_URL: 'file:x', DATABASE_URL_FILE: '/dev/null' },
+    'DATABASE_URL and DATABASE_URL_FILE are both set, and only one of them can be',
+  ],
+  [{ DATABASE_URL: 'postgres://me:hunter2@host/db' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 29 bytes'],
+  [{ DATABASE_URL: 'file:' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 5 bytes'],
+  [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "true"'],
+  [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/33"'],
+  [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/8,"'],
+  [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "*"'],
+  [
+    { CORS_ORIGINS: 'https://app.example.com/' },
+    'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "https://app.example.com/"',
+  ],
+  [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "null"'],
+  ...['https://*.example.com', 'HTTPS://app.example.com', 'https://app.example.com:443', 'https://app.example.com,*'].map(
+    (origins): [Record<string, string>, string] => [
+      { CORS_ORIGINS: origins },
+      `CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "${origins}"`,
+    ],
+  ),
+  ...['yes', 'ftp://pwned.example.com/range/', 'https://pwned.example.com/?range=', 'https://me:hunter2@pwned.example.com/'].map(
+    (url): [Record<string, string>, string] => [
+      { BREACH_CHECK_URL: url },
+      `BREACH_CHECK_URL must be an http or https URL like https://api.pwnedpasswords.com/range/, got "${url}"`,
+    ],
+  ),
+  [{ PUBLIC_URL: 'auth.example.com' }, 'PUBLIC_URL must be an http or https URL without a slash at its end, got "auth.example.com"'],
+  [
+    { PUBLIC_URL: 'https://auth.example.com/' },
+    'PUBLIC_URL must be an http or https URL without a slash at its end, got "https://auth.example.com/"',
+  ],
+  [{ REFRESH_ROTATION: 'sometimes' }, 'REFRESH_ROTATION must be one of on, off, confirmed, got "sometimes"'],
+  [{ REGISTRATION: 'yes' }, 'REGISTRATION must be one of open, closed, got "yes"'],
+  [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, got "verbose"'],
+  [{ ACCESS_TOKEN_TTL: '0' }, 'ACCESS_TOKEN_TTL must be a whole number from 1 to 315360000, got "0"'],
+  [{ REFRESH_REUSE_GRACE: '1.5' }, 'REFRESH_REUSE_GRACE must be a whole number from 0 to 315360000, got "1.5"'],
+  [{ SESSION_MAX_AGE: '99999999999999999999' }, 'SESSION_MAX_AGE must be a whole number from 1 to 315360000, got "99999999999999999999"'],
+  [{ ARGON2_MEMORY_KIB: '512' }, 'ARGON2_MEMORY_KIB must be a whole number from 1024 to 4194304, got "512"'],
+  [{ HASHING_CONCURRENCY: '0' }, 'HASHING_CONCURRENCY must be a whole number from 1 to 256, got "0"'],
+]
+
+t.test('a wrong setting is refused with its name, what it must be and what it is', async (t) => {
+  for (const [env, message] of refused) {
+    t.throws(() => loadConfig(env), new ConfigError(message), JSON.stringify(env))
+  }
+})
+
+t.test('the error for an unreadable file of a secret names the setting and the file', async (t) => {
+  const missing = join(folder(t), 'secret')
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: missing }), { message: `JWT_SECRET_FILE is "${missing}", which cannot be read: ` })
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: folder(t) }), { message: /^JWT_SECRET_FILE is ".*", which cannot be read: EISDIR/ })
+})
+
+t.test('a secret can be read from a file, without the line break at its end', async (t) => {
+  const file = join(folder(t), 'secret')
+  writeFileSync(file, `${SECRET}\r\n`)
+  t.equal(loadConfig({ JWT_SECRET_FILE: file }).jwtSecret, SECRET)
+  writeFileSync(file, `${'x'.repeat(31)}\n`)
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: file }), new ConfigError('JWT_SECRET must be at least 32 bytes, got a value of 31 bytes'))
+})
+
+t.test('SECRETS_KEY and SECRETS_KEY_PREVIOUS can be read from files, too', async (t) => {
+  const files = ['old', 'new'].map((name) => join(folder(t), name)) as [string, string]
+  files.forEach((file, index) => {
+    writeFileSync(file, `${Buffer.alloc(32, index).toString('base64')}\n`)
+  })
+  const { secretsKey, secretsKeyPrevious } = loadConfig({ SECRETS_KEY_FILE: files[1], SECRETS_KEY_PREVIOUS_FILE: files[0] })
+  t.same([secretsKey, secretsKeyPrevious], [Buffer.alloc(32, 1), Buffer.alloc(32, 0)])
+})
+
+t.test('an empty setting counts as unset', async (t) => {
+  t.equal(loadConfig({ PORT: '', JWT_SECRET: '', JWT_SECRET_FILE: '' }).port, 3000)
+})
