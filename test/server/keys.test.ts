@@ -5,7 +5,8 @@ import { openDatabase } from '../../db/open.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
-import { folder, postTo, type Service, start, startInVain } from './process.ts'
+import { folder, postTo, type Service, start } from './process.ts'
+import { runShared } from './shared-process.ts'
 
 const OLD = Buffer.alloc(32, 'hunter2').toString('base64')
 const NEW = Buffer.alloc(32, 'hunter3').toString('base64')
@@ -72,14 +73,14 @@ t.test('SECRETS_KEY can be changed without a pause: processes with the old and t
   t.same(await verify(after, before.access), good)
   await after.stop()
 
-  const end = await startInVain(t, old)
+  const end = await runShared(old, 'server.ts')
   t.same([end.code, end.stdout], [1, ''])
   t.equal(
     end.stderr,
     'latchkey cannot start: SECRETS_KEY is not the key that the secrets of the database are encrypted with; ' +
       'the old one can be given as SECRETS_KEY_PREVIOUS\n',
   )
-  const missing = await startInVain(t, { DATABASE_URL })
+  const missing = await runShared({ DATABASE_URL }, 'server.ts')
   t.same([missing.code, missing.stdout], [1, ''])
   t.equal(missing.stderr, 'latchkey cannot start: SECRETS_KEY is not set, and the secrets of the database are encrypted\n')
   t.equal((await listKeys(await operator(t, { DATABASE_URL }))).length, 1)

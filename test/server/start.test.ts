@@ -116,7 +116,7 @@ t.test('a taken port ends the start with one line that names the setting', async
   t.teardown(() => taken.close())
   await new Promise((resolve) => taken.once('listening', resolve))
   const { port } = taken.address() as { port: number }
-  const end = await startInVain(t, { PORT: String(port), DATABASE_URL: ':memory:' })
+  const end = await runShared({ PORT: String(port), DATABASE_URL: ':memory:' }, 'server.ts')
   t.equal(end.code, 1)
   t.equal(end.stderr, `latchkey cannot start: HOST and PORT: cannot listen: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`)
 })
@@ -126,7 +126,7 @@ t.test('a database that another process keeps locked ends the start with one lin
   const other = new SQLite(file)
   t.teardown(() => other.close())
   other.exec('begin immediate')
-  const end = await startInVain(t, { DATABASE_URL: `file:${file}` })
+  const end = await runShared({ DATABASE_URL: `file:${file}` }, 'server.ts')
   t.equal(end.code, 1)
   t.match(end.stderr, /^latchkey cannot start: DATABASE_URL\b.*locked/)
   t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
