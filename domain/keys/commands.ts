@@ -6,12 +6,9 @@ import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { generateKey } from './generate.ts'
 import { isUsable, keyRules, lastExpiry, maySign, signingKey } from './schedule.ts'
-import type { Secrets } from './secrets.ts'
-import { applyDue, checkKeys, insertKey } from './upkeep.ts'
+import { applyDue, checkKeys, insertKey, type KeyCore } from './upkeep.ts'
 
 // What the operator can do to the keys. Running services see a change within a second.
-
-type KeyCore = Core & { readonly secrets: Secrets }
 
 /**
  * - `pending`: published, and signs from `signsFrom` on;

@@ -1,21 +1,17 @@
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys } from '../../db/signing-keys.ts'
-import type { Core } from '../context.ts'
 import { unavailable } from '../errors.ts'
 import { repeat, spaced } from '../repetition.ts'
 import type { KeyRing, PublicJwk, SigningKey, VerificationKey } from '../tokens/key-ring.ts'
 import { isKid } from './generate.ts'
 import { type LoadedKey, loadKey } from './load.ts'
 import { isUsable, keyRules, maySign, signingKey } from './schedule.ts'
-import type { Secrets } from './secrets.ts'
-import { checkKeys, keepKeysUp } from './upkeep.ts'
+import { checkKeys, type KeyCore, keepKeysUp } from './upkeep.ts'
 
 /** How often a process looks at the table: a change is known everywhere within a second. */
 const LOOK_EVERY_MS = 500
 /** Tokens with an unknown `kid` make a process look at the table at most this often: anybody can invent one. */
 const SEARCH_EVERY_MS = 100
-
-type KeyCore = Core & { readonly secrets: Secrets }
 
 /**
  * Opens the keys of the database, and makes one for `JWT_ALGORITHM` if there is none: where several processes start

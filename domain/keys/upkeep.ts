@@ -9,7 +9,8 @@ import { loadKey, SigningKeyError } from './load.ts'
 import { dueChanges, isKeyDue, isUsable, type KeyChange, keyRules, maySign, signsFrom } from './schedule.ts'
 import { type Secrets, SettingMismatch } from './secrets.ts'
 
-type KeyCore = Core & { readonly secrets: Secrets }
+/** What is done to keys needs their encryption, too. */
+export type KeyCore = Core & { readonly secrets: Secrets }
 
 /**
  * Does what is due: makes the next key, renews the lease of the one that signs, encrypts what is stored in plain, and removes
