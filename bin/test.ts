@@ -9,10 +9,10 @@ import { pathToFileURL } from 'node:url'
 const root = join(import.meta.dirname, '..')
 /** Generated at each run: files that import the tests of a group. */
 const groups = join('node_modules', '.cache', 'tests')
-/** The tests of a folder with more bytes than this run in several processes, to use several cores. */
-const GROUP_BYTES = 50_000
 /** The folders of the tests that start processes, generate clients or take many steps. `npm run test:fast` leaves them out. */
 const SLOW = ['client', 'commands', 'model', 'server']
+/** A larger one of them takes several processes, which wait at the same time. */
+const SLOW_BYTES = 50_000
 
 const args = process.argv.slice(2)
 const isFast = args.includes('--fast')
@@ -50,7 +50,7 @@ function divide(files: readonly string[]): Group[] {
     const name = dirname(file).split(/[\\/]/)[1] ?? ''
     const { size } = statSync(join(root, file))
     const group = made.findLast((each) => each.name === name)
-    if (group === undefined || group.bytes + size > GROUP_BYTES) {
+    if (group === undefined || (SLOW.includes(name) && group.bytes + size > SLOW_BYTES)) {
       made.push({ name, files: [file], bytes: size })
     } else {
       group.files.push(file)
