@@ -1,7 +1,7 @@
-/** A password that is compared with the one that is known. */
+/** A password that is compared with the stored hash. */
 export const password = { minLength: 1, 'x-characters': 'text', format: 'password' }
 
-/** One that is to be kept: what the schema cannot say is checked by `domain/passwords/policy.ts`. */
+/** A new password. `domain/passwords/policy.ts` checks what a schema cannot express. */
 export const newPassword = {
   ...password,
   maxLength: 1024,

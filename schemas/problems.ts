@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { problems } from '../domain/errors.ts'
 
-// The shapes of the error answers. The API document makes one named schema an operation of them, with the codes
-// that the operation can give. The examples are by code; a shape without one for a code shows that of `ProblemShape`.
+// The shapes of the error answers. The API document makes a named schema for each operation from them, with the codes that the
+// operation can answer. Examples are by code: a shape that has none for a code shows that of `ProblemShape`.
 
 /** RFC 9457 §3.1, with a stable `code`. */
 const members = {
@@ -103,7 +103,7 @@ const bearerExamples = [
   },
 ]
 
-/** Of the endpoints that ask for an access token. */
+/** The problems of endpoints that require an access token. */
 export const BearerProblem = Type.Object({ ...members, messages: tokenMessages }, { examples: bearerExamples })
 
 const wrongPassword = ['Invalid password.']
@@ -133,7 +133,7 @@ export const AccountDeletionProblem = Type.Object(
   },
 )
 
-/** RFC 6749 §5.2 beside RFC 9457. */
+/** A problem of RFC 9457 that is also an error of RFC 6749 §5.2. */
 export const OAuthProblem = Type.Object(
   { ...members, error: Type.Optional(Type.String({ description: 'The same as `code`, where RFC 6749 §5.2 has it.' })) },
   {

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 
-/** A schema by its name, so that the API document names it too; typed as the schema itself. */
+/** A reference to a schema by its name, so that it is a named component of the API document. Its type is that of the schema. */
 export function ref<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id as string))
 }

@@ -17,7 +17,7 @@ const Key = Type.Object(
   { description: 'A public key (RFC 7517 §4): `x` and `y` for ES256, `x` for EdDSA, `n` and `e` for RS256.' },
 )
 
-/** The point is that of RFC 7517, appendix A.1. */
+/** The key of the example is that of RFC 7517, appendix A.1. */
 export const KeySet = Type.Object(
   {
     keys: Type.Array(Key, {
@@ -42,7 +42,7 @@ export const KeySet = Type.Object(
 const uri = (path: string, description: string) => Type.String({ format: 'uri', examples: [`http://localhost:3000${path}`], description })
 const list = (examples: string[], description: string) => Type.Array(Type.String(), { examples: [examples], description })
 
-/** RFC 8414 §2: the members that are true of this service. */
+/** The members of RFC 8414 §2 that apply to this service. */
 export const ServerMetadata = Type.Object(
   {
     issuer: Type.String({ examples: ['http://localhost:3000'], description: '`iss` of the tokens.' }),
