@@ -38,7 +38,7 @@ export const floodRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     const seconds: number[] = []
     for (let turn = 0; turn < STORMS; turn++) {
       const began = performance.now()
-      // It throws when a request is not answered, or not with success.
+      // Throws when a request is not answered with success.
       const { verifies } = await flood()
       seconds.push((performance.now() - began) / 1000)
       latenciesMs.push(...verifies.latenciesMs)

@@ -33,7 +33,7 @@ app.post('/verify-and-two-signatures', async (request: FastifyRequest<{ Body: { 
   return { access: engine.signAccess(claims), refresh: engine.signRefresh(claims) }
 })
 
-/** A route that only hashes: at once as many passwords as Node's pool has threads. */
+/** A route that only hashes passwords, as many at the same time as Node's pool has threads. */
 const argon2Route = (status: number, answer: object) => async (request: FastifyRequest, reply: FastifyReply) => {
   reply.headers(tokenHeaders)
   await argon2Verify(hash, (request.body as { password: string }).password)

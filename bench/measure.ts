@@ -21,8 +21,8 @@ export interface Side {
 }
 
 /**
- * The speeds of some sides. Each is warmed up; then they are measured in turns, in short slices, so that whatever else
- * the machine does meets all of them. Medians of the slices.
+ * Measures the speeds of several sides, as medians of short slices. Each side is warmed up; then they take turns, so that other load
+ * on the machine affects all of them alike.
  */
 export async function compare(loader: Loader, ...sides: Side[]): Promise<Speed[]> {
   const slices = sides.map((side) => slicer(loader, side))

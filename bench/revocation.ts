@@ -70,7 +70,7 @@ async function measure(here: Server, there: Server, rounds: number): Promise<Ref
   const refusals: Refused[][] = questions.map(() => [])
   for (let round = 0; round < rounds; round++) {
     const pair = JSON.parse((await leaver.ask(logIn('user', PASSWORD))).body)
-    // So that the other process has both verifications cached: the logout must count all the same.
+    // The other process then has both tokens in its cache of verified tokens, and must refuse them after the logout all the same.
     for (const token of [pair.access, pair.refresh]) await askers[0]?.ask(verify(token))
     const { status } = await leaver.ask(logOut(pair.refresh))
     const answered = performance.now()

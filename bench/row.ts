@@ -5,7 +5,7 @@ import { type Ask, compare } from './measure.ts'
 
 export const PASSWORD = 'correct horse battery'
 export const CREDENTIALS = JSON.stringify({ username: 'user', password: PASSWORD })
-/** A user of its own for tokens that must last: who logs in again and again loses the oldest sessions. */
+/** Tokens that must stay valid belong to a second user: the oldest sessions of a user who logs in very often are ended. */
 export const BYSTANDER = 'bystander'
 export const CONNECTIONS = 8
 export const STORM_CONNECTIONS = 50

@@ -32,7 +32,7 @@ export const tokenRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
           bodies = freshTokens(seconds * MOST_CHECKS)
           return { path: '/api/token/verify/', connections: CONNECTIONS, bodies, supply: 'once' }
         },
-        // The same tokens: that process has not seen them either.
+        // The same tokens again: the second process has not verified them either.
         askFloor: () => ({ path: '/signature-check', connections: CONNECTIONS, bodies, supply: 'once' }),
         wanted: '≥ 0.80',
       })
@@ -43,7 +43,7 @@ export const tokenRows: Record<string, (bench: Bench) => Promise<Line[]>> = {
     const { access } = await logIn(server)
     const inspection = JSON.stringify({ token: access, ...(await makeClient(bench.databaseUrl)) })
     const ask = (path: string, body: string) => () => ({ path, connections: CONNECTIONS, bodies: [body], supply: 'repeat' as const })
-    // Verify is the floor here: it does everything but authenticate the client and answer the claims.
+    // Compared with verify, which does the same work without the authentication of the client and the claims in the answer.
     const lines = await speedLine(
       bench,
       { latchkey: server, floors: server },

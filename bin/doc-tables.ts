@@ -9,7 +9,7 @@ const END = '\n\n<!-- End of the table. -->'
 export const tables: Readonly<Record<string, string>> = { 'docs/settings.md': settingsTable(), 'docs/errors.md': codeTable }
 
 /**
- * A page with its table made anew.
+ * Replaces the table of a page.
  *
  * @throws {Error} when the two comments that the table stands between are not there
  */

@@ -13,7 +13,7 @@ export function postRequest(path: string, body: string, headers: Readonly<Record
 }
 
 /**
- * An HTTP client on one plain socket that is kept alive, which sends one request at a time: it costs less time than what it
+ * An HTTP client on one kept-alive socket, which sends one request at a time. It is small so that it takes less time than what it
  * measures. Bodies are ASCII in both directions.
  */
 export class Client {
