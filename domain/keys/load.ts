@@ -36,6 +36,15 @@ function withSigner(key: VerificationKey, signWith: string | undefined): LoadedK
   return signWith === undefined ? key : { ...key, sign: claimsSigner(key.algorithm, key.kid, signWith) }
 }
 
+/** Whether this process can read the private part of a row. */
+export function isReadable(row: SigningKeyRow, secrets: Secrets): boolean {
+  try {
+    return privatePem(row, secrets) !== undefined
+  } catch {
+    return false
+  }
+}
+
 /** Undefined when it is encrypted with a key that this process has not been given. */
 function privatePem({ kid, private_key }: SigningKeyRow, secrets: Secrets): string | undefined {
   try {

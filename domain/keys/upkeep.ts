@@ -5,7 +5,7 @@ import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { type GeneratedKey, generateKey } from './generate.ts'
-import { loadKey, SigningKeyError } from './load.ts'
+import { isReadable, loadKey, SigningKeyError } from './load.ts'
 import { dueChanges, isKeyDue, isUsable, type KeyChange, keyRules, maySign, signsFrom } from './schedule.ts'
 import { type Secrets, SettingMismatch } from './secrets.ts'
 
@@ -34,21 +34,12 @@ export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], 
   return true
 }
 
-/** A new key is also due where this process can read none of those that may sign, because they are encrypted for other processes. */
+/** A new key is also due where this process can read none of those that may sign, because they are encrypted for other processes or damaged. */
 function isNewKeyDue({ config, clock, secrets }: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): boolean {
   const rules = keyRules(config)
   if (isKeyDue(rows, rules, clock())) return true
   if (signingKid !== undefined || rules.algorithm === 'HS256') return false
   return !rows.some((row) => maySign(row, rules) && isReadable(row, secrets))
-}
-
-function isReadable({ kid, private_key }: SigningKeyRow, secrets: Secrets): boolean {
-  try {
-    secrets.open(private_key as string, kid)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Brings the keys that are there up to date, in a transaction. */
@@ -60,9 +51,11 @@ export async function applyDue(handle: Handle, core: KeyCore, signingKid: string
 }
 
 function allDue({ config, secrets, clock }: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): KeyChange[] {
-  const renewed = rows.flatMap(({ kid, private_key: stored }) => {
+  const renewed = rows.flatMap((row) => {
+    const { kid, private_key: stored } = row
     const text = stored === null ? undefined : secrets.renew(stored, kid)
-    return text === undefined ? [] : { kid, change: { private_key: text } }
+    // What is damaged may look like a plain text. It must stay as it is, so that it can be mended.
+    return text === undefined || !isReadable(row, secrets) ? [] : { kid, change: { private_key: text } }
   })
   return [...renewed, ...dueChanges(rows, keyRules(config), signingKid, clock())]
 }
