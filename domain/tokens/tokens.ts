@@ -112,8 +112,9 @@ export class Tokens {
     if (parsed === undefined) return undefined
     const { keys } = this.#core
     const key = keys.find(parsed.header.kid) ?? (await keys.search(parsed.header.kid))
+    if (key === undefined) return undefined
     this.#verified++
-    return key?.verifies(token) ? { ...parsed, key } : undefined
+    return key.verifies(token) ? { ...parsed, key } : undefined
   }
 
   /** A token that was verified before can only have expired since, or be of another type than is asked for. */
