@@ -1,0 +1,100 @@
+import t, { type Test } from 'tap'
+import { DatabaseOverloaded } from '../../db/errors.ts'
+import { findUserByName } from '../../db/users.ts'
+import { setActive } from '../../domain/accounts/administration.ts'
+import { deleteAccount } from '../../domain/accounts/own.ts'
+import { noOrigin } from '../../domain/events/record.ts'
+import { build, PASSWORD, register, type TestApp } from '../helper.ts'
+import { attempt, RIGHT, wrong } from './limits.ts'
+
+const COUNTED = { count: 1, in_flight: 0 }
+/** The limits that count a failure at an address that is not known: of the pair, the address and the account. */
+const failure = [COUNTED, COUNTED, COUNTED]
+
+/** An app with one user, and with no count of the registration. */
+async function withUser(t: Test): Promise<TestApp> {
+  const app = await build(t)
+  await register(app)
+  await app.db.write((handle) => handle.deleteFrom('tallies').execute())
+  return app
+}
+
+/** What is counted, which addresses are known and how many sessions there are, once all writes are done. */
+async function state({ db }: TestApp) {
+  await db.write(async () => {})
+  const counts = await db.read.selectFrom('tallies').select(['count', 'in_flight']).execute()
+  const known = await db.read.selectFrom('known_addresses').select('network').execute()
+  const sessions = await db.read.selectFrom('sessions').select('id').execute()
+  return { counts, known: known.map(({ network }) => network), sessions: sessions.length }
+}
+
+/** Does something between the comparison of a login and what follows. */
+function afterComparison(app: TestApp, work: () => Promise<unknown>): void {
+  const matches = app.hashing.matches.bind(app.hashing)
+  app.hashing.matches = async (stored, password) => {
+    const isRight = await matches(stored, password)
+    app.hashing.matches = matches
+    await work()
+    return isRight
+  }
+}
+
+async function replacePassword(app: TestApp, password: string): Promise<void> {
+  const hash = await app.hashing.hash(password)
+  await app.db.write((handle) => handle.updateTable('users').set({ password: hash }).execute())
+}
+
+t.test('a login whose session cannot be started was no attempt, and makes no address known', async (t) => {
+  const app = await withUser(t)
+  const { write } = app.db
+  app.db.write = async (job, options) => {
+    if (options?.isDurable !== false) throw new DatabaseOverloaded('too many writes are waiting')
+    return write(job, options)
+  }
+  t.equal((await attempt(app, RIGHT)).status, 503)
+  app.db.write = write
+  t.strictSame(await state(app), { counts: [], known: [], sessions: 0 })
+})
+
+t.test('a login that shares its transaction with a job that throws is done once, and gives back its own attempt only', async (t) => {
+  const app = await withUser(t)
+  await attempt(app, { from: '192.0.2.2' })
+  const { write } = app.db
+  app.db.write = (job, options) => {
+    const result = write(job, options)
+    write(() => Promise.reject(new Error('no'))).catch(() => {})
+    return result
+  }
+  t.equal((await attempt(app, RIGHT)).status, 200)
+  app.db.write = write
+  t.strictSame(await state(app), { counts: failure, known: ['192.0.2.1'], sessions: 1 })
+})
+
+t.test('when the password is replaced while it is compared, the new one decides, and one attempt counts', async (t) => {
+  const app = await withUser(t)
+  afterComparison(app, () => replacePassword(app, 'another horse battery'))
+  t.strictSame(await attempt(app, RIGHT), wrong)
+  t.strictSame(await state(app), { counts: failure, known: [], sessions: 0 })
+  await replacePassword(app, PASSWORD)
+  afterComparison(app, () => replacePassword(app, PASSWORD))
+  t.equal((await attempt(app, RIGHT)).status, 200)
+  const { known, sessions } = await state(app)
+  t.strictSame({ known, sessions }, { known: ['192.0.2.1'], sessions: 1 })
+})
+
+t.test('a login of a user who is disabled or deleted meanwhile counts as failed', async (t) => {
+  const changes = [
+    (app: TestApp) => setActive(app, 'alice', false),
+    async (app: TestApp) => {
+      const id = (await findUserByName(app.db.read, 'alice'))?.id as number
+      await deleteAccount(app, noOrigin, { id, username: 'alice', sessionId: 0 }, PASSWORD)
+      await app.db.write((handle) => handle.deleteFrom('tallies').where('in_flight', '=', 0).execute())
+    },
+  ]
+  for (const change of changes) {
+    const app = await withUser(t)
+    afterComparison(app, () => change(app))
+    t.strictSame(await attempt(app, RIGHT), wrong)
+    t.strictSame(await state(app), { counts: failure, known: [], sessions: 0 })
+  }
+})
