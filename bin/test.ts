@@ -24,7 +24,9 @@ const reporter = options.some((option) => /^(-R|--reporter)/.test(option)) ? [] 
 // One more than there are cores, because tests that start processes spend much of their time waiting.
 const jobs = `--jobs=${availableParallelism() + 1}`
 const run = [tap, jobs, ...reporter, ...options, ...(files.length > 0 ? files : makeGroups())]
-process.exitCode = spawnSync(process.execPath, run, { cwd: root, stdio: 'inherit' }).status ?? 1
+// Room for young objects: a process of tests makes many apps, and collecting them would take a tenth of its time.
+const env = { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --max-semi-space-size=64` }
+process.exitCode = spawnSync(process.execPath, run, { cwd: root, stdio: 'inherit', env }).status ?? 1
 
 /** The files of a group, and the name of their folder. */
 interface Group {

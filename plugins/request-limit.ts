@@ -5,7 +5,8 @@ import { addressOf } from '../http/origin.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    requestLimit: RequestLimit
+    /** Undefined when nothing is limited. */
+    requestLimit: RequestLimit | undefined
   }
   interface FastifyContextConfig {
     /** Whether `REQUESTS_PER_ADDRESS` holds: for what a backend may call for many people. */
@@ -16,10 +17,11 @@ declare module 'fastify' {
 /** Limits the requests of an address to the routes that say so. */
 export default fp(
   async (app) => {
-    const { limits, requestsPerAddress = Number.POSITIVE_INFINITY } = app.config
-    const limit = new RequestLimit(requestsPerAddress, app.clock)
+    const { limits, requestsPerAddress } = app.config
+    const isLimited = limits === 'on' && requestsPerAddress !== undefined
+    const limit = isLimited ? new RequestLimit(requestsPerAddress, app.clock) : undefined
     app.decorate('requestLimit', limit)
-    if (limits === 'off' || requestsPerAddress === Number.POSITIVE_INFINITY) return
+    if (limit === undefined) return
     const countRequest = async (request: FastifyRequest) => limit.count(addressOf(request))
     app.addHook('onRoute', (route) => {
       if (route.config?.isLimitedByAddress) route.onRequest = [countRequest, ...[route.onRequest ?? []].flat()]

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import manifest from '../../package.json' with { type: 'json' }
-import { bare, folder, run } from '../server/process.ts'
+import { folder } from '../server/process.ts'
 import { runShared } from '../server/shared-process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
@@ -145,18 +145,4 @@ t.test('a command does not create a missing database', async (t) => {
   const dir = folder(t)
   await latchkey(join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')
   t.notOk(existsSync(join(dir, 'made')))
-})
-
-t.test('npx latchkey runs the command in the project, with any Node on the PATH, and exits with its code', async (t) => {
-  const file = await databaseFile(t)
-  const env = {
-    DATABASE_URL: `file:${file}`,
-    npm_config_cache: folder(t),
-    npm_config_update_notifier: 'false',
-    npm_config_loglevel: 'error',
-  }
-  const npx = (...args: string[]) => run(t, env, bare('npx', '--offline', 'latchkey', ...args))
-  t.match(await npx('clients', 'list', '--json'), { code: 0, stdout: '[]\n', stderr: '' })
-  t.match(await npx('clients', 'revoke', 'nobody'), { code: 1, stdout: '', stderr: /^latchkey: there is no client "nobody"/ })
-  t.match(await npx('nonsense'), { code: 2, stdout: '' })
 })

@@ -7,7 +7,7 @@ t.test('what queues, limits, caches and checks count can be read', async (t) => 
   const { access } = await logIn(app)
   for (let i = 0; i < 3; i++) await post(app, '/api/token/verify/', { token: access })
   for (let i = 0; i < 2; i++) await post(app, '/api/token/', { username: 'bob', password: PASSWORD })
-  t.strictSame(app.requestLimit.stats, { networks: 1, refused: 1 })
+  t.strictSame(app.requestLimit?.stats, { networks: 1, refused: 1 })
   t.strictSame(app.limits.stats, { waiting: 0, refused: 1 })
   t.strictSame(app.hashing.stats, { active: 0, waiting: 0, refused: 0 })
   t.strictSame(app.tokens.stats, { cached: 2, verified: 0 }, 'the tokens of the login, which were never verified')

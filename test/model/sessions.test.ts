@@ -1,5 +1,5 @@
 import t from 'tap'
 import { compareInEveryMode } from './compare.ts'
 
-// test/slow/model.slow.ts does five times as many steps.
-compareInEveryMode(t, 3, 2000)
+// test/slow/model.slow.ts does 15 of these runs in each mode.
+compareInEveryMode(t, 2, 1000)

@@ -3,11 +3,17 @@ import { loadConfig } from '../../config.ts'
 import { sharedCompilers } from '../compilers.ts'
 import { type Cleanup, environment } from './process.ts'
 
+/** A service that listens, in the process of the test. */
+export interface Served {
+  readonly url: string
+  close(): Promise<void>
+}
+
 /**
- * Starts a service in this process, on a free port and with the real clock, for tests of a service beside another process on its
- * database. It is closed at the end of the test.
+ * Starts a service in this process, on a free port and with the real clock, for tests of several services, or of a service
+ * and a command, on one database. It is closed at the end of the test.
  */
-export async function serve(t: Cleanup, env: Record<string, string>): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function serve(t: Cleanup, env: Record<string, string>): Promise<Served> {
   const config = loadConfig({ ...environment({}), LOG_LEVEL: 'silent', ...env })
   const app = await buildApp({ config, schemaController: { compilersFactory: sharedCompilers } })
   t.teardown(() => app.close())

@@ -5,15 +5,16 @@ import { openDatabase } from '../../db/open.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
-import { folder, postTo, type Service, start } from './process.ts'
+import { type Served, serve } from './in-process.ts'
+import { folder, postTo } from './process.ts'
 import { runShared } from './shared-process.ts'
 
 const OLD = Buffer.alloc(32, 'hunter2').toString('base64')
 const NEW = Buffer.alloc(32, 'hunter3').toString('base64')
 const credentials = { username: 'alice', password: PASSWORD }
 
-const logIn = async ({ url }: Service) => (await postTo(`${url}/api/token/`, credentials)).body as { access: string; refresh: string }
-const verify = ({ url }: Service, token: string) => postTo(`${url}/api/token/verify/`, { token })
+const logIn = async ({ url }: Served) => (await postTo(`${url}/api/token/`, credentials)).body as { access: string; refresh: string }
+const verify = ({ url }: Served, token: string) => postTo(`${url}/api/token/verify/`, { token })
 const good = { status: 200, body: {} }
 
 /** What the commands of an operator work with, beside running services. */
@@ -24,7 +25,7 @@ async function operator(t: Test, env: Record<string, string>) {
   return { db, config, clock: Date.now, secrets: new Secrets(config) }
 }
 
-async function publishedBy({ url }: Service): Promise<string[]> {
+async function publishedBy({ url }: Served): Promise<string[]> {
   const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: { kid: string }[] }
   return keys.map(({ kid }) => kid)
 }
@@ -40,7 +41,7 @@ async function until(isSo: () => Promise<boolean>): Promise<boolean> {
 
 t.test('running services load the keys that the operator makes, and refuse those that the operator retires', async (t) => {
   const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
-  const services = [await start(t, env), await start(t, env)] as const
+  const services = [await serve(t, env), await serve(t, env)] as const
   const context = await operator(t, env)
   await postTo(`${services[0].url}/api/users/`, credentials)
   const { access } = await logIn(services[0])
@@ -55,23 +56,23 @@ t.test('running services load the keys that the operator makes, and refuse those
   t.same(await verify(services[0], next.access), good)
 })
 
-t.test('SECRETS_KEY can be changed without a pause: processes with the old and the new settings start and work together', async (t) => {
+t.test('SECRETS_KEY can be changed without a pause: services with the old and the new settings start and work together', async (t) => {
   const DATABASE_URL = `file:${folder(t)}/latchkey.db`
   const old = { DATABASE_URL, SECRETS_KEY: OLD }
   const both = { DATABASE_URL, SECRETS_KEY: NEW, SECRETS_KEY_PREVIOUS: OLD }
-  const first = await start(t, old)
+  const first = await serve(t, old)
   await postTo(`${first.url}/api/users/`, credentials)
   const before = await logIn(first)
-  const services = [first, ...(await Promise.all([start(t, both), start(t, old), start(t, both)]))]
+  const services = [first, ...(await Promise.all([serve(t, both), serve(t, old), serve(t, both)]))]
   for (const service of services) {
     t.same(await verify(service, before.access), good)
     const { access } = await logIn(service)
     for (const other of services) t.same(await verify(other, access), good)
   }
-  for (const service of services) await service.stop()
-  const after = await start(t, { DATABASE_URL, SECRETS_KEY: NEW })
+  for (const service of services) await service.close()
+  const after = await serve(t, { DATABASE_URL, SECRETS_KEY: NEW })
   t.same(await verify(after, before.access), good)
-  await after.stop()
+  await after.close()
 
   const end = await runShared(old, 'server.ts')
   t.same([end.code, end.stdout], [1, ''])

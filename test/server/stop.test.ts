@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { PASSWORD } from '../helper.ts'
-import { bare, folder, postTo, ROOT, type Service, start } from './process.ts'
+import { folder, postTo, type Service, start } from './process.ts'
 import { open, parseAnswers, talk, type WireAnswer } from './talk.ts'
 
 /** One hash takes some tenths of a second, so that a test can act meanwhile. */
@@ -122,30 +122,3 @@ t.test('a request that arrives on an open connection while the service stops is 
     [stopping],
   )
 })
-
-const launched = bare(process.execPath, 'bin/launch.mjs', 'server.ts')
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`the launcher passes ${signal} on, and exits with the code of the service`, async (t) => {
-    const file = `${folder(t)}/latchkey.db`
-    const service = await start(t, { DATABASE_URL: `file:${file}` }, launched)
-    const end = await service.stop(signal)
-    t.match(end, { code: 0, signal: null })
-    t.ok(end.ms < 1500, `${end.ms} ms`)
-    t.notOk(existsSync(`${file}-wal`))
-    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'no process listens any more')
-  })
-}
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`npm start passes ${signal} on`, async (t) => {
-    const file = `${folder(t)}/latchkey.db`
-    const service = await start(t, { DATABASE_URL: `file:${file}` }, bare('npm', '--prefix', ROOT, 'start'))
-    const end = await service.stop(signal)
-    t.match(end, { code: 0, signal: null })
-    t.ok(end.ms < 2000, `${end.ms} ms`)
-    await sleep(200)
-    t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'no process listens any more')
-    t.notOk(existsSync(`${file}-wal`), 'the database is closed')
-  })
-}
