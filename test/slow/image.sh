@@ -117,19 +117,20 @@ docker kill -s TERM "$name" >/dev/null 2>&1
 docker wait "$name" >/dev/null
 check 'a repeated signal changes nothing' "$(docker inspect -f '{{.State.ExitCode}}' "$name")" 0
 
-# The least of five starts. The figure that counts is the processor's time: what else the machine does moves it least.
-least='' wall=''
+# Printed, not asserted, since it depends on the machine: the least of five starts, in elapsed time and in time of the processor.
+starts=0 least='' wall=''
 for _ in 1 2 3 4 5; do
   docker start "$name" >/dev/null
   answers || break
+  starts=$((starts + 1))
   took=$((($(now) - $(date -d "$(docker inspect -f '{{.State.StartedAt}}' "$name")" +%s%N)) / 1000000))
   used=$(awk -v ticks="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / ticks) }' "/proc/$(docker inspect -f '{{.State.Pid}}' "$name")/stat")
   if [ -z "$wall" ] || [ "$took" -lt "$wall" ]; then wall=$took; fi
   if [ -z "$least" ] || [ "$used" -lt "$least" ]; then least=$used; fi
   docker stop "$name" >/dev/null
 done
-step "first answer ${wall:-not} ms after the container started"
-check "its start takes at most 550 ms of one processor (${least:-no} ms)" "$([ "${least:-9999}" -le 550 ] && echo yes)" yes
+step "first answer ${wall:-not} ms after the container started, which took ${least:-no} ms of one processor"
+check 'it answers after each of five starts' "$starts" 5
 cached=$(docker run --rm --network none -e NODE_DEBUG_NATIVE=COMPILE_CACHE -e PORT=nonsense "$image" 2>&1)
 check 'it starts from the compile cache of the build' "$(grep -c '/app/server\.ts\.\.\.success' <<<"$cached")" 1
 docker rm -f "$name" >/dev/null
