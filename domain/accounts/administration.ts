@@ -1,5 +1,5 @@
 import { takeTurn } from '../../db/turns.ts'
-import { findUserByName, setUserActive } from '../../db/users.ts'
+import { findUserById, findUserByName, setUserActive } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
@@ -13,9 +13,12 @@ import { endingNow, endSessions } from '../sessions/ends.ts'
  */
 export async function setActive(core: Core, username: string, isActive: boolean): Promise<boolean> {
   return core.db.write(async (handle) => {
-    const user = await findUserByName(handle, username)
+    const named = await findUserByName(handle, username)
+    if (named === undefined) return false
+    await takeTurn(handle, `user ${named.id}`)
+    // The user may have been deleted before the turn came.
+    const user = await findUserById(handle, named.id)
     if (user === undefined) return false
-    await takeTurn(handle, `user ${user.id}`)
     await setUserActive(handle, user.id, isActive)
     if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
     await recordEvent(handle, core.clock(), noOrigin, { kind: isActive ? 'user_enabled' : 'user_disabled', userId: user.id, username })

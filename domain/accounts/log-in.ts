@@ -71,7 +71,7 @@ interface Claimed {
 
 /**
  * Does some work for the user, if active and the password is right. Every comparison of a password goes through here, so the
- * limits on guessing hold for all of them, and each failure is an event.
+ * limits on guessing hold for all of them, and each wrong password is an event.
  *
  * @param work settles the attempt
  * @returns undefined for a wrong password
