@@ -1,16 +1,7 @@
 import t from 'tap'
 import { KeyCommandError, listKeys, retireKey, rotateKeys } from '../../../domain/keys/commands.ts'
-import { headerOf, START } from '../../helper.ts'
-import { openSite, type Process } from './keys.ts'
-
-const DAY = 86_400_000
-const SECRET = 'a secret of at least thirty-two bytes'
-const HS256 = { JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET }
-
-const kidOf = (token: string) => headerOf(token).kid as string
-const events = (process: Process) =>
-  process.db.read.selectFrom('auth_events').select(['kind', 'subject', 'at', 'address', 'user_id']).orderBy('id').execute()
-const event = (kind: string, subject: string, at: number) => ({ kind, subject, at, address: null, user_id: null })
+import { START } from '../../helper.ts'
+import { DAY, event, events, HS256, kidOf, openSite } from './keys.ts'
 
 t.test('rotate makes a key now, says when it begins to sign, and records it', async (t) => {
   const site = await openSite(t)

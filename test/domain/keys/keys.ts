@@ -8,7 +8,7 @@ import { DatabaseKeyRing } from '../../../domain/keys/ring.ts'
 import { Secrets } from '../../../domain/keys/secrets.ts'
 import { checkKeys } from '../../../domain/keys/upkeep.ts'
 import { Tokens } from '../../../domain/tokens/tokens.ts'
-import { START } from '../../helper.ts'
+import { headerOf, START } from '../../helper.ts'
 import { folder } from '../../server/process.ts'
 
 /** What the operator's commands and a service need to work with keys. */
@@ -85,4 +85,23 @@ async function startProcess(core: KeyCore): Promise<Process> {
         () => false,
       ),
   }
+}
+
+export const DAY = 86_400_000
+export const SECRET = 'a secret of at least thirty-two bytes'
+export const HS256 = { JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET }
+
+/** The `kid` of a token. */
+export function kidOf(token: string): string {
+  return headerOf(token).kid as string
+}
+
+/** All events of a database, in their order. */
+export function events({ db }: KeyCore) {
+  return db.read.selectFrom('auth_events').select(['kind', 'subject', 'at', 'address', 'user_id']).orderBy('id').execute()
+}
+
+/** An event of a key. */
+export function event(kind: string, subject: string, at: number) {
+  return { kind, subject, at, address: null, user_id: null }
 }
