@@ -84,7 +84,8 @@ t.test('logins beyond the queue are 503 at once with Retry-After, and all others
   const last = (some: typeof answers) => Math.max(...some.map(({ ms }) => ms))
   t.ok(last(refused) < last(served), 'before those that wait are served')
   const longest = Math.max(...refused.map(({ retryAfter }) => retryAfter))
-  t.ok(longest >= 1 && longest <= 20, `Retry-After is ${longest} s`)
+  // How long the queue takes depends on the machine; the service never asks anybody to wait for more than a minute.
+  t.ok(longest >= 1 && longest <= 60, `Retry-After is ${longest} s`)
   t.equal((await postTo(`${service.url}/api/token/`, credentials)).status, 200)
 })
 
