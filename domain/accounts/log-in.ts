@@ -13,7 +13,8 @@ import { startSession } from '../sessions/start.ts'
 import { codePoints, isStorable, strip } from '../text.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
-type PasswordCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
+/** What every comparison of a password needs. */
+export type PasswordCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
 
 /** What came of a login. Its answer depends on the route. */
 export type Login = { readonly kind: 'granted'; readonly tokens: TokenPair } | { readonly kind: 'refused' }

@@ -6,21 +6,16 @@ import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts
 import type { Core } from '../context.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
-import type { Refusals } from '../events/refusals.ts'
-import type { Limits } from '../limits/attempts.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
-import type { Hashing } from '../passwords/hashing.ts'
 import { passwordFaults } from '../passwords/policy.ts'
 import type { Caller } from '../sessions/checks.ts'
 import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
 import { rotate } from '../sessions/refresh.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { withPassword } from './log-in.ts'
+import { type PasswordCore, withPassword } from './log-in.ts'
 
 // What users do to their own account.
-
-type OwnCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
 
 /** Djoser's text for the same fault, which clients of Django know. */
 const wrongPassword = ['Invalid password.']
@@ -32,7 +27,7 @@ const wrongPassword = ['Invalid password.']
  *   user or the session went meanwhile
  */
 export async function changePassword(
-  core: OwnCore & { readonly tokens: Tokens; readonly breachCheck: BreachCheck },
+  core: PasswordCore & { readonly tokens: Tokens; readonly breachCheck: BreachCheck },
   origin: Origin,
   caller: Caller,
   passwords: { readonly current: string; readonly next: string },
@@ -78,7 +73,7 @@ async function replacePassword(
  *
  * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when the user was deleted meanwhile
  */
-export async function deleteAccount(core: OwnCore, origin: Origin, caller: Caller, password: string): Promise<void> {
+export async function deleteAccount(core: PasswordCore, origin: Origin, caller: Caller, password: string): Promise<void> {
   const user = await existing(core, caller)
   const errors = await currentPasswordErrors(core, origin, user, password, 'password')
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
@@ -107,7 +102,13 @@ async function existing({ db }: Core, caller: Caller): Promise<User> {
 }
 
 /** The wrong password of a user who is logged in is an error of its field, not a 401: the access token is good. */
-async function currentPasswordErrors(core: OwnCore, origin: Origin, user: User, password: string, field: string): Promise<FieldErrors> {
+async function currentPasswordErrors(
+  core: PasswordCore,
+  origin: Origin,
+  user: User,
+  password: string,
+  field: string,
+): Promise<FieldErrors> {
   const claimed = { username: user.username, find: async () => user }
   const isRight = await withPassword(core, origin, claimed, password, async (_user, attempt) => {
     attempt.succeed(user)
