@@ -11,10 +11,10 @@ const root = join(import.meta.dirname, '..')
 const groups = join('node_modules', '.cache', 'tests')
 /** The folders of the tests that start processes, generate clients or take many steps. `npm run test:fast` leaves them out. */
 const SLOW = ['client', 'commands', 'model', 'server']
+/** One of them with more bytes takes several processes, which wait at the same time. */
+const SLOW_BYTES = 50_000
 /** The folders that take longest begin first, so that no core is idle while the last of them ends. */
 const FIRST = ['server', 'limits', 'wire']
-/** A larger one of them takes several processes, which wait at the same time. */
-const SLOW_BYTES = 50_000
 
 const args = process.argv.slice(2)
 const isFast = args.includes('--fast')

@@ -2,7 +2,8 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { build, PASSWORD } from '../helper.ts'
-import { assertProblem, badRequest, chunked, close, json, listen, verify } from './requests.ts'
+import { assertProblem, badRequest, chunked, close, json, verify } from './requests.ts'
+import { listen } from './sockets.ts'
 import { open, parseAnswers, talk } from './talk.ts'
 
 const required = { token: ['This field is required.'] }

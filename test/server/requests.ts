@@ -1,13 +1,4 @@
-import type { AddressInfo } from 'node:net'
-import { build, type TestApp } from '../helper.ts'
 import type { WireAnswer } from './talk.ts'
-
-/** An app that listens on a free port. */
-export async function listen(t: Parameters<typeof build>[0], env: Record<string, string> = {}): Promise<{ app: TestApp; port: number }> {
-  const app = await build(t, env)
-  await app.listen({ host: '127.0.0.1', port: 0 })
-  return { app, port: (app.server.address() as AddressInfo).port }
-}
 
 export const badRequest = { title: 'Bad Request', status: 400, detail: 'The request cannot be understood.', code: 'bad_request' }
 export const headersTooLarge = {

@@ -17,6 +17,7 @@ export interface Times {
   readonly timeout?: number
 }
 
+/** An app that listens on a free port. */
 export async function listen(t: Test, env: Record<string, string> = {}, times: Times = {}): Promise<{ app: TestApp; port: number }> {
   const app = await build(t, env)
   Object.assign(app.server, { connectionsCheckingInterval: 20, ...times })

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { PASSWORD } from '../helper.ts'
 import { folder, postTo, type Service, start } from './process.ts'
+import { live, untilClosed } from './sockets.ts'
 import { open, parseAnswers, talk, type WireAnswer } from './talk.ts'
 
 /** One hash takes some tenths of a second, so that a test can act meanwhile. */
@@ -19,15 +20,9 @@ const stopping = {
   body: { title: 'Service Unavailable', status: 503, detail: 'The service is stopping. Try again.', code: 'stopping' },
 }
 
-const live = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
-
-/** Everything that comes over a connection until it is closed. */
-function untilClosed(socket: Socket): Promise<WireAnswer[]> {
-  let text = ''
-  socket.setEncoding('latin1').on('data', (chunk) => {
-    text += chunk
-  })
-  return new Promise((resolve) => socket.once('close', () => resolve(parseAnswers(text))))
+/** The answers that come over a connection until it is closed. */
+async function answersOn(socket: Socket): Promise<WireAnswer[]> {
+  return parseAnswers(await untilClosed(socket))
 }
 
 async function serve(t: Test, env: Record<string, string> = {}): Promise<Service & { file: string }> {
@@ -39,7 +34,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   t.test(`${signal} ends an idle service within a second, with code 0 and its database closed`, async (t) => {
     const service = await serve(t)
     const idle = await open(t, service.port)
-    const closed = untilClosed(idle)
+    const closed = answersOn(idle)
     idle.write(live)
     await sleep(50)
     t.ok(existsSync(`${service.file}-wal`))
@@ -70,7 +65,7 @@ t.test('a request under way is answered, and then its connection and the service
   const service = await serve(t, SLOW_HASHING)
   t.match(await postTo(`${service.url}/api/users/`, { username: 'alice', password: PASSWORD }), { status: 201 })
   const socket = await open(t, service.port)
-  const answers = untilClosed(socket)
+  const answers = answersOn(socket)
   socket.write(login())
   await sleep(80)
   const end = await service.stop()
@@ -86,7 +81,7 @@ t.test('a request under way is answered, and then its connection and the service
 t.test('repeated signals change nothing, and a later request is answered 503 or not at all', async (t) => {
   const service = await serve(t, SLOW_HASHING)
   const socket = await open(t, service.port)
-  const answers = untilClosed(socket)
+  const answers = answersOn(socket)
   socket.write(login())
   await sleep(80)
   const ended = service.stop()
@@ -109,7 +104,7 @@ t.test('a request that arrives on an open connection while the service stops is 
   const busy = await open(t, service.port)
   busy.resume()
   const half = await open(t, service.port)
-  const answers = untilClosed(half)
+  const answers = answersOn(half)
   half.write('GET /health/ready HTTP/1.1\r\nHost: x\r\n')
   busy.write(login('no such user, hashed all the same'))
   await sleep(80)

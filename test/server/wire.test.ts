@@ -1,17 +1,6 @@
 import t from 'tap'
-import {
-  assertProblem,
-  badRequest,
-  chunked,
-  close,
-  headersTooLarge,
-  json,
-  listen,
-  notAllowed,
-  notFound,
-  parseError,
-  verify,
-} from './requests.ts'
+import { assertProblem, badRequest, chunked, close, headersTooLarge, json, notAllowed, notFound, parseError, verify } from './requests.ts'
+import { listen } from './sockets.ts'
 import { talk } from './talk.ts'
 
 /** Requests that are refused, each with the problem that answers it. */

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { databaseFile } from '../commands/latchkey.ts'
 import { bare, folder, ROOT, run, start } from '../server/process.ts'
+import { live } from '../server/sockets.ts'
 import { talk } from '../server/talk.ts'
 
-const live = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
 const launched = bare(process.execPath, 'bin/launch.mjs', 'server.ts')
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
