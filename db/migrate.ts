@@ -7,6 +7,7 @@ import * as keyRotation from './migrations/003-key-rotation.ts'
 import * as clients from './migrations/004-clients.ts'
 import * as limits from './migrations/005-limits.ts'
 import * as eventActors from './migrations/006-event-actors.ts'
+import * as sessionIds from './migrations/007-session-ids.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -17,6 +18,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '004-clients': clients,
   '005-limits': limits,
   '006-event-actors': eventActors,
+  '007-session-ids': sessionIds,
 }
 
 /**

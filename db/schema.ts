@@ -24,8 +24,9 @@ interface UsersTable {
 }
 
 interface SessionsTable {
-  /** The `sid` claim of its tokens, where it is a decimal string. */
   id: Generated<number>
+  /** The random part of the `sid` claim of its tokens. Null for a session that began before there was one: its `sid` is the id alone. */
+  sid_secret: string | null
   user_id: number
   created_at: number
   /** When its user logged in or it was refreshed last. */
@@ -71,7 +72,8 @@ interface AuthEventsTable {
   user_id: number | null
   /** As it was sent: after a failed login there may be no user of this name. */
   username: string | null
-  session_id: number | null
+  /** The `sid` of the session. */
+  session_id: string | null
   /** The `kid` of a key or the id of a client, for events about these. */
   subject: string | null
   /** Who did it, where that is another user than the one of the event; null for the user, the operator's command and the service. */

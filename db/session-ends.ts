@@ -5,16 +5,18 @@ import type { EndReason, Session, User } from './schema.ts'
 /** Which of a user's sessions: all, one, or all but one. */
 export type Which = 'all' | { readonly only: number } | { readonly except: number }
 
-/** Ends sessions of a user that have not ended yet; resolves to their ids. `endedAt` in milliseconds since the epoch. */
-export async function endSessions(db: Handle, userId: number, which: Which, endedAt: number, reason: EndReason): Promise<number[]> {
+/** What the `sid` of a session is made of. */
+type Sid = Pick<Session, 'id' | 'sid_secret'>
+
+/** Ends sessions of a user that have not ended yet; resolves to those. `endedAt` in milliseconds since the epoch. */
+export async function endSessions(db: Handle, userId: number, which: Which, endedAt: number, reason: EndReason): Promise<Sid[]> {
   const all = db
     .updateTable('sessions')
     .set({ ended_at: endedAt, end_reason: reason })
     .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
-    .returning('id')
-  const rows = await (which === 'all' ? all : all.where('id', ...condition(which))).execute()
-  return rows.map(({ id }) => id)
+    .returning(['id', 'sid_secret'])
+  return (which === 'all' ? all : all.where('id', ...condition(which))).execute()
 }
 
 function condition(which: Exclude<Which, 'all'>): ['=' | '!=', number] {
@@ -22,8 +24,7 @@ function condition(which: Exclude<Which, 'all'>): ['=' | '!=', number] {
 }
 
 /** A session that has expired. `at` is when it did, in milliseconds since the epoch. */
-export interface Expired {
-  readonly id: number
+export interface Expired extends Sid {
   readonly userId: number
   readonly username: string
   readonly at: number
@@ -60,7 +61,7 @@ function expired(db: Handle, now: number, nowSeconds: number, idleSince: number)
     db
       .selectFrom('sessions')
       .innerJoin('users', 'users.id', 'sessions.user_id')
-      .select(['sessions.id', 'sessions.user_id', 'users.username', 'sessions.expires_at', 'sessions.refresh_exp'])
+      .select(['sessions.id', 'sessions.sid_secret', 'sessions.user_id', 'users.username', 'sessions.expires_at', 'sessions.refresh_exp'])
       .where('sessions.ended_at', 'is', null)
       // This finds all, because no refresh token outlives its session, and there is an index for it.
       .where('sessions.refresh_exp', '<=', nowSeconds)
@@ -68,8 +69,9 @@ function expired(db: Handle, now: number, nowSeconds: number, idleSince: number)
   )
 }
 
-function toExpired(row: Pick<Session, 'id' | 'user_id' | 'expires_at' | 'refresh_exp'> & Pick<User, 'username'>): Expired {
-  return { id: row.id, userId: row.user_id, username: row.username, at: Math.min(row.expires_at, row.refresh_exp * 1000) }
+function toExpired(row: Pick<Session, 'id' | 'sid_secret' | 'user_id' | 'expires_at' | 'refresh_exp'> & Pick<User, 'username'>): Expired {
+  const { id, sid_secret, user_id: userId, username } = row
+  return { id, sid_secret, userId, username, at: Math.min(row.expires_at, row.refresh_exp * 1000) }
 }
 
 /** Marks a session as ended when it expired. Resolves to false when it had ended already. */

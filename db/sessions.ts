@@ -5,6 +5,7 @@ import type { Session, User } from './schema.ts'
 /** The columns that the rules of sessions need. They are read at each check of a token, where every further column costs time. */
 const STATE = [
   'id',
+  'sid_secret',
   'user_id',
   'expires_at',
   'refresh_jti',
@@ -53,6 +54,7 @@ const insert = hot((db, value: Started) =>
     .insertInto('sessions')
     .values({
       user_id: value.user_id,
+      sid_secret: value.sid_secret,
       created_at: value.created_at,
       refreshed_at: value.refreshed_at,
       expires_at: value.expires_at,
@@ -72,7 +74,7 @@ export async function insertSession(db: Handle, session: Started): Promise<numbe
   return (rows[0] as { id: number }).id
 }
 
-export type Rotation = Omit<Session, 'user_id' | 'created_at' | 'expires_at' | 'ended_at' | 'end_reason'>
+export type Rotation = Omit<Session, 'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | 'ended_at' | 'end_reason'>
 
 const rotate = hot((db, value: Rotation) =>
   db

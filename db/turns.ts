@@ -11,7 +11,7 @@ export type Turn =
   /** To start a session, change the password, disable or delete the user: each relies on what the others change. */
   | `user ${number}`
   /** To give a session its next refresh token: of two requests with the same token, one rotates it and the other finds it replaced. */
-  | `session ${number}`
+  | `session ${string}`
   /** To forget the addresses of a user that are too many. */
   | `addresses of user ${number}`
   /** To make, retire and remove signing keys. */

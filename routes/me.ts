@@ -5,6 +5,7 @@ import { findUserById } from '../db/users.ts'
 import { changePassword, deleteAccount } from '../domain/accounts/own.ts'
 import { Problem, userNotFound } from '../domain/errors.ts'
 import { endOtherSessions, endOwnSession } from '../domain/sessions/logout.ts'
+import { sidOf } from '../domain/sessions/sid.ts'
 import { originOf } from '../http/origin.ts'
 import { AccountDeletion, Me, PasswordChange, SessionId, type SessionOfMine, SessionsOfMine } from '../schemas/account.ts'
 import { AccountDeletionProblem, BearerProblem, PasswordChangeProblem } from '../schemas/problems.ts'
@@ -65,8 +66,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async handler(request, reply) {
       const { id } = request.params
-      const isEnded = /^[1-9]\d{0,14}$/.test(id) && (await endOwnSession(app, originOf(request), request.user, Number(id)))
-      if (!isEnded) throw new Problem('not_found', 'Not found.')
+      if (!(await endOwnSession(app, originOf(request), request.user, id))) throw new Problem('not_found', 'Not found.')
       return reply.code(204).send(null)
     },
   })
@@ -120,7 +120,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 function shown(session: Session, currentId: number): SessionOfMine {
   return {
-    id: String(session.id),
+    id: sidOf(session),
     created_at: iso(session.created_at),
     last_used_at: iso(session.refreshed_at),
     address: session.address,

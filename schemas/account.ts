@@ -14,7 +14,7 @@ export const Me = Type.Object(
 
 export const SessionOfMine = Type.Object(
   {
-    id: Type.String({ description: 'The `sid` of its tokens.', examples: ['1'] }),
+    id: Type.String({ description: 'The `sid` of its tokens.', examples: ['1-LLCSN2ZIQ2yDXTGhALmkYg'] }),
     created_at: instant('The login.'),
     last_used_at: instant('The last login or refresh.'),
     address: Type.String({ description: 'The address of the last login or refresh.', examples: ['192.0.2.1'] }),
@@ -28,7 +28,7 @@ export type SessionOfMine = Static<typeof SessionOfMine>
 export const SessionsOfMine = Type.Array(Type.Unsafe<SessionOfMine>(Type.Ref('SessionOfMine')), { $id: 'SessionsOfMine' })
 
 export const SessionId = Type.Object(
-  { id: Type.String({ description: 'The `id` of the list, which is the `sid` of the tokens.', examples: ['1'] }) },
+  { id: Type.String({ description: 'The `id` of the list, which is the `sid` of the tokens.', examples: ['1-LLCSN2ZIQ2yDXTGhALmkYg'] }) },
   { $id: 'SessionId' },
 )
 

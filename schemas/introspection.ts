@@ -26,7 +26,7 @@ export const Introspection = Type.Object(
     iat: seconds([1767225600], 'When it was issued, in seconds since the epoch.'),
     iss: member(['http://localhost:3000'], 'Who issued it.'),
     jti: member(['bff9739785a3411c9075c2458a101605'], 'The id of the token.'),
-    sid: member(['1'], 'The id of its session.'),
+    sid: member(['1-LLCSN2ZIQ2yDXTGhALmkYg'], 'The id of its session.'),
     token_type: Type.Optional(
       Type.Unsafe<'access' | 'refresh'>({
         type: 'string',

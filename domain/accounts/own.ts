@@ -54,7 +54,7 @@ async function replacePassword(
   newHash: string,
 ): Promise<Granted | Problem | 'changed'> {
   await takeTurn(handle, `user ${user.id}`)
-  await takeTurn(handle, `session ${caller.sessionId}`)
+  await takeTurn(handle, `session ${caller.sid}`)
   const found = await findUserAndSession(handle, caller.id, caller.sessionId)
   if (found === undefined) return userNotFound()
   if (!found.user.is_active) return userInactive()
@@ -64,7 +64,7 @@ async function replacePassword(
   const ending = endingNow(core, origin, 'password_changed')
   await endSessions(handle, user, { except: caller.sessionId }, ending)
   const { id: userId, username } = user
-  await recordEvent(handle, ending.at, origin, { kind: 'password_changed', userId, username, sessionId: caller.sessionId })
+  await recordEvent(handle, ending.at, origin, { kind: 'password_changed', userId, username, sid: caller.sid })
   return rotate(handle, core, origin, found.session)
 }
 

@@ -19,7 +19,7 @@ export interface Happening {
   readonly reason?: string
   readonly userId?: number
   readonly username?: string
-  readonly sessionId?: number
+  readonly sid?: string
   /** The `kid` of a key or the id of a client. */
   readonly subject?: string
   /** Who did it, where that is another user than the one it happened to. */
@@ -42,7 +42,7 @@ export function eventOf(at: number, origin: Origin, happening: Happening): Requi
     reason: happening.reason ?? null,
     user_id: happening.userId ?? null,
     username: happening.username?.slice(0, NAME_LENGTH_LIMIT).toWellFormed().replaceAll('\0', '\ufffd') ?? null,
-    session_id: happening.sessionId ?? null,
+    session_id: happening.sid ?? null,
     subject: happening.subject ?? null,
     actor_id: happening.actor?.id ?? null,
     actor_name: happening.actor?.username ?? null,

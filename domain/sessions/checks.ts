@@ -1,6 +1,6 @@
 import { DatabaseOverloaded, DatabaseUnavailable } from '../../db/errors.ts'
 import type { User } from '../../db/schema.ts'
-import { findUserAndSession, type SessionState, settleSession } from '../../db/sessions.ts'
+import { type SessionState, settleSession } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
 import { Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import type { Claims } from '../tokens/claims.ts'
@@ -8,6 +8,7 @@ import { accompanies } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { isLive } from './ends.ts'
 import { graceMs, settle, standing } from './refresh-chain.ts'
+import { findBySid } from './sid.ts'
 
 type CheckCore = Core & { readonly tokens: Tokens }
 
@@ -25,7 +26,7 @@ export interface CheckedToken {
  */
 export async function checkToken(core: CheckCore, token: string): Promise<CheckedToken> {
   const claims = await core.tokens.verify(token)
-  const found = await findUserAndSession(core.db.read, claims.user_id, Number(claims.sid))
+  const found = await findBySid(core.db.read, claims)
   if (!found?.user.is_active) throw new TokenProblem('invalid')
   const { session, user } = found
   const now = core.clock()
@@ -51,6 +52,7 @@ export interface Caller {
   readonly id: number
   readonly username: string
   readonly sessionId: number
+  readonly sid: string
 }
 
 /**
@@ -61,12 +63,12 @@ export interface Caller {
  */
 export async function authenticate(core: CheckCore, token: string): Promise<Caller> {
   const claims = await core.tokens.verify(token, 'access')
-  const found = await findUserAndSession(core.db.read, claims.user_id, Number(claims.sid))
+  const found = await findBySid(core.db.read, claims)
   if (found === undefined) throw userNotFound()
   if (!found.user.is_active) throw userInactive()
   if (!isLive(found.session, core.clock())) throw new TokenProblem('ended')
   await confirm(core, found.session, claims)
-  return { id: found.user.id, username: found.user.username, sessionId: found.session.id }
+  return { id: found.user.id, username: found.user.username, sessionId: found.session.id, sid: claims.sid }
 }
 
 /**

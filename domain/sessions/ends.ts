@@ -4,6 +4,7 @@ import { type Expired, endSessions as endRows, expireSession, findExpiredOf, typ
 import type { SessionState } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, type Origin, recordEvent } from '../events/record.ts'
+import { sidOf } from './sid.ts'
 
 /** Whose sessions end. */
 export type Owner = Pick<User, 'id' | 'username'>
@@ -38,19 +39,20 @@ export function isLive(session: SessionState | undefined, now: number): session 
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
   const { at, reason, origin } = ending
   await expire(handle, await findExpiredOf(handle, owner.id, at, ending.accessTokenTtlSeconds))
-  const ids = await endRows(handle, owner.id, which, at, reason)
-  for (const sessionId of ids) {
-    await recordEvent(handle, at, origin, { kind: 'session_ended', reason, userId: owner.id, username: owner.username, sessionId })
+  const ended = await endRows(handle, owner.id, which, at, reason)
+  for (const session of ended) {
+    const happening = { reason, userId: owner.id, username: owner.username, sid: sidOf(session) }
+    await recordEvent(handle, at, origin, { kind: 'session_ended', ...happening })
   }
-  return ids.length
+  return ended.length
 }
 
 /** Marks sessions as expired, each with its event, at the time at which they expired. */
 export async function expire(handle: Handle, sessions: readonly Expired[]): Promise<void> {
   for (const session of sessions) {
-    const { id: sessionId, userId, username, at } = session
+    const { userId, username, at } = session
     // Another process may have marked it since it was read: then it has recorded the event.
     if (!(await expireSession(handle, session))) continue
-    await recordEvent(handle, at, noOrigin, { kind: 'session_ended', reason: 'expired', userId, username, sessionId })
+    await recordEvent(handle, at, noOrigin, { kind: 'session_ended', reason: 'expired', userId, username, sid: sidOf(session) })
   }
 }

@@ -5,6 +5,7 @@ import type { Core } from '../context.ts'
 import type { Origin } from '../events/record.ts'
 import { accompany, newIdentity, type TokenIdentity } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import { sidOf } from './sid.ts'
 
 export interface TokenPair {
   readonly refresh: string
@@ -14,7 +15,7 @@ export interface TokenPair {
 /** What a transaction grants: the tokens are signed after its commit, so that no write waits for a signature. */
 export interface Granted {
   readonly userId: number
-  readonly sessionId: number
+  readonly sid: string
   /** Milliseconds since the epoch. */
   readonly sessionExpiresAt: number
   readonly refresh: TokenIdentity
@@ -24,7 +25,7 @@ export interface Granted {
 export function grant(session: SessionState): Granted {
   return {
     userId: session.user_id,
-    sessionId: session.id,
+    sid: sidOf(session),
     sessionExpiresAt: session.expires_at,
     refresh: { jti: session.refresh_jti, iat: session.refresh_iat, exp: session.refresh_exp },
   }

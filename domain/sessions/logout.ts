@@ -1,6 +1,3 @@
-import type { EndReason } from '../../db/schema.ts'
-import type { Which } from '../../db/session-ends.ts'
-import { findUserAndSession } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
 import { TokenProblem } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
@@ -10,6 +7,7 @@ import type { Tokens } from '../tokens/tokens.ts'
 import type { Caller } from './checks.ts'
 import { endingNow, endSessions } from './ends.ts'
 import { verifyRefreshToken } from './refresh.ts'
+import { findBySid, parseSid } from './sid.ts'
 
 /**
  * Ends the session of a refresh token, also of one that was replaced, as Simple JWT's blacklist does.
@@ -35,22 +33,19 @@ export async function revoke(core: Core & { readonly tokens: Tokens }, origin: O
 }
 
 /** Ends one of a user's own sessions. @returns false when it is not theirs, or not live */
-export async function endOwnSession(core: Core, origin: Origin, caller: Caller, sessionId: number): Promise<boolean> {
-  return (await endOwn(core, origin, caller, { only: sessionId }, 'logout')) > 0
+export async function endOwnSession(core: Core, origin: Origin, caller: Caller, sid: string): Promise<boolean> {
+  return parseSid(sid) !== undefined && endSessionOf(core, origin, { user_id: caller.id, sid })
 }
 
 /** Ends all of a user's sessions but the one that asks. */
 export async function endOtherSessions(core: Core, origin: Origin, caller: Caller): Promise<void> {
-  await endOwn(core, origin, caller, { except: caller.sessionId }, 'logout_all')
+  const others = { except: caller.sessionId }
+  await core.db.write((handle) => endSessions(handle, caller, others, endingNow(core, origin, 'logout_all')))
 }
 
-function endOwn(core: Core, origin: Origin, caller: Caller, which: Which, reason: EndReason): Promise<number> {
-  return core.db.write((handle) => endSessions(handle, caller, which, endingNow(core, origin, reason)))
-}
-
-function endSessionOf(core: Core, origin: Origin, claims: Claims): Promise<boolean> {
+function endSessionOf(core: Core, origin: Origin, claims: Pick<Claims, 'user_id' | 'sid'>): Promise<boolean> {
   return core.db.write(async (handle) => {
-    const found = await findUserAndSession(handle, claims.user_id, Number(claims.sid))
+    const found = await findBySid(handle, claims)
     if (found?.session === undefined) return false
     return (await endSessions(handle, found.user, { only: found.session.id }, endingNow(core, origin, 'logout'))) > 0
   })

@@ -1,5 +1,5 @@
 import type { Handle } from '../../db/database.ts'
-import { findUserAndSession, rotateSession, type SessionState, touchSession } from '../../db/sessions.ts'
+import { rotateSession, type SessionState, touchSession } from '../../db/sessions.ts'
 import { takeTurn } from '../../db/turns.ts'
 import { toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
@@ -12,6 +12,7 @@ import type { Tokens } from '../tokens/tokens.ts'
 import { endingNow, endSessions, isLive } from './ends.ts'
 import { currentToken, type Granted, grant, lastUse, signPair, type TokenPair } from './grant.ts'
 import { advance, graceMs, standing } from './refresh-chain.ts'
+import { findBySid } from './sid.ts'
 
 type RefreshCore = Core & { readonly tokens: Tokens; readonly refusals: Refusals }
 
@@ -55,8 +56,10 @@ export async function verifyRefreshToken(core: RefreshCore, origin: Origin, toke
 async function noteRefusedToken({ tokens, refusals, db }: RefreshCore, origin: Origin, token: string): Promise<void> {
   const claims = await tokens.recognize(token)
   if (claims === undefined) return
-  const who = { userId: claims.user_id, sessionId: Number(claims.sid) }
-  const username = (await findUserAndSession(db.read, who.userId, who.sessionId))?.user.username
+  const who = { userId: claims.user_id, sid: claims.sid }
+  const found = await findBySid(db.read, claims)
+  // After a restore a user of this id may be somebody else than the token's.
+  const username = found?.session && found.user.username
   const reason = claims.token_type === 'refresh' ? 'token_expired' : 'wrong_type'
   refusals.note(origin, { kind: 'refresh_refused', reason, ...who, ...(username !== undefined && { username }) })
 }
@@ -70,9 +73,9 @@ interface Refused {
 /** What is granted for a refresh token; a reuse ends the session. That the user is disabled or deleted is answered first, as Simple JWT does. */
 async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused> {
   const now = core.clock()
-  const who = { userId: claims.user_id, sessionId: Number(claims.sid) }
-  await takeTurn(handle, `session ${who.sessionId}`)
-  const found = await findUserAndSession(handle, who.userId, who.sessionId)
+  const who = { userId: claims.user_id, sid: claims.sid }
+  await takeTurn(handle, `session ${claims.sid}`)
+  const found = await findBySid(handle, claims)
   if (found === undefined) return { problem: noActiveAccount(), happening: { reason: 'user_deleted', ...who } }
   const { user, session } = found
   const refused = (problem: Problem, reason: string) => ({ problem, happening: { reason, username: user.username, ...who } })

@@ -7,6 +7,7 @@ import { newIdentity } from '../tokens/identity.ts'
 import { endingNow, endSessions, type Owner } from './ends.ts'
 import { currentToken, type Granted, lastUse } from './grant.ts'
 import { nothingReplaced } from './refresh-chain.ts'
+import { newSidSecret, sidOf } from './sid.ts'
 
 /** Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends. */
 export async function startSession(handle: Handle, core: Core, origin: Origin, user: Owner): Promise<Granted> {
@@ -16,14 +17,17 @@ export async function startSession(handle: Handle, core: Core, origin: Origin, u
   for (const id of surplus) await endSessions(handle, user, { only: id }, endingNow(core, origin, 'superseded'))
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
   const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
-  const sessionId = await insertSession(handle, {
+  const sid_secret = newSidSecret()
+  const id = await insertSession(handle, {
     user_id: user.id,
+    sid_secret,
     created_at: now,
     expires_at: expiresAt,
     replaced: nothingReplaced,
     ...lastUse(origin, now),
     ...currentToken(refresh),
   })
-  await recordEvent(handle, now, origin, { kind: 'login', userId: user.id, username: user.username, sessionId })
-  return { userId: user.id, sessionId, sessionExpiresAt: expiresAt, refresh }
+  const sid = sidOf({ id, sid_secret })
+  await recordEvent(handle, now, origin, { kind: 'login', userId: user.id, username: user.username, sid })
+  return { userId: user.id, sid, sessionExpiresAt: expiresAt, refresh }
 }

@@ -82,7 +82,7 @@ function isOurs(payload: Readonly<Record<string, unknown>>, typ: string, rules: 
     Number.isSafeInteger(userId) &&
     sub === String(userId) &&
     typeof sid === 'string' &&
-    /^[1-9]\d{0,15}$/.test(sid) &&
+    /^[1-9]\d{0,15}(-[\w-]{22})?$/.test(sid) &&
     typeof iss === 'string' &&
     rules.issuers.has(iss) &&
     isAudience(aud, rules.audience)

@@ -10,7 +10,7 @@ import type { KeyRing, VerificationKey } from './key-ring.ts'
 /** Whom a token is for. */
 export interface TokenSubject {
   readonly userId: number
-  readonly sessionId: number
+  readonly sid: string
 }
 
 /** A token that was issued or verified here. It saves the cryptography only: its user and session are looked up each time. */
@@ -56,7 +56,7 @@ export class Tokens {
       iss: config.jwtIssuer,
       sub: String(subject.userId),
       ...(this.#rules.audience !== undefined && { aud: this.#rules.audience }),
-      sid: String(subject.sessionId),
+      sid: subject.sid,
     }
     const key = keys.current
     const token = key.sign(claims)

@@ -34,7 +34,14 @@ async function happened(t: Test, ...events: Partial<NewAuthEvent>[]): Promise<st
   return file
 }
 
-const alice = { user_id: 1, username: 'alice', session_id: 7, address: '192.0.2.1', client: 'Browser/1.0', request_id: 'r-1' }
+const alice = {
+  user_id: 1,
+  username: 'alice',
+  session_id: '7-LLCSN2ZIQ2yDXTGhALmkYg',
+  address: '192.0.2.1',
+  client: 'Browser/1.0',
+  request_id: 'r-1',
+}
 
 t.test('--json prints every column of every event, newest first, with times in ISO 8601', async (t) => {
   const file = await happened(t, alice, { ...alice, kind: 'session_ended', reason: 'logout' }, { kind: 'key_retired', subject: 'k1' })
@@ -72,10 +79,10 @@ t.test('without --json the output is a table: time, what, why, who, session, tim
   const { code, stdout, stderr } = await latchkey(file, 'events')
   t.strictSame({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(stdout.split('\n'), [
-    'time                      what            why     who    session  times  from         client',
-    '2026-01-01T00:00:02.000Z  client_created  -       c1     -        1      -            -',
-    `2026-01-01T00:00:01.000Z  login_failed    -       bob    -        3      2001:db8::1  ${'x'.repeat(59)}…`,
-    '2026-01-01T00:00:00.000Z  session_ended   logout  alice  7        1      192.0.2.1    Browser/1.0',
+    'time                      what            why     who    session                   times  from         client',
+    '2026-01-01T00:00:02.000Z  client_created  -       c1     -                         1      -            -',
+    `2026-01-01T00:00:01.000Z  login_failed    -       bob    -                         3      2001:db8::1  ${'x'.repeat(59)}…`,
+    '2026-01-01T00:00:00.000Z  session_ended   logout  alice  7-LLCSN2ZIQ2yDXTGhALmkYg  1      192.0.2.1    Browser/1.0',
     '',
   ])
   t.match(await latchkey(file, 'events', '--user', 'nobody'), { code: 0, stdout: 'none\n', stderr: '' })

@@ -21,6 +21,7 @@ const session = (user_id: number) => ({
   refresh_jti: 'first',
   refresh_iat: 1,
   refresh_exp: 9,
+  sid_secret: null,
   replaced: '[]',
   address: '',
   client: '',
@@ -49,7 +50,7 @@ t.test('a session is marked as expired only once', async (t) => {
   const db = await openInMemory(t)
   const marked = await db.write(async (handle) => {
     const userId = await insertUser(handle, user('alice'))
-    const expired = { id: await insertSession(handle, session(userId)), userId, username: 'alice', at: 9000 }
+    const expired = { id: await insertSession(handle, session(userId)), sid_secret: null, userId, username: 'alice', at: 9000 }
     return [await expireSession(handle, expired), await expireSession(handle, { ...expired, at: 9999 })]
   })
   t.same(marked, [true, false])

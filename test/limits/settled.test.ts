@@ -87,7 +87,7 @@ t.test('a login of a user who is disabled or deleted meanwhile counts as failed'
     (app: TestApp) => setActive(app, 'alice', false),
     async (app: TestApp) => {
       const id = (await findUserByName(app.db.read, 'alice'))?.id as number
-      await deleteAccount(app, noOrigin, { id, username: 'alice', sessionId: 0 }, PASSWORD)
+      await deleteAccount(app, noOrigin, { id, username: 'alice', sessionId: 0, sid: '0' }, PASSWORD)
       await app.db.write((handle) => handle.deleteFrom('tallies').where('in_flight', '=', 0).execute())
     },
   ]

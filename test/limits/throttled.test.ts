@@ -37,7 +37,7 @@ t.test('a password change and the deletion of an account share the limits of the
   const app = await build(t)
   await register(app)
   const { user_id, sid } = claimsOf((await logIn(app)).access)
-  const caller = { id: user_id as number, username: 'alice', sessionId: Number(sid) }
+  const caller = { id: user_id as number, username: 'alice', sessionId: 1, sid: sid as string }
   const origin = { ...noOrigin, address: '192.0.2.1' }
   const change = () => changePassword(app, origin, caller, { current: 'wrong', next: 'another horse battery' })
   for (let i = 0; i < 5; i++) {

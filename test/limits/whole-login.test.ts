@@ -47,7 +47,7 @@ t.test('a login whose session cannot be started is no attempt, and forgives noth
 t.test('a login whose password is changed before its session starts is compared with the new one', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_PAIR: '2', LOGIN_FIRST_DELAY: '60' })
   await register(app)
-  const caller = { id: 1, username: 'alice', sessionId: 1 }
+  const caller = { id: 1, username: 'alice', sessionId: 1, sid: '1' }
   t.equal(await logsIn(app), 200)
   beforeSession(app, () => changePassword(app, noOrigin, caller, { current: PASSWORD, next: 'another horse battery' }))
   t.strictSame(await attempt(app, RIGHT), wrong)

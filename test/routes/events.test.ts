@@ -3,7 +3,7 @@ import t from 'tap'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { Refusals } from '../../domain/events/refusals.ts'
 import { sweep } from '../../domain/sweeping.ts'
-import { build, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
+import { build, claimsOf, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
 
 const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r' })
@@ -24,7 +24,7 @@ t.test('an event has its time, address, client and request id, and the id and na
   await register(app)
   const headers = { 'user-agent': 'curl/8', 'x-request-id': 'abc' }
   const payload = { username: 'alice', password: PASSWORD }
-  await app.inject({ method: 'POST', url: '/api/token/', payload, headers, remoteAddress: '192.0.2.7' })
+  const answer = await app.inject({ method: 'POST', url: '/api/token/', payload, headers, remoteAddress: '192.0.2.7' })
   t.strictSame((await events(app)).at(-1), {
     id: 3,
     at: START,
@@ -34,7 +34,7 @@ t.test('an event has its time, address, client and request id, and the id and na
     reason: null,
     user_id: 1,
     username: 'alice',
-    session_id: 1,
+    session_id: claimsOf(answer.json().access).sid,
     subject: null,
     actor_id: null,
     actor_name: null,
@@ -138,7 +138,7 @@ t.test('every way a session can end has its reason, and the event remains after 
   await post(app, '/api/users/me/delete/', { password: PASSWORD }, headers(await logIn(app)))
   const ends = (await events(app)).filter(({ kind }) => kind === 'session_ended')
   t.same(
-    ends.map(({ reason, username, user_id, session_id }) => [session_id, reason, username, user_id]),
+    ends.map(({ reason, username, user_id, session_id }) => [Number.parseInt(session_id as string, 10), reason, username, user_id]),
     [
       [1, 'logout', 'alice', 1],
       [2, 'reuse_detected', 'alice', 1],

@@ -38,7 +38,23 @@ const CLAIMS: readonly (readonly [name: string, change: Change, text: string])[]
   ...each('user_id', ['1', '31', 'abc', '', null, 1.5, true, [1], {}]),
   ...each('sub', [1, 0, null, true, ['1'], {}, '', '2', '01', ' 1']),
   ...each('iss', [1, null, '', ['http://localhost:3000'], {}, 'http://localhost:3000/', 'http://elsewhere']),
-  ...each('sid', [1, null, '', 'abc', '-1', '1.0', '1e0', '0x1', ' 1', ['1'], {}]),
+  ...each('sid', [
+    1,
+    null,
+    '',
+    'abc',
+    '-1',
+    '1.0',
+    '1e0',
+    '0x1',
+    ' 1',
+    '1-',
+    '1-abc',
+    `1-${'A'.repeat(23)}`,
+    `1-${'='.repeat(22)}`,
+    ['1'],
+    {},
+  ]),
   ...each('aud', ['shop', '', null, 1, ['shop'], [], {}]),
   ['order: a claim of a wrong type before no exp', drop('exp', { jti: 7 }), INVALID],
   ['order: a subject that is no string before no exp', drop('exp', { sub: 7 }), INVALID],
@@ -85,7 +101,9 @@ t.test('A3: an id of any size, of a user or a session, that does not exist is 40
   const app = await build(t)
   const forge = await openForge(app)
   const users = [0, -1, 2 ** 31, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 1e300].map((id) => ({ user_id: id, sub: String(id) }))
-  const sessions = ['0', '999', '9007199254740993', '9'.repeat(16), '9'.repeat(30), '9'.repeat(400)].map((sid) => ({ sid }))
+  // The session 1 is alive, with another random part.
+  const ofOthers = ['1', `1-${'A'.repeat(22)}`]
+  const sessions = [...ofOthers, '0', '999', '9007199254740993', '9'.repeat(16), '9'.repeat(30), '9'.repeat(400)].map((sid) => ({ sid }))
   for (const changes of [...users, ...sessions]) {
     for (const taker of TAKERS) {
       const answer = await taker.send(app, forge.token(taker.type, { ...forge.claims(taker.type), ...changes }))

@@ -14,11 +14,12 @@ t.test('B5, A16: a pair carries the claims of Simple JWT and the registered ones
   const pair = await logIn(app)
   const refresh = claimsOf(pair.refresh)
   const access = claimsOf(pair.access)
-  const common = { iat: NOW, user_id: 2, iss: 'http://localhost:3000', sub: '2', sid: '2' }
+  const common = { iat: NOW, user_id: 2, iss: 'http://localhost:3000', sub: '2', sid: access.sid }
   t.strictSame(refresh, { token_type: 'refresh', exp: NOW + 86_400, jti: refresh.jti, ...common })
   t.strictSame(access, { token_type: 'access', exp: NOW + 300, jti: access.jti, ...common })
   t.match([refresh.jti, access.jti], [JTI, JTI])
   t.not(refresh.jti, access.jti)
+  t.match(access.sid, /^2-[\w-]{22}$/)
 })
 
 t.test('B5: times are whole seconds', async (t) => {

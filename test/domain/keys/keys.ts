@@ -70,7 +70,7 @@ async function startProcess(core: KeyCore): Promise<Process> {
   await tick()
   const issue = () => {
     const iat = Math.floor(core.clock() / 1000)
-    return tokens.issue('access', { userId: 1, sessionId: 1 }, { jti: randomUUID(), iat, exp: iat + core.config.accessTokenTtlSeconds })
+    return tokens.issue('access', { userId: 1, sid: '1' }, { jti: randomUUID(), iat, exp: iat + core.config.accessTokenTtlSeconds })
   }
   return {
     ...core,
