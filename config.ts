@@ -9,7 +9,8 @@ import { isDatabaseUrl } from './db/open.ts'
 export class ConfigError extends Error {}
 
 FormatRegistry.Set('http-origin', isHttpOrigin)
-FormatRegistry.Set('http-url', isHttpUrl)
+FormatRegistry.Set('public-url', isPublicUrl)
+FormatRegistry.Set('trimmed-text', (value) => value === value.trim())
 FormatRegistry.Set('range-url', isRangeUrl)
 FormatRegistry.Set('cidr', isCidr)
 FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
@@ -25,6 +26,8 @@ interface Range extends About {
 }
 
 const text = (env: string, wants: string, about: About) => Type.String({ env, minLength: 1, wants, ...about })
+/** A text that tokens carry: white space around it would make it another one than it looks. */
+const claim = (env: string, about: About) => text(env, 'a text without white space around it', { format: 'trimmed-text', ...about })
 /** A text that no message repeats, and that can come from a file: NAME_FILE names it. */
 const secret = (env: string, wants: string, about: About) => text(env, wants, { secret: true, ...about })
 const integer = (env: string, about: Range) => Type.Integer({ env, ...about })
@@ -63,12 +66,15 @@ export const settings = {
     default: 'file:./data/latchkey.db',
     description: 'SQLite file (`file:PATH`), or `:memory:`; the image sets `file:/data/latchkey.db`.',
   }),
-  publicUrl: text('PUBLIC_URL', 'an http or https URL without a slash at its end', {
-    format: 'http-url',
-    default: 'http://localhost:3000',
-    description: 'Address under which clients reach the service; instances on one database must agree.',
-  }),
-  jwtIssuer: Type.Optional(text('JWT_ISSUER', 'a text', { description: '`iss` of the tokens; `PUBLIC_URL` when unset.' })),
+  publicUrl: Type.Optional(
+    text('PUBLIC_URL', 'an http or https URL of origin and path alone, without a slash at its end', {
+      format: 'public-url',
+      description:
+        'Address under which clients reach the service; instances on one database must agree. `http://localhost:PORT` when unset, ' +
+        'so `http://localhost:0` with `PORT=0`.',
+    }),
+  ),
+  jwtIssuer: Type.Optional(claim('JWT_ISSUER', { description: '`iss` of the tokens; `PUBLIC_URL` when unset.' })),
   jwtPreviousIssuers: list(
     'JWT_PREVIOUS_ISSUERS',
     'issuers, separated by commas',
@@ -77,7 +83,14 @@ export const settings = {
       description: 'Issuers still accepted after a move of the service.',
     },
   ),
-  jwtAudience: Type.Optional(text('JWT_AUDIENCE', 'a text', { description: '`aud` of the tokens; none when unset.' })),
+  jwtAudience: Type.Optional(claim('JWT_AUDIENCE', { description: '`aud` of the tokens; none when unset.' })),
+  jwtProfile: oneOf('JWT_PROFILE', ['simple', 'rfc9068'], {
+    default: 'simple',
+    description:
+      'Form of new access tokens. `simple`: `typ` is `JWT`, which every library accepts; `rfc9068`: whole tokens of RFC 9068, with ' +
+      '`at+jwt`, `client_id` and `aud`, for which `JWT_AUDIENCE` must be set.',
+  }),
+  jwtClientId: claim('JWT_CLIENT_ID', { default: 'latchkey', description: '`client_id` of the access tokens of that profile.' }),
   jwtAlgorithm: oneOf('JWT_ALGORITHM', ['ES256', 'EdDSA', 'RS256', 'HS256'], {
     default: 'ES256',
     description: 'Algorithm that signs new tokens.',
@@ -256,12 +269,17 @@ export function loadConfig(env: Environment) {
   if (config.jwtAlgorithm === 'HS256' && config.jwtSecret === undefined) {
     throw new ConfigError('JWT_SECRET must be at least 32 bytes where JWT_ALGORITHM is HS256, and is not set')
   }
+  if (config.jwtProfile === 'rfc9068' && config.jwtAudience === undefined) {
+    throw new ConfigError('JWT_AUDIENCE must be a text where JWT_PROFILE is rfc9068, and is not set')
+  }
   if (config.secretsKeyPrevious !== undefined && config.secretsKey === undefined) {
     throw new ConfigError('SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set')
   }
+  const publicUrl = config.publicUrl ?? `http://localhost:${config.port}`
   return {
     ...config,
-    jwtIssuer: config.jwtIssuer ?? config.publicUrl,
+    publicUrl,
+    jwtIssuer: config.jwtIssuer ?? publicUrl,
     hashingConcurrency: config.hashingConcurrency ?? availableParallelism(),
   }
 }
@@ -276,7 +294,7 @@ function readSetting(schema: TSchema, env: Environment): unknown {
   if (raw === undefined) return schema.default
   const value = convert(raw, schema)
   if (Check(schema, value) && Buffer.byteLength(raw) >= (schema.bytes ?? 0)) return schema.parse?.(value) ?? value
-  const got = schema.secret ? `a value of ${Buffer.byteLength(raw)} bytes` : JSON.stringify(raw)
+  const got = schema.secret || mayHavePassword(raw) ? `a value of ${Buffer.byteLength(raw)} bytes` : JSON.stringify(raw)
   throw new ConfigError(`${schema.env} must be ${wants(schema)}, got ${got}`)
 }
 
@@ -303,8 +321,14 @@ export function wants(schema: TSchema): string {
   return schema.wants ?? `a whole number from ${schema.minimum} to ${schema.maximum}`
 }
 
-function isHttpUrl(value: string): boolean {
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !value.endsWith('/')
+/** Whether a text may be a URL with a user and password before an `@`, in whatever form that stands. */
+function mayHavePassword(text: string): boolean {
+  return /@|%40/i.test(text.normalize('NFKC'))
+}
+
+/** It is part of other URLs and, letter by letter, the issuer: so nothing is in it that could follow a path, or that a parser would drop. */
+function isPublicUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:\/\/[^/?#@\\\s\p{C}][^?#@\\\s\p{C}]*$/u.test(value) && !value.endsWith('/')
 }
 
 /** The digits of a hash are appended to it, and it may be logged: so it has no query, no fragment and no credentials. */
@@ -313,7 +337,7 @@ function isRangeUrl(value: string): boolean {
 }
 
 function isHttpOrigin(value: string): boolean {
-  return isHttpUrl(value) && new URL(value).origin === value && !value.includes('*')
+  return isPublicUrl(value) && new URL(value).origin === value && !value.includes('*')
 }
 
 function isCidr(value: string): boolean {

@@ -23,7 +23,14 @@ export async function openBench(): Promise<Bench> {
     startLatchkey: (options?: ServerOptions) =>
       startServer(
         '../server.ts',
-        { DATABASE_URL: databaseUrl, LOG_LEVEL: 'warn', REGISTRATIONS_PER_ADDRESS: FAR_AWAY, LOGIN_FAILURES_PER_PAIR: FAR_AWAY },
+        {
+          DATABASE_URL: databaseUrl,
+          // Each process has another port, and all have one issuer.
+          PUBLIC_URL: 'http://localhost:3000',
+          LOG_LEVEL: 'warn',
+          REGISTRATIONS_PER_ADDRESS: FAR_AWAY,
+          LOGIN_FAILURES_PER_PAIR: FAR_AWAY,
+        },
         options,
       ),
     startFloors: () => startServer('floors.ts', { BENCH_DATABASE: databaseUrl, UV_THREADPOOL_SIZE: String(availableParallelism()) }),

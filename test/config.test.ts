@@ -54,17 +54,40 @@ const refused: [env: Record<string, string>, message: string][] = [
       `CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "${origins}"`,
     ],
   ),
-  ...['yes', 'ftp://pwned.example.com/range/', 'https://pwned.example.com/?range=', 'https://me:hunter2@pwned.example.com/'].map(
-    (url): [Record<string, string>, string] => [
-      { BREACH_CHECK_URL: url },
-      `BREACH_CHECK_URL must be an http or https URL like https://api.pwnedpasswords.com/range/, got "${url}"`,
+  ...['yes', 'ftp://pwned.example.com/range/', 'https://pwned.example.com/?range='].map((url): [Record<string, string>, string] => [
+    { BREACH_CHECK_URL: url },
+    `BREACH_CHECK_URL must be an http or https URL like https://api.pwnedpasswords.com/range/, got "${url}"`,
+  ]),
+  ...[
+    ...['auth.example.com', 'https://auth.example.com/', 'https://auth.example.com/id/', 'ftp://auth.example.com', 'https://', 'https:x'],
+    ...['HTTPS://auth.example.com', 'https:///auth.example.com', 'https://auth.example.com:99999', 'https://?x', 'https://#f'],
+    ...['https://auth.example.com?x', 'https://auth.example.com/id?', 'https://auth.example.com#f', 'https://auth.example.com/id#'],
+    ...[' https://auth.example.com', 'https://auth.example.com ', 'https://auth.example.com/a b', 'https://auth.\u00a0example.com'],
+    ...[
+      'https://auth.example.com\r',
+      'https://auth.example.com\r\nX-Evil: 1',
+      'https://auth.exa\tmple.com',
+      'https://auth.example.com/\x7f',
+    ],
+    ...['https://auth.example.com\\id', 'https:\\\\auth.example.com', 'https://\\auth.example.com', 'https://auth.example.com/\u200b'],
+  ].map((url): [Record<string, string>, string] => [
+    { PUBLIC_URL: url },
+    `PUBLIC_URL must be an http or https URL of origin and path alone, without a slash at its end, got ${JSON.stringify(url)}`,
+  ]),
+  ...[' ', '\t', ' https://id.example.com', 'https://id.example.com\n', '\u3000'].flatMap((value) =>
+    ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_CLIENT_ID'].map((name): [Record<string, string>, string] => [
+      { [name]: value },
+      `${name} must be a text without white space around it, got ${JSON.stringify(value)}`,
+    ]),
+  ),
+  ...[' ', ',', 'https://old.example.com,', 'https://old.example.com, ,https://older.example.com'].map(
+    (issuers): [Record<string, string>, string] => [
+      { JWT_PREVIOUS_ISSUERS: issuers },
+      `JWT_PREVIOUS_ISSUERS must be issuers, separated by commas, got ${JSON.stringify(issuers)}`,
     ],
   ),
-  [{ PUBLIC_URL: 'auth.example.com' }, 'PUBLIC_URL must be an http or https URL without a slash at its end, got "auth.example.com"'],
-  [
-    { PUBLIC_URL: 'https://auth.example.com/' },
-    'PUBLIC_URL must be an http or https URL without a slash at its end, got "https://auth.example.com/"',
-  ],
+  [{ JWT_PROFILE: 'rfc7519' }, 'JWT_PROFILE must be one of simple, rfc9068, got "rfc7519"'],
+  [{ JWT_PROFILE: 'rfc9068' }, 'JWT_AUDIENCE must be a text where JWT_PROFILE is rfc9068, and is not set'],
   [{ REFRESH_ROTATION: 'sometimes' }, 'REFRESH_ROTATION must be one of on, off, confirmed, got "sometimes"'],
   [{ REGISTRATION: 'yes' }, 'REGISTRATION must be one of open, closed, got "yes"'],
   [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, got "verbose"'],
@@ -79,6 +102,55 @@ t.test('a wrong setting is refused with its name, what it must be and what it is
   for (const [env, message] of refused) {
     t.throws(() => loadConfig(env), new ConfigError(message), JSON.stringify(env))
   }
+})
+
+t.test('a refused URL that may have a password in it is not printed', async (t) => {
+  const withPassword = [
+    'https://me:hunter2@auth.example.com',
+    'https://hunter2@auth.example.com/id',
+    'https://me:hunter2%40auth.example.com',
+    'https://me:hunter2＠auth.example.com',
+    'https:/me:hunter2@auth.example.com',
+    'https:\\\\me:hunter2@auth.example.com',
+    'https://me:hunter2@',
+    'https://me:hunter2@auth.example.com:99999',
+    'https://auth.example.com,me:hunter2@auth.example.com',
+    'me:hunter2@auth.example.com',
+    'https://me:hunter2\r\n@auth.example.com',
+  ]
+  for (const url of withPassword) {
+    for (const name of ['PUBLIC_URL', 'BREACH_CHECK_URL', 'CORS_ORIGINS']) {
+      const message = new RegExp(`^${name} must be .*, got a value of ${Buffer.byteLength(url)} bytes$`)
+      t.throws(() => loadConfig({ [name]: url }), { message }, `${name} ${JSON.stringify(url)}`)
+    }
+  }
+})
+
+t.test('PUBLIC_URL is localhost with the port of PORT while it is unset, and the issuer follows it', async (t) => {
+  const urls = (env: Record<string, string>) => {
+    const { publicUrl, jwtIssuer } = loadConfig(env)
+    return [publicUrl, jwtIssuer]
+  }
+  t.same(urls({}), ['http://localhost:3000', 'http://localhost:3000'])
+  t.same(urls({ PORT: '4300' }), ['http://localhost:4300', 'http://localhost:4300'])
+  t.same(urls({ PORT: '0' }), ['http://localhost:0', 'http://localhost:0'])
+  t.same(urls({ PORT: '4300', JWT_ISSUER: 'https://id.example.com' }), ['http://localhost:4300', 'https://id.example.com'])
+  for (const url of ['https://auth.example.com', 'http://127.0.0.1:8080/id', 'http://[::1]:3000', 'https://münchen.example/%C3%A4']) {
+    t.same(urls({ PORT: '4300', PUBLIC_URL: url }), [url, url])
+  }
+})
+
+t.test('JWT_PROFILE is simple and JWT_CLIENT_ID is latchkey until they are set', async (t) => {
+  const profile = (env: Record<string, string>) => {
+    const { jwtProfile, jwtClientId, jwtAudience } = loadConfig(env)
+    return { jwtProfile, jwtClientId, jwtAudience }
+  }
+  t.same(profile({}), { jwtProfile: 'simple', jwtClientId: 'latchkey', jwtAudience: undefined })
+  t.same(profile({ JWT_PROFILE: 'rfc9068', JWT_AUDIENCE: 'https://api.example.com', JWT_CLIENT_ID: 'app' }), {
+    jwtProfile: 'rfc9068',
+    jwtClientId: 'app',
+    jwtAudience: 'https://api.example.com',
+  })
 })
 
 t.test('the error for an unreadable file of a secret names the setting and the file', async (t) => {
