@@ -12,6 +12,8 @@ export const verify = (token: string) => json('/api/token/verify/', { token })
 export const authenticate = (access: string) => json('/api/token/authentication-token-header/', {}, bearer(access))
 
 export const introspect = (token: string, client: ClientMembers) => json('/api/token/introspect/', { token, ...client })
+export const introspectRefresh = (token: string, client: ClientMembers) =>
+  json('/api/token/introspect/', { token, token_type_hint: 'refresh_token', ...client })
 
 export const changePassword = (access: string, current_password: string, new_password: string) =>
   json('/api/users/me/password/', { current_password, new_password }, bearer(access))

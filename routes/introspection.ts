@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { introspect } from '../domain/sessions/introspection.ts'
-import { anyBody, looseToken } from '../http/loose-body.ts'
+import { anyBody, looseMembers, looseToken } from '../http/loose-body.ts'
 import { Introspection, IntrospectionRequest } from '../schemas/introspection.ts'
 import { OAuthProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
@@ -13,9 +13,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['tokens'],
       summary: 'Introspect a token',
       description:
-        'Tells another service what an access or refresh token is good for now (RFC 7662). Of a token that is not good, whatever ' +
-        'is wrong with it, the answer is `{"active":false}`. The caller is a client, which authenticates by HTTP Basic or with ' +
-        '`client_id` and `client_secret` in the body, not by both.',
+        'Tells another service what an access token is good for now (RFC 7662). Of a token that is not good, whatever is wrong with ' +
+        'it, the answer is `{"active":false}`, and so it is of a refresh token unless `token_type_hint` is `refresh_token`. The caller is ' +
+        'a client, which authenticates by HTTP Basic or with `client_id` and `client_secret` in the body, not by both.',
       security: [{ client: [] }, {}],
       body: ref(IntrospectionRequest),
       response: { 200: ref(Introspection) },
@@ -28,7 +28,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     validatorCompiler: anyBody,
     async handler(request) {
       await app.authenticateClient(request)
-      return introspect(app, looseToken(request.body))
+      return introspect(app, looseToken(request.body), looseMembers(request.body).token_type_hint)
     },
   })
 }

@@ -7,7 +7,12 @@ const clientSecret = { format: 'password', examples: ['Zm9yIHRoZSBkb2N1bWVudCBvb
 export const IntrospectionRequest = Type.Object(
   {
     token: Type.String({ minLength: 1, examples: VerifyRequest.properties.token.examples, description: 'An access or refresh token.' }),
-    token_type_hint: Type.Optional(Type.String({ examples: ['access_token'], description: 'Ignored: a token tells its type.' })),
+    token_type_hint: Type.Optional(
+      Type.String({
+        examples: ['access_token'],
+        description: '`refresh_token` to be told of a refresh token, which is not active otherwise. An access token is found with any.',
+      }),
+    ),
     client_id: Type.Optional(Type.String({ ...clientId, description: 'In the place of the `Authorization` header.' })),
     client_secret: Type.Optional(Type.String({ ...clientSecret, description: 'In the place of the `Authorization` header.' })),
   },

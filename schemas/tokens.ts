@@ -20,7 +20,9 @@ export type VerifyRequest = Static<typeof VerifyRequest>
 export const RevocationRequest = Type.Object(
   {
     token: Type.String({ ...refresh, minLength: 1, description: 'An access or refresh token.' }),
-    token_type_hint: Type.Optional(Type.String({ description: 'Not needed, and not looked at.', examples: ['refresh_token'] })),
+    token_type_hint: Type.Optional(
+      Type.String({ description: 'Not needed: either type is found with any, and without one.', examples: ['refresh_token'] }),
+    ),
   },
   { $id: 'RevocationRequest' },
 )

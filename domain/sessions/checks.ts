@@ -3,7 +3,7 @@ import type { User } from '../../db/schema.ts'
 import { type SessionState, settleSession } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
 import { Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
-import type { Claims } from '../tokens/claims.ts'
+import type { Claims, TokenType } from '../tokens/claims.ts'
 import { accompanies } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { isLive } from './ends.ts'
@@ -19,13 +19,14 @@ export interface CheckedToken {
 }
 
 /**
- * Checks whether a token of either type is good now: ours, live, of an active user and of a session that has not ended.
+ * Checks whether a token is good now: ours, live, of an active user and of a session that has not ended.
  * A refresh token that was replaced longer ago than the grace is not; asking does not end its session.
  *
+ * @param expected the type that the token must have; either when undefined
  * @throws {TokenProblem}
  */
-export async function checkToken(core: CheckCore, token: string): Promise<CheckedToken> {
-  const claims = await core.tokens.verify(token)
+export async function checkToken(core: CheckCore, token: string, expected?: TokenType): Promise<CheckedToken> {
+  const claims = await core.tokens.verify(token, expected)
   const found = await findBySid(core.db.read, claims)
   if (!found?.user.is_active) throw new TokenProblem('invalid')
   const { session, user } = found
@@ -38,9 +39,9 @@ export async function checkToken(core: CheckCore, token: string): Promise<Checke
 }
 
 /** The same; undefined for a token that is not good. */
-export async function inspectToken(core: CheckCore, token: string): Promise<CheckedToken | undefined> {
+export async function inspectToken(core: CheckCore, token: string, expected?: TokenType): Promise<CheckedToken | undefined> {
   try {
-    return await checkToken(core, token)
+    return await checkToken(core, token, expected)
   } catch (error) {
     if (error instanceof Problem) return undefined
     throw error

@@ -12,9 +12,14 @@ export type Introspection = { readonly active: false } | LiveToken
  */
 type LiveToken = { readonly active: true; readonly username: string } & Omit<Claims, 'user_id'>
 
-/** What a token says if it is good now. Of any other the answer says only that it is not active (RFC 7662 §2.2). */
-export async function introspect(core: Core & { readonly tokens: Tokens }, token: string): Promise<Introspection> {
-  const good = await inspectToken(core, token)
+/**
+ * What a token says if it is good now. Of any other the answer says only that it is not active (RFC 7662 §2.2), and so it is of a refresh
+ * token that was not asked for as one: a service that looks at `active` alone would let its holder in.
+ *
+ * @param hint `token_type_hint` of the request (RFC 7662 §2.1)
+ */
+export async function introspect(core: Core & { readonly tokens: Tokens }, token: string, hint: unknown): Promise<Introspection> {
+  const good = await inspectToken(core, token, hint === 'refresh_token' ? undefined : 'access')
   if (good === undefined) return { active: false }
   const { username } = good.user
   const { sub, exp, iat, iss, jti, sid, token_type, aud } = good.claims

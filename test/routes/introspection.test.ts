@@ -16,11 +16,11 @@ t.test('a live access token is answered with exactly these members', async (t) =
   )
 })
 
-t.test('a live refresh token is answered with the same members, and token_type refresh', async (t) => {
-  const { ask, refresh } = await openIntrospection(t)
+t.test('a live refresh token is answered with the same members, and token_type refresh, to a client that asks for one', async (t) => {
+  const { askRefresh, refresh } = await openIntrospection(t)
   const common = { active: true, sub: '1', username: 'alice', exp: NOW + 86_400, iat: NOW, iss: 'http://localhost:3000' }
   t.strictSame(
-    answerOf(await ask(refresh)),
+    answerOf(await askRefresh(refresh)),
     answer({ ...common, jti: claimsOf(refresh).jti, sid: claimsOf(refresh).sid, token_type: 'refresh' }),
   )
 })
@@ -101,27 +101,59 @@ for (const { what, make, open } of cases) {
   t.test(`${what} is answered with active: false and nothing else`, async (t) => {
     const all = await open(t)
     t.match((await all.ask(all.access)).json(), { active: true }, 'the access token was live before')
-    t.match((await all.ask(all.refresh)).json(), { active: true }, 'the refresh token too')
+    t.match((await all.askRefresh(all.refresh)).json(), { active: true }, 'the refresh token too')
     const token = await make(all)
     t.strictSame(answerOf(await all.ask(token)), inactive, 'as a form')
-    t.strictSame(answerOf(await post(all.app, INTROSPECT, { token }, basic(all.client))), inactive, 'as JSON')
+    t.strictSame(answerOf(await all.askRefresh(token)), inactive, 'as a refresh token')
+    const body = { token, token_type_hint: 'refresh_token' }
+    t.strictSame(answerOf(await post(all.app, INTROSPECT, body, basic(all.client))), inactive, 'as JSON')
   })
 }
 
 t.test('a replaced refresh token is active within the grace, and introspecting it later ends no session', async (t) => {
-  const { app, ask, refresh } = await openIntrospection(t)
+  const { app, askRefresh, refresh } = await openIntrospection(t)
   const next = (await post(app, REFRESH, { refresh })).json()
   app.clock.advance(30)
-  t.match((await ask(refresh)).json(), { active: true, jti: claimsOf(refresh).jti })
+  t.match((await askRefresh(refresh)).json(), { active: true, jti: claimsOf(refresh).jti })
   app.clock.advance(1)
-  t.strictSame(answerOf(await ask(refresh)), inactive)
+  t.strictSame(answerOf(await askRefresh(refresh)), inactive)
   t.equal((await post(app, VERIFY, { token: next.access })).statusCode, 200)
 })
 
-t.test('the type of a token is found with every token_type_hint', async (t) => {
-  const { app, client, access, refresh } = await openIntrospection(t)
-  for (const token_type_hint of ['access_token', 'refresh_token', 'id_token', '']) {
-    t.match((await postForm(app, INTROSPECT, { token: access, token_type_hint }, basic(client))).json(), { token_type: 'access' })
-    t.match((await postForm(app, INTROSPECT, { token: refresh, token_type_hint }, basic(client))).json(), { token_type: 'refresh' })
+/** All hints but the one for a refresh token; undefined is none. */
+const OTHER_HINTS = [undefined, '', 'access_token', 'id_token', 'refresh', 'Refresh_token', 'refresh_token ', 'refresh_token,access_token']
+
+t.test('an access token is active with every token_type_hint, which is an optimisation (RFC 7662 §2.1)', async (t) => {
+  const { app, client, access } = await openIntrospection(t)
+  const form = (fields: Record<string, string>) => postForm(app, INTROSPECT, { token: access, ...fields }, basic(client))
+  for (const hint of ['refresh_token', ...OTHER_HINTS]) {
+    const answer = await form(hint === undefined ? {} : { token_type_hint: hint })
+    t.match(answer.json(), { active: true, token_type: 'access' }, `${hint}`)
   }
+})
+
+t.test('a refresh token is not active for a client that does not ask for one, and nothing else is said of it', async (t) => {
+  const { app, client, refresh } = await openIntrospection(t)
+  for (const hint of OTHER_HINTS) {
+    const body = { token: refresh, ...(hint !== undefined && { token_type_hint: hint }) }
+    t.strictSame(answerOf(await postForm(app, INTROSPECT, body, basic(client))), inactive, `${hint}`)
+  }
+  for (const hint of [null, 7, true, ['refresh_token'], { refresh_token: true }]) {
+    const body = { token: refresh, token_type_hint: hint }
+    t.strictSame(answerOf(await post(app, INTROSPECT, body, basic(client))), inactive, JSON.stringify(hint))
+  }
+  t.equal((await post(app, REFRESH, { refresh })).statusCode, 200, 'its session goes on')
+})
+
+t.test('a refresh token that is introspected without its hint confirms no rotation', async (t) => {
+  const { app, ask, askRefresh, refresh } = await openIntrospection(t, { REFRESH_ROTATION: 'confirmed' })
+  const next = (await post(app, REFRESH, { refresh })).json()
+  const rows = () => app.db.read.selectFrom('sessions').selectAll().execute()
+  const before = await rows()
+  t.strictSame(answerOf(await ask(next.refresh)), inactive)
+  t.strictSame(await rows(), before)
+  app.clock.advance(3600)
+  t.equal((await post(app, REFRESH, { refresh })).statusCode, 200, 'the token before is not replaced')
+  t.match((await askRefresh(next.refresh)).json(), { active: true })
+  t.match(await rows(), [{ pending_jti: null }], 'with its hint it does')
 })

@@ -9,8 +9,10 @@ export interface Introspection {
   readonly client: ClientCredentials
   readonly access: string
   readonly refresh: string
-  /** Introspects a token as the client. */
+  /** Introspects a token as the client, without a hint. */
   ask(token: string): Promise<LightMyRequestResponse>
+  /** The same with `token_type_hint=refresh_token`. */
+  askRefresh(token: string): Promise<LightMyRequestResponse>
 }
 
 /** An app with a client, and a user who is logged in. */
@@ -18,7 +20,14 @@ export async function openIntrospection(t: Test, env: Record<string, string> = {
   const app = await build(t, env)
   await register(app)
   const client = await createClient(app, 'api')
-  return { app, client, ...(await logIn(app)), ask: (token) => postForm(app, INTROSPECT, { token }, basic(client)) }
+  const ask = (body: Record<string, string>) => postForm(app, INTROSPECT, body, basic(client))
+  return {
+    app,
+    client,
+    ...(await logIn(app)),
+    ask: (token) => ask({ token }),
+    askRefresh: (token) => ask({ token, token_type_hint: 'refresh_token' }),
+  }
 }
 
 /** Status, whole body as text, challenge and cacheability. */

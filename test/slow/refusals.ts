@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Test } from 'tap'
 import type { TokenPair } from '../../domain/sessions/grant.ts'
 import type { ClientMembers } from '../../harness/api-client.ts'
-import { authenticate, introspect, refresh, verify } from '../../harness/requests.ts'
+import { authenticate, introspect, introspectRefresh, refresh, verify } from '../../harness/requests.ts'
 import { bearerRefused, challenged, problem, tokenRefused } from '../wire/wire.ts'
 import type { Ask, Seen } from './two-processes.ts'
 
@@ -54,7 +54,7 @@ function questions({ refresh: refreshToken, access }: TokenPair, client: ClientM
   return [
     [refresh(refreshToken), refusal.refresh],
     [verify(refreshToken), refusal.verify],
-    [introspect(refreshToken, client), refusal.introspect],
+    [introspectRefresh(refreshToken, client), refusal.introspect],
     [verify(access), refusal.verify],
     [introspect(access, client), refusal.introspect],
     [authenticate(access), refusal.authenticate],
