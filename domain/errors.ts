@@ -6,7 +6,7 @@ export const problems = {
   invalid: { statuses: [400], when: 'a field or the body is not as asked for' },
   parse_error: { statuses: [400], when: 'the body is not JSON or not a form' },
   bad_request: { statuses: [400], when: 'a URL or framing that cannot be understood' },
-  invalid_request: { statuses: [400], when: 'a parameter is missing, or a client authenticates in two ways at once' },
+  invalid_request: { statuses: [400], when: 'a parameter is missing or comes twice, or a client authenticates in two ways at once' },
   invalid_client: { statuses: [401], when: 'the client is unknown or revoked, its secret is wrong, or it does not authenticate' },
   authorization_header_required: { statuses: [400], when: 'credentials without an `Authorization` header' },
   bad_authorization_header: { statuses: [401, 400], when: 'an `Authorization` header that is not `Bearer <token>`' },

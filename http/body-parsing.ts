@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
-import { Problem } from '../domain/errors.ts'
+import { oauthProblem, Problem } from '../domain/errors.ts'
 
 // What goes wrong with a body is answered in fixed words, never with a piece of the body, which may be a password.
 
@@ -26,7 +26,11 @@ export function parseBody(request: FastifyRequest, body: Buffer, parseText?: (te
   return parseText(decode(body))
 }
 
-/** @throws {Problem} `parse_error` */
+/**
+ * A JSON value. Of a member given twice the last wins, also where a form would be refused: the parser shows no more than one of them.
+ *
+ * @throws {Problem} `parse_error`
+ */
 export function parseJson(text: string): unknown {
   if (text.startsWith('\ufeff')) throw parseError('a byte order mark is not allowed.')
   try {
@@ -42,14 +46,36 @@ export function parseJson(text: string): unknown {
  * @throws {Problem} `parse_error`
  */
 export function parseForm(text: string): unknown {
+  return fieldsOf(formParameters(text))
+}
+
+/**
+ * The parameters of an OAuth request. None may come twice, whether it is known, has a value or has not (RFC 6749 §3.1): two readers of
+ * the request could act on different ones.
+ *
+ * @throws {Problem} `parse_error`, or `invalid_request` when a parameter comes twice
+ */
+export function parseOAuthForm(text: string): unknown {
+  const parameters = formParameters(text)
+  const names = new Set(parameters.keys())
+  if (names.size < parameters.size) throw oauthProblem('invalid_request', 'A parameter is included more than once.')
+  return fieldsOf(parameters)
+}
+
+function fieldsOf(parameters: URLSearchParams): unknown {
+  const { __proto__: _, ...fields } = Object.fromEntries(parameters)
+  return fields
+}
+
+/** @throws {Problem} `parse_error` */
+function formParameters(text: string): URLSearchParams {
   try {
     // URLSearchParams puts replacement characters for bytes that are not UTF-8, and would so change a password; this throws.
     for (const [escapes] of text.matchAll(/(?:%[0-9a-f]{2})+/gi)) decodeURIComponent(escapes)
   } catch {
     throw new Problem('parse_error', 'Form parse error - the form is not valid UTF-8.')
   }
-  const { __proto__: _, ...form } = Object.fromEntries(new URLSearchParams(text))
-  return form
+  return new URLSearchParams(text)
 }
 
 /** Whether the `charset` of the content type, if any, is UTF-8. */

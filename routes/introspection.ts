@@ -7,7 +7,7 @@ import { ref } from '../schemas/ref.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/api/token/introspect/', {
-    config: { isLimitedByAddress: true },
+    config: { isLimitedByAddress: true, isOAuth: true },
     schema: {
       operationId: 'introspectToken',
       tags: ['tokens'],
@@ -15,7 +15,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description:
         'Tells another service what an access token is good for now (RFC 7662). Of a token that is not good, whatever is wrong with ' +
         'it, the answer is `{"active":false}`, and so it is of a refresh token unless `token_type_hint` is `refresh_token`. The caller is ' +
-        'a client, which authenticates by HTTP Basic or with `client_id` and `client_secret` in the body, not by both.',
+        'a client, which authenticates by HTTP Basic or with `client_id` and `client_secret` in the body, not by both. A parameter ' +
+        'that comes twice in a form is refused.',
       security: [{ client: [] }, {}],
       body: ref(IntrospectionRequest),
       response: { 200: ref(Introspection) },

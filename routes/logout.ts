@@ -24,13 +24,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/token/revoke/', {
+    config: { isOAuth: true },
     schema: {
       operationId: 'revokeToken',
       tags: ['tokens'],
       summary: 'Revoke a token (RFC 7009)',
       description:
         'Ends the session of an access or refresh token, without authentication of the client. ' +
-        'A token that is not known, or was revoked before, is answered in the same way.',
+        'A token that is not known, or was revoked before, is answered in the same way. A parameter that comes twice in a form is refused.',
       body: ref(RevocationRequest),
       response: { 200: ref(Empty) },
       problems: { shape: OAuthProblem, codes: ['invalid_request', 'overloaded', 'database_unavailable'] },

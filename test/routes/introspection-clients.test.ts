@@ -2,7 +2,7 @@ import t from 'tap'
 import { createClient, revokeClient } from '../../domain/accounts/clients.ts'
 import { basic, post } from '../helper.ts'
 import { FORM, INTROSPECT, postForm, postRaw } from '../wire/wire.ts'
-import { answerOf, noClient, noToken, openIntrospection, twoWays } from './introspection.ts'
+import { answerOf, noClient, noToken, openIntrospection, repeated, twoWays } from './introspection.ts'
 
 /** A Basic header of these two parts, unescaped. */
 const header = (id: string, secret: string, scheme = 'Basic') => ({
@@ -110,4 +110,36 @@ t.test('a missing token is 400 for clients only, and 401 for others', async (t) 
     t.strictSame(answerOf(await post(app, INTROSPECT, body, basic(client))), noToken, JSON.stringify(body))
     t.strictSame(answerOf(await post(app, INTROSPECT, body)), noClient, JSON.stringify(body))
   }
+})
+
+t.test('RFC 6749 §3.1: a parameter that comes twice in a form is 400, whichever it is and whoever asks', async (t) => {
+  const { app, client, access } = await openIntrospection(t)
+  const { clientId, clientSecret } = client
+  const inBody = `token=${access}&client_id=${clientId}&client_secret=${clientSecret}`
+  const bodies = [
+    `token=${access}&token=${access}`,
+    `token=&token=${access}`,
+    `token=${access}&token`,
+    `token=${access}&%74oken=x`,
+    `token=${access}&token_type_hint=access_token&token_type_hint=refresh_token`,
+    `token=${access}&unknown=1&unknown=2`,
+    `token=${access}&__proto__=1&__proto__=2`,
+    'unknown=&unknown=',
+    `${inBody}&client_id=${clientId}`,
+    `${inBody}&client_secret=${clientSecret}`,
+    `${inBody}&client_secret=`,
+  ]
+  for (const body of bodies) {
+    for (const headers of [basic(client), header(clientId, 'wrong'), {}]) {
+      t.strictSame(answerOf(await postRaw(app, INTROSPECT, body, FORM, headers)), repeated, body)
+    }
+  }
+  t.match((await postRaw(app, INTROSPECT, inBody, FORM)).json(), { active: true }, 'once each')
+  t.match((await postRaw(app, INTROSPECT, `token=${access}&Token=x&unknown=`, FORM, basic(client))).json(), { active: true })
+})
+
+t.test('of a member that comes twice in JSON the last counts, as everywhere', async (t) => {
+  const { app, client, access } = await openIntrospection(t)
+  const answer = await postRaw(app, INTROSPECT, `{"token":"x","token":"${access}"}`, 'application/json', basic(client))
+  t.match(answer.json(), { active: true })
 })

@@ -43,6 +43,7 @@ function refused(status: number, title: string, code: string, detail: string, ch
 }
 export const noClient = refused(401, 'Unauthorized', 'invalid_client', 'Client authentication failed.', 'Basic realm="api"')
 export const noToken = refused(400, 'Bad Request', 'invalid_request', 'The parameter `token` is missing.')
+export const repeated = refused(400, 'Bad Request', 'invalid_request', 'A parameter is included more than once.')
 export const twoWays = refused(
   400,
   'Bad Request',

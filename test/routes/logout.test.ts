@@ -4,6 +4,7 @@ import {
   answerOf,
   bearerRefused,
   challenged,
+  FORM,
   HEADER,
   invalid,
   postForm,
@@ -109,6 +110,27 @@ t.test('RFC 7009: a missing token is 400 invalid_request, in both code and error
   for (const body of [{}, { token: '' }, { token: 7 }, { token: null }, { token: ['a'] }, []]) {
     t.strictSame(answerOf(await post(app, REVOKE, body)), missing, JSON.stringify(body))
   }
+})
+
+t.test('RFC 6749 §3.1: a parameter that comes twice in a form is 400, and ends no session', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { access, refresh } = await logIn(app)
+  const repeated = problem(400, 'invalid_request', 'A parameter is included more than once.', { error: 'invalid_request' })
+  const bodies = [
+    `token=${access}&token=${refresh}`,
+    `token=&token=${refresh}`,
+    `token=${refresh}&%74oken=`,
+    `token=${refresh}&token_type_hint=access_token&token_type_hint=refresh_token`,
+    `token=${refresh}&client_id=a&client_id=a`,
+    `token=${refresh}&client_secret=a&client_secret=`,
+    `token=${refresh}&unknown&unknown`,
+    'unknown=1&unknown=2',
+  ]
+  for (const body of bodies) t.strictSame(answerOf(await postRaw(app, REVOKE, body, FORM)), repeated, body)
+  t.same(await reasonsOf(app), [{ end_reason: null }])
+  t.strictSame(answerOf(await postRaw(app, REVOKE, `token=${refresh}&client_id=a&unknown=`, FORM)), done)
+  t.same(await reasonsOf(app), [{ end_reason: 'logout' }])
 })
 
 t.test('an answer to a logout is not cached', async (t) => {
