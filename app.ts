@@ -2,28 +2,37 @@ import { join } from 'node:path'
 import autoload from '@fastify/autoload'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Config } from './config.ts'
-import type { Clock } from './domain/clock.ts'
+import { type Clock, ClockWatch } from './domain/clock.ts'
+import { reportClock } from './domain/clock-report.ts'
 import { serverOptions } from './http/options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     config: Config
     clock: Clock
+    /** Milliseconds since any instant: for what this process times by itself, whatever becomes of the time of day. */
+    monotonic: Clock
+    clockWatch: ClockWatch
   }
 }
 
 interface Parts {
   readonly config: Config
   readonly clock?: Clock
+  /** What jumps of `clock` are measured by. Unless given, `performance.now`; with a `clock` of its own, that clock, which then never jumps. */
+  readonly monotonic?: Clock
   /** What compiles the schemas; Fastify's own unless given. Tests share one among many apps. */
   readonly schemaController?: NonNullable<FastifyServerOptions['schemaController']>
 }
 
 /** The service, not listening yet. Two of them can live in one process. */
-export async function buildApp({ config, clock = Date.now, schemaController }: Parts): Promise<FastifyInstance> {
+export async function buildApp({ config, clock = Date.now, monotonic, schemaController }: Parts): Promise<FastifyInstance> {
   const app = Fastify({ ...serverOptions(config), ...(schemaController && { schemaController }) })
   app.decorate('config', config)
+  const elapsed = monotonic ?? (clock === Date.now ? () => performance.now() : clock)
   app.decorate('clock', clock)
+  app.decorate('monotonic', elapsed)
+  app.decorate('clockWatch', new ClockWatch(clock, elapsed, reportClock(app.log)))
   await app.register(autoload, { dir: join(import.meta.dirname, 'plugins') })
   await app.register(autoload, { dir: join(import.meta.dirname, 'routes') })
   return app

@@ -4,10 +4,11 @@ import type { Database } from '../db/database.ts'
 import { openDatabase } from '../db/open.ts'
 import { listSigningKeys } from '../db/signing-keys.ts'
 import { insertUser, setUserActive } from '../db/users.ts'
+import type { TokenType } from '../domain/tokens/claims.ts'
 
-/** fast-jwt with the signing key of the server's database, without the rest of the service. */
+/** fast-jwt with the signing keys of the server's database, without the rest of the service. */
 export interface Engine {
-  /** The claims of a token. @throws when its signature is wrong */
+  /** The claims of an access token. @throws when its signature is wrong */
   verify(token: string): Record<string, unknown>
   /** A token with these claims, but a `jti` and a `token_type` of its own. */
   signAccess(claims: object): string
@@ -15,23 +16,27 @@ export interface Engine {
 }
 
 export async function openEngine(url: string): Promise<Engine> {
-  const { kid, key } = await withDatabase(url, signingKey)
-  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string
-  const signer = (token_type: string, typ: string) => {
-    const sign = createSigner({ key, algorithm: 'ES256', kid, header: { alg: 'ES256', typ } })
+  const keys = await withDatabase(url, signingKeys)
+  const publicKey = createPublicKey(keys.access.key).export({ type: 'spki', format: 'pem' }) as string
+  const signer = (token_type: TokenType, algorithm: 'ES256' | 'HS256') => {
+    const sign = createSigner({ ...keys[token_type], algorithm, header: { alg: algorithm, typ: 'JWT' } })
     return (claims: object) => sign({ ...claims, token_type, jti: randomUUID().replaceAll('-', '') })
   }
   return {
     verify: createVerifier({ key: publicKey, algorithms: ['ES256'], cache: false }),
-    signAccess: signer('access', 'at+jwt'),
-    signRefresh: signer('refresh', 'JWT'),
+    signAccess: signer('access', 'ES256'),
+    signRefresh: signer('refresh', 'HS256'),
   }
 }
 
-async function signingKey({ read }: Database): Promise<{ kid: string; key: string }> {
-  const [row] = await listSigningKeys(read)
-  if (!row?.private_key) throw new Error('the database has no private key')
-  return { kid: row.kid, key: row.private_key }
+async function signingKeys({ read }: Database): Promise<Record<TokenType, { kid: string; key: string }>> {
+  const rows = await listSigningKeys(read)
+  const keyOf = (use: TokenType) => {
+    const row = rows.find((one) => one.use === use && one.signs_from <= Date.now())
+    if (!row?.private_key) throw new Error(`the database has no key of ${use} tokens`)
+    return { kid: row.kid, key: row.private_key }
+  }
+  return { access: keyOf('access'), refresh: keyOf('refresh') }
 }
 
 /** The password hash of the first user. */

@@ -1,9 +1,18 @@
-import type { Command } from 'commander'
-import { KeyCommandError, type KeyInfo, listKeys, retireKey, rotateKeys } from '../domain/keys/commands.ts'
+import { type Command, Option } from 'commander'
+import { KeyCommandError, listKeys, type Retirement, retireAllKeys, retireKey, rotateKeys } from '../domain/keys/commands.ts'
+import type { KeyInfo } from '../domain/keys/describe.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 
-/** `keys list`, `keys rotate`, `keys retire KID`. */
+interface RotateOptions extends OutputOptions {
+  readonly use: KeyInfo['use']
+}
+
+interface RetireOptions extends OutputOptions {
+  readonly all?: true
+}
+
+/** `keys list`, `keys rotate`, `keys retire KID`, `keys retire --all`. */
 export function addKeys(program: Command): void {
   const keys = program.command('keys').description('the keys that sign tokens; running services take a change up within a second')
 
@@ -20,11 +29,12 @@ export function addKeys(program: Command): void {
 
   keys
     .command('rotate')
-    .description('make a new key; it signs once it has been published for as long as verifiers may cache')
+    .description('let the next key take over, once it has been published for as long as verifiers may cache')
+    .addOption(new Option('--use <type>', 'of the tokens of this type').choices(['access', 'refresh']).default('access'))
     .addOption(jsonOption())
-    .action((options: OutputOptions) =>
+    .action((options: RotateOptions) =>
       runKeyCommand(async (context) => {
-        const row = toRow(await rotateKeys(context))
+        const row = toRow(await rotateKeys(context, options.use))
         print(options, row, [row])
       }),
     )
@@ -32,15 +42,27 @@ export function addKeys(program: Command): void {
   keys
     .command('retire')
     .description('withdraw a key that somebody else may have: it and its tokens are refused from now on')
-    .argument('<kid>', 'its kid')
+    .argument('[kid]', 'its kid')
+    .addOption(new Option('--all', 'all keys, when somebody else may have a copy of the database: everybody has to log in again'))
     .addOption(jsonOption())
-    .action((kid: string, options: OutputOptions) =>
+    .action((kid: string | undefined, options: RetireOptions) =>
       runKeyCommand(async (context) => {
-        const { retired, signing } = await retireKey(context, kid)
-        const rows = [retired, ...(signing ? [signing] : [])].map(toRow)
-        print(options, { retired: rows[0], signing: rows[1] ?? null }, rows)
+        if ((kid === undefined) !== (options.all === true)) throw new CommandError('keys retire needs the kid of one key, or --all')
+        if (kid === undefined) printAll(options, await retireAllKeys(context))
+        else printOne(options, await retireKey(context, kid))
       }),
     )
+}
+
+/** The key, and the one that signs in its place. */
+function printOne(options: OutputOptions, { retired: [retired], signing }: Retirement): void {
+  const inItsPlace = signing.filter(({ use }) => use === retired?.use)
+  const rows = [...(retired ? [retired] : []), ...inItsPlace].map(toRow)
+  print(options, { retired: rows[0], signing: rows[1] ?? null }, rows)
+}
+
+function printAll(options: OutputOptions, { retired, signing }: Retirement): void {
+  print(options, { retired: retired.map(toRow), signing: signing.map(toRow) }, [...retired, ...signing].map(toRow))
 }
 
 function runKeyCommand(work: Parameters<typeof runCommand>[0]): Promise<void> {
@@ -53,9 +75,10 @@ function runKeyCommand(work: Parameters<typeof runCommand>[0]): Promise<void> {
   })
 }
 
-function toRow({ kid, algorithm, state, createdAt, signsFrom, verifiesUntil, retiredAt }: KeyInfo) {
+function toRow({ kid, use, algorithm, state, createdAt, signsFrom, verifiesUntil, retiredAt }: KeyInfo) {
   return {
     kid,
+    use,
     algorithm,
     state,
     created_at: instant(createdAt),

@@ -1,6 +1,7 @@
 import { loadConfig } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { databaseExists, describeDatabase, openDatabase } from '../db/open.ts'
+import { systemClock } from '../domain/clock.ts'
 import type { Core } from '../domain/context.ts'
 import { Secrets } from '../domain/keys/secrets.ts'
 import { explain } from '../explain.ts'
@@ -14,7 +15,7 @@ export async function runCommand(work: (core: Core & { readonly secrets: Secrets
     const config = loadConfig(process.env)
     const db = await openExisting(config.databaseUrl)
     try {
-      await work({ db, config, clock: Date.now, secrets: new Secrets(config) })
+      await work({ db, config, ...systemClock(), secrets: new Secrets(config) })
     } finally {
       await db.close()
     }

@@ -8,6 +8,7 @@ import * as clients from './migrations/004-clients.ts'
 import * as limits from './migrations/005-limits.ts'
 import * as eventActors from './migrations/006-event-actors.ts'
 import * as sessionIds from './migrations/007-session-ids.ts'
+import * as refreshKeys from './migrations/008-refresh-keys.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -19,6 +20,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '005-limits': limits,
   '006-event-actors': eventActors,
   '007-session-ids': sessionIds,
+  '008-refresh-keys': refreshKeys,
 }
 
 /**

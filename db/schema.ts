@@ -103,16 +103,23 @@ export type EventKind =
 
 interface SigningKeysTable {
   kid: string
+  /** The type of the tokens that it signs. */
+  use: 'access' | 'refresh'
+  /**
+   * A key of access tokens that is older than the keys of refresh tokens has signed these, too: those with an `iat` up to this one are good.
+   * In seconds since the epoch; null for all others.
+   */
+  refresh_until: number | null
   algorithm: string
   /**
-   * PKCS #8 PEM, encrypted if `SECRETS_KEY` is set. Null for `HS256`, whose key is a setting and never stored, and after the last token
-   * that it can have signed has expired.
+   * Encrypted if `SECRETS_KEY` is set. Of access tokens: PKCS #8 PEM; null for `HS256`, whose key is a setting and never stored, and after the
+   * last token that it can have signed has expired. Of refresh tokens: 256 random bits in base64url, the secret of `HS256`.
    */
   private_key: string | null
   /** SPKI PEM. Null for `HS256`. */
   public_key: string | null
   created_at: number
-  /** When it begins to sign. Until then it is only published, so that verifiers know it in time. */
+  /** When it begins to sign. Until then it is only published, so that verifiers know it in time. `NOT_YET` of domain/keys/schedule.ts: when it is needed. */
   signs_from: number
   /** When a process last noted that it signs with this key. Processes note it from time to time, not at each token. */
   used_at: number

@@ -14,7 +14,7 @@ export async function insertSigningKey(db: Handle, key: SigningKeyRow): Promise<
   await db.insertInto('signing_keys').values(key).execute()
 }
 
-export type SigningKeyUpdate = Partial<Omit<SigningKeyRow, 'kid' | 'algorithm' | 'created_at'>>
+export type SigningKeyUpdate = Partial<Omit<SigningKeyRow, 'kid' | 'use' | 'algorithm' | 'created_at'>>
 
 /** Changes columns of a key, if it is there. */
 export async function updateSigningKey(db: Handle, kid: string, update: SigningKeyUpdate): Promise<void> {

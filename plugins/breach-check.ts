@@ -9,7 +9,7 @@ declare module 'fastify' {
 
 export default fp(
   async (app) => {
-    app.decorate('breachCheck', new BreachCheck({ url: app.config.breachCheckUrl, clock: app.clock, log: app.log }))
+    app.decorate('breachCheck', new BreachCheck({ url: app.config.breachCheckUrl, clock: app.monotonic, log: app.log }))
   },
   { name: 'breach-check' },
 )

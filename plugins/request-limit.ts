@@ -19,7 +19,7 @@ export default fp(
   async (app) => {
     const { limits, requestsPerAddress } = app.config
     const isLimited = limits === 'on' && requestsPerAddress !== undefined
-    const limit = isLimited ? new RequestLimit(requestsPerAddress, app.clock) : undefined
+    const limit = isLimited ? new RequestLimit(requestsPerAddress, app.monotonic) : undefined
     app.decorate('requestLimit', limit)
     if (limit === undefined) return
     const countRequest = async (request: FastifyRequest) => limit.count(addressOf(request))

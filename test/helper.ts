@@ -13,11 +13,14 @@ import { sharedCompilers } from './compilers.ts'
 export const START = 1_767_225_600_000
 export const PASSWORD = 'correct horse battery'
 
-/** A clock that stands still until a test moves it. */
+/** A clock that stands still until a test moves it, and the monotonic one beside it. */
 export interface TestClock {
   (): number
   /** Moves the clock on by this number of seconds. */
   advance(seconds: number): void
+  /** Sets the clock this number of seconds ahead (or back, if less than 0) of where it is, as a spike does: the monotonic clock does not move. */
+  jump(seconds: number): void
+  monotonic(): number
 }
 
 export interface TestApp extends FastifyInstance {
@@ -37,7 +40,9 @@ export async function build(t: Pick<Test, 'teardown'>, env: Record<string, strin
     HASHING_CONCURRENCY: '4',
     ...env,
   })
-  const app = await buildApp({ config, clock: testClock(), schemaController: { compilersFactory: sharedCompilers } })
+  const clock = testClock()
+  const schemaController = { compilersFactory: sharedCompilers }
+  const app = await buildApp({ config, clock, monotonic: clock.monotonic, schemaController })
   t.teardown(() => app.close())
   await app.ready()
   return app as unknown as TestApp
@@ -75,10 +80,15 @@ async function emptyDatabase(): Promise<Buffer> {
 
 function testClock(): TestClock {
   let now = START
-  const advance = (seconds: number) => {
+  let elapsed = 0
+  const jump = (seconds: number) => {
     now += seconds * 1000
   }
-  return Object.assign(() => now, { advance })
+  const advance = (seconds: number) => {
+    elapsed += seconds * 1000
+    jump(seconds)
+  }
+  return Object.assign(() => now, { advance, jump, monotonic: () => elapsed })
 }
 
 /** Posts a body as JSON. */

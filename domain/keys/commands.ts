@@ -4,130 +4,152 @@ import { listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
 import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
-import { generateKey } from './generate.ts'
-import { isUsable, keyRules, lastExpiry, maySign, signingKey } from './schedule.ts'
-import { applyDue, checkKeys, insertKey, type KeyCore } from './upkeep.ts'
+import type { TokenType } from '../tokens/claims.ts'
+import { type KeyInfo, keyInfo, signingOf } from './describe.ts'
+import type { GeneratedKey } from './generate.ts'
+import { isSecret, type KeyRules, keyRules, maySign, readyAt, refreshSignsFrom, signingKey, waitingKey } from './schedule.ts'
+import { applyDue, checkKeys, insertKey, insertMissing, type KeyCore, makeKeys } from './upkeep.ts'
 
 // What the operator can do to the keys. Running services see a change within a second.
-
-/**
- * - `pending`: published, and signs from `signsFrom` on;
- * - `signing`: signs new tokens, with `JWT_ALGORITHM`;
- * - `verifying`: signs no more, but verifies the tokens that it has signed;
- * - `ended`: its last token has expired;
- * - `retired`: withdrawn by the operator, with all its tokens.
- */
-export type KeyState = 'pending' | 'signing' | 'verifying' | 'ended' | 'retired'
-
-/** A key as the operator sees it. Instants are milliseconds since the epoch. */
-export interface KeyInfo {
-  readonly kid: string
-  readonly algorithm: string
-  readonly state: KeyState
-  readonly createdAt: number
-  readonly signsFrom: number
-  /** When the last token that it can have signed so far expires, or is refused because the key is retired. */
-  readonly verifiesUntil: number
-  readonly retiredAt: number | null
-}
 
 /** What the operator asked for cannot be done. The message says why, and what to do. */
 export class KeyCommandError extends Error {}
 
 /** All keys, newest first. */
 export async function listKeys(core: Core): Promise<KeyInfo[]> {
-  const rows = await listSigningKeys(core.db.read)
-  return rows.map((row) => infoOf(row, rows, core))
+  return infosOf(core.db.read, core)
 }
 
 /**
- * Makes a new key, which signs once it has been published long enough: `signsFrom` says when.
+ * Lets the next key take over from the one that signs tokens of a type: that of access tokens once it has been published long enough, as
+ * `signsFrom` says; that of refresh tokens within a second or so. Another one is made to follow it.
  *
- * @throws {KeyCommandError} for `HS256`
+ * @throws {KeyCommandError} for the key of access tokens with `HS256`
  * @throws {SettingMismatch} when the services would not be able to read it
  */
-export async function rotateKeys(core: KeyCore): Promise<KeyInfo> {
+export async function rotateKeys(core: KeyCore, use: TokenType = 'access'): Promise<KeyInfo> {
   const { db, config } = core
-  if (config.jwtAlgorithm === 'HS256') throw new KeyCommandError('the key of HS256 is JWT_SECRET: set another one there')
+  if (use === 'access' && config.jwtAlgorithm === 'HS256') {
+    throw new KeyCommandError('the key of HS256 is JWT_SECRET: set another one there')
+  }
   checkKeys(await listSigningKeys(db.read), core)
-  const fresh = await generateKey(config.jwtAlgorithm, config.jwtSecret)
+  const spare = await makeKeys(core, use === 'access' ? [{ use }, { use }] : [{ use }])
   return db.write(async (handle) => {
     await takeTurn(handle, 'signing keys')
-    const row = await insertKey(handle, core, fresh, await listSigningKeys(handle))
-    return infoOf(row, await listSigningKeys(handle), core)
+    const kid =
+      use === 'access'
+        ? await rotateAccessKey(handle, core, spare)
+        : await addRefreshKey(handle, core, spare, refreshSignsFrom(core.clock()))
+    return (await infosOf(handle, core)).find((info) => info.kid === kid) as KeyInfo
   })
 }
 
-/** A key that was retired, and the key that signs now. */
-export interface Retirement {
-  readonly retired: KeyInfo
-  readonly signing: KeyInfo | undefined
+/** Resolves to the `kid` of the key that takes over. */
+async function rotateAccessKey(handle: Handle, core: KeyCore, spare: readonly GeneratedKey[]): Promise<string> {
+  const rules = keyRules(core.config)
+  const now = core.clock()
+  const rows = await listSigningKeys(handle)
+  const next = waitingKey(rows, rules, now)
+  const [made] = spare as [GeneratedKey]
+  if (next === undefined) await insertKey(handle, core, made, now + rules.publicationMs)
+  else await beginAt(handle, core, next, Math.max(now, readyAt(next, rules)))
+  await insertMissing(handle, core, spare.slice(next === undefined ? 1 : 0), signingOf(rows, core))
+  return next?.kid ?? made.kid
 }
 
+async function addRefreshKey(handle: Handle, core: KeyCore, spare: readonly GeneratedKey[], signsFrom: number): Promise<string> {
+  const key = spare.find(({ use }) => use === 'refresh') as GeneratedKey
+  await insertKey(handle, core, key, signsFrom)
+  return key.kid
+}
+
+function beginAt(handle: Handle, { clock }: Core, { kid }: SigningKeyRow, signsFrom: number): Promise<void> {
+  return updateSigningKey(handle, kid, { signs_from: signsFrom, used_at: clock() })
+}
+
+/** Keys that were retired, and those that sign now. */
+export interface Retirement {
+  readonly retired: readonly KeyInfo[]
+  readonly signing: readonly KeyInfo[]
+}
+
+const ALL_THAT_MAY_BE_NEEDED = [{ use: 'access' }, { use: 'access' }, { use: 'refresh' }] as const
+
 /**
- * Withdraws a key whose private part somebody else may have: none of its tokens is accepted any more. Where no other key
- * may sign, a new one is made, and signs at once.
+ * Withdraws a key whose private part somebody else may have: none of its tokens is accepted any more. The next one takes over; of access
+ * tokens an older one that is still published takes its place until the next has been published long enough.
  *
  * It does not check `SECRETS_KEY`: when that is lost, retiring all keys is how to go on.
  *
  * @throws {KeyCommandError} for an unknown key, and for a secret that signs
  */
 export async function retireKey(core: KeyCore, kid: string): Promise<Retirement> {
-  const { jwtAlgorithm, jwtSecret } = core.config
+  const { jwtAlgorithm } = core.config
   if (jwtAlgorithm === 'HS256' && kid === keyRules(core.config).secretKid) {
     throw new KeyCommandError(`${kid} is JWT_SECRET, which signs: set another one there instead`)
   }
-  const fresh = jwtAlgorithm === 'HS256' ? undefined : await generateKey(jwtAlgorithm, jwtSecret)
+  return retire(core, (rows) => {
+    const row = rows.find((one) => one.kid === kid)
+    if (row === undefined) throw new KeyCommandError(`there is no key ${kid}`)
+    return [row]
+  })
+}
+
+/** Withdraws all keys that are in the database, where somebody else may have a copy of it. `JWT_SECRET` is not: it is a setting. */
+export function retireAllKeys(core: KeyCore): Promise<Retirement> {
+  return retire(core, (rows) => rows.filter((row) => !isSecret(row) && row.retired_at === null))
+}
+
+async function retire(core: KeyCore, choose: (rows: readonly SigningKeyRow[]) => readonly SigningKeyRow[]): Promise<Retirement> {
+  const spare = await makeKeys(core, ALL_THAT_MAY_BE_NEEDED)
   return core.db.write(async (handle) => {
     await takeTurn(handle, 'signing keys')
+    const signing = signingOf(await listSigningKeys(handle), core)
     // An older key whose tokens have all expired is published no more: it must not sign again.
-    await applyDue(handle, core, signing(await listSigningKeys(handle), core)?.kid)
-    await retireRow(handle, core, kid)
-    const left = await listSigningKeys(handle)
-    if (fresh !== undefined && signing(left, core) === undefined) await insertKey(handle, core, fresh, left)
-    return retirement(kid, await listSigningKeys(handle), core)
+    await applyDue(handle, core, signing)
+    const chosen = choose(await listSigningKeys(handle)).map(({ kid }) => kid)
+    for (const kid of chosen) await retireRow(handle, core, kid)
+    await replace(handle, core, chosen, spare, signing)
+    const infos = await infosOf(handle, core)
+    return { retired: infos.filter(({ kid }) => chosen.includes(kid)), signing: infos.filter(({ state }) => state === 'signing') }
   })
 }
 
 async function retireRow(handle: Handle, { clock }: Core, kid: string): Promise<void> {
   const row = (await listSigningKeys(handle)).find((one) => one.kid === kid)
-  if (row === undefined) throw new KeyCommandError(`there is no key ${kid}`)
-  if (row.retired_at !== null) return
+  if (row === undefined || row.retired_at !== null) return
   await updateSigningKey(handle, kid, { retired_at: clock(), private_key: null })
   await recordEvent(handle, clock(), noOrigin, { kind: 'key_retired', subject: kid })
 }
 
-function retirement(kid: string, rows: readonly SigningKeyRow[], core: Core): Retirement {
-  const infos = rows.map((row) => infoOf(row, rows, core))
-  const retired = infos.find((info) => info.kid === kid) as KeyInfo
-  return { retired, signing: infos.find(({ state }) => state === 'signing') }
-}
-
-function signing(rows: readonly SigningKeyRow[], { config, clock }: Core): SigningKeyRow | undefined {
-  const rules = keyRules(config)
-  return signingKey(
-    rows.filter((row) => maySign(row, rules)),
-    clock(),
-  )
-}
-
-function infoOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], core: Core): KeyInfo {
-  return {
-    kid: row.kid,
-    algorithm: row.algorithm,
-    state: stateOf(row, rows, core),
-    createdAt: row.created_at,
-    signsFrom: row.signs_from,
-    verifiesUntil: row.retired_at ?? lastExpiry(row, rows),
-    retiredAt: row.retired_at,
-  }
-}
-
-function stateOf(row: SigningKeyRow, rows: readonly SigningKeyRow[], core: Core): KeyState {
+/** Lets other keys take the place of those that were retired, and makes what is missing then. */
+async function replace(
+  handle: Handle,
+  core: KeyCore,
+  retired: readonly string[],
+  spare: readonly GeneratedKey[],
+  signing: ReturnType<typeof signingOf>,
+): Promise<void> {
   const rules = keyRules(core.config)
+  if (retired.includes(signing.access ?? '')) await promoteNext(handle, core, rules)
+  const used = retired.includes(signing.refresh ?? '') ? [await addRefreshKey(handle, core, spare, core.clock())] : []
+  const left = spare.filter(({ kid }) => !used.includes(kid))
+  await insertMissing(handle, core, left, { access: undefined, refresh: undefined })
+}
+
+async function promoteNext(handle: Handle, core: KeyCore, rules: KeyRules): Promise<void> {
   const now = core.clock()
-  if (row.retired_at !== null) return 'retired'
-  if (row.kid === signing(rows, core)?.kid) return 'signing'
-  if (!isUsable(row, rules) || lastExpiry(row, rows) <= now) return 'ended'
-  return maySign(row, rules) && row.signs_from > now ? 'pending' : 'verifying'
+  const rows = (await listSigningKeys(handle)).filter((row) => row.use === 'access' && maySign(row, rules))
+  const next = waitingKey(rows, rules, now)
+  if (next === undefined) return
+  const older = signingKey(
+    rows.filter(({ kid, signs_from }) => kid !== next.kid && signs_from <= now),
+    now,
+  )
+  await beginAt(handle, core, next, older === undefined ? now : Math.max(now, readyAt(next, rules)))
+}
+
+async function infosOf(handle: Handle, core: Core): Promise<KeyInfo[]> {
+  const rows = await listSigningKeys(handle)
+  return rows.map((row) => keyInfo(row, rows, core))
 }

@@ -1,7 +1,9 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import type { PublicJwk, SigningKey, VerificationKey } from '../tokens/key-ring.ts'
 import { type Algorithm, claimsSigner, signatureVerifier } from '../tokens/signatures.ts'
+import { refreshKid, thumbprint } from './generate.ts'
+import { isSecret } from './schedule.ts'
 import { type Secrets, SettingMismatch } from './secrets.ts'
 
 /** A key of the database that cannot be read. */
@@ -11,25 +13,39 @@ export class SigningKeyError extends Error {}
 export type LoadedKey = VerificationKey & Partial<SigningKey>
 
 /**
- * Makes a row of the table ready to use.
+ * Makes a row of the table ready to use. Its `kid` is made from the key itself, so a key that somebody has put in the place of another is
+ * not taken for it.
  *
  * @param secret `JWT_SECRET`, when the row stands for this secret
+ * @throws {SettingMismatch} when it is a key of refresh tokens, and encrypted with a key that this process has not been given
  * @throws {SigningKeyError} when the row cannot be read
  */
 export function loadKey(row: SigningKeyRow, secrets: Secrets, secret: string | undefined): LoadedKey {
-  const { kid, public_key } = row
-  const algorithm = row.algorithm as Algorithm
   try {
-    if (algorithm === 'HS256') return withSigner({ ...verifier(kid, algorithm, secret as string), publicJwk: undefined }, secret)
-    const publicJwk = { ...createPublicKey(public_key as string).export({ format: 'jwk' }), kid, alg: algorithm, use: 'sig' } as PublicJwk
-    return withSigner({ ...verifier(kid, algorithm, public_key as string), publicJwk }, privatePem(row, secrets))
+    if (isSecret(row)) return withSigner({ ...verifier(row, secret as string), publicJwk: undefined }, secret)
+    return row.use === 'refresh' ? refreshKey(row, secrets) : accessKey(row, secrets)
   } catch (error) {
-    throw new SigningKeyError(`signing key ${kid} of the database cannot be read: ${(error as Error).message}`)
+    if (error instanceof SettingMismatch) throw error
+    throw new SigningKeyError(`signing key ${row.kid} of the database cannot be read: ${(error as Error).message}`)
   }
 }
 
-function verifier(kid: string, algorithm: Algorithm, key: string) {
-  return { kid, algorithm, verifies: signatureVerifier(algorithm, key) }
+function accessKey(row: SigningKeyRow, secrets: Secrets): LoadedKey {
+  const { kid, algorithm: alg, public_key } = row
+  const publicKey = createPublicKey(public_key as string)
+  holdToKid(publicKey, kid, 'public')
+  const publicJwk = { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' } as PublicJwk
+  return withSigner({ ...verifier(row, public_key as string), publicJwk }, privatePem(row, secrets))
+}
+
+function refreshKey(row: SigningKeyRow, secrets: Secrets): LoadedKey {
+  const secret = openRefreshKey(row, secrets)
+  return withSigner({ ...verifier(row, secret), publicJwk: undefined }, secret)
+}
+
+function verifier({ kid, use, refresh_until, algorithm }: SigningKeyRow, key: string) {
+  const verifies = signatureVerifier(algorithm as Algorithm, key)
+  return { kid, use, refreshUntil: refresh_until ?? undefined, algorithm: algorithm as Algorithm, verifies }
 }
 
 function withSigner(key: VerificationKey, signWith: string | undefined): LoadedKey {
@@ -38,7 +54,9 @@ function withSigner(key: VerificationKey, signWith: string | undefined): LoadedK
 
 /** Whether this process can read the private part of a row. */
 export function isReadable(row: SigningKeyRow, secrets: Secrets): boolean {
+  if (isSecret(row)) return true
   try {
+    if (row.use === 'refresh') return openRefreshKey(row, secrets) !== undefined
     return privatePem(row, secrets) !== undefined
   } catch {
     return false
@@ -49,10 +67,20 @@ export function isReadable(row: SigningKeyRow, secrets: Secrets): boolean {
 function privatePem({ kid, private_key }: SigningKeyRow, secrets: Secrets): string | undefined {
   try {
     const pem = secrets.open(private_key as string, kid)
-    createPrivateKey(pem)
+    holdToKid(createPublicKey(createPrivateKey(pem)), kid, 'private')
     return pem
   } catch (error) {
     if (error instanceof SettingMismatch) return undefined
     throw error
   }
+}
+
+function openRefreshKey({ kid, private_key }: SigningKeyRow, secrets: Secrets): string {
+  const secret = secrets.open(private_key as string, kid)
+  if (refreshKid(secret) !== kid) throw new Error('it is not the key of this kid')
+  return secret
+}
+
+function holdToKid(publicKey: KeyObject, kid: string, part: string): void {
+  if (thumbprint(publicKey) !== kid) throw new Error(`its ${part} part is not the key of this kid`)
 }

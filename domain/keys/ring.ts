@@ -2,10 +2,11 @@ import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys } from '../../db/signing-keys.ts'
 import { unavailable } from '../errors.ts'
 import { repeat, spaced } from '../repetition.ts'
+import type { TokenType } from '../tokens/claims.ts'
 import type { KeyRing, PublicJwk, SigningKey, VerificationKey } from '../tokens/key-ring.ts'
 import { isKid } from './generate.ts'
 import { type LoadedKey, loadKey } from './load.ts'
-import { isUsable, keyRules, maySign, signingKey } from './schedule.ts'
+import { isOfTheFuture, isUsable, keyRules, lastExpiry, maySign, type Signing, signingKey } from './schedule.ts'
 import { checkKeys, type KeyCore, keepKeysUp } from './upkeep.ts'
 
 /** How often a process looks at the table: a change is known everywhere within a second. */
@@ -13,21 +14,34 @@ const LOOK_EVERY_MS = 500
 /** Tokens with an unknown `kid` make a process look at the table at most this often: anybody can invent one. */
 const SEARCH_EVERY_MS = 100
 
+/** What the owner of a ring is told. */
+export interface KeyRingReports {
+  /** The keys cannot be brought up to date; those loaded before stay in use. */
+  onError(error: unknown): void
+  /** A key was made by a clock far ahead of this one. */
+  onKeyOfTheFuture?(kid: string): void
+}
+
 /**
- * Opens the keys of the database, and makes one for `JWT_ALGORITHM` if there is none: where several processes start
- * together, one makes it. They are kept up to date until the ring is closed.
+ * Opens the keys of the database, and makes those that are missing: where several processes start together, one makes them. They are kept up
+ * to date until the ring is closed.
  *
- * @param onError called when they cannot be brought up to date; those loaded before stay in use
  * @throws {SettingMismatch} when `SECRETS_KEY` or `JWT_SECRET` does not fit them
  * @throws {SigningKeyError} when a stored key cannot be read
  */
-export async function openKeyRing(core: KeyCore, onError: (error: unknown) => void): Promise<DatabaseKeyRing> {
+export async function openKeyRing(core: KeyCore, reports: KeyRingReports): Promise<DatabaseKeyRing> {
   checkKeys(await listSigningKeys(core.db.read), core)
-  const ring = new DatabaseKeyRing(core, onError)
+  const ring = new DatabaseKeyRing(core, reports)
   await ring.look()
   await ring.keepUp()
   ring.watch()
   return ring
+}
+
+interface Held {
+  readonly row: SigningKeyRow
+  /** Undefined when it cannot be read here. */
+  readonly key: LoadedKey | undefined
 }
 
 interface Signer extends Pick<SigningKeyRow, 'signs_from' | 'created_at'> {
@@ -38,42 +52,59 @@ interface Signer extends Pick<SigningKeyRow, 'signs_from' | 'created_at'> {
 export class DatabaseKeyRing implements KeyRing {
   readonly #core: KeyCore
   readonly #rules: ReturnType<typeof keyRules>
-  readonly #onError: (error: unknown) => void
+  readonly #reports: KeyRingReports
   readonly #search = spaced(() => this.look(), SEARCH_EVERY_MS)
+  readonly #reported = new Set<string>()
   #watches: (() => Promise<void>)[] = []
   #looks = 0
   #lastTaken = 0
   #rows: readonly SigningKeyRow[] = []
   #seen = ''
-  #stored = new Map<string, string | null>()
-  #keys = new Map<string, LoadedKey>()
-  #signers: readonly Signer[] = []
+  #refreshRows: readonly SigningKeyRow[] = []
+  #held = new Map<string, Held>()
+  #signers: Readonly<Record<TokenType, readonly Signer[]>> = { access: [], refresh: [] }
   publicJwks: readonly PublicJwk[] = []
 
-  constructor(core: KeyCore, onError: (error: unknown) => void) {
+  constructor(core: KeyCore, reports: KeyRingReports) {
     this.#core = core
     this.#rules = keyRules(core.config)
-    this.#onError = onError
+    this.#reports = reports
   }
 
   get current(): SigningKey {
-    const key = this.#signing()
-    if (key === undefined) throw unavailable('overloaded', 'The signing key is being replaced. Try again.')
-    return key
+    return replaced(this.#signing('access'))
+  }
+
+  /** The key that signed first is chosen by the `iat`, also after others have followed; where it is retired, the one that signs now. */
+  refreshSigner(iat: number): SigningKey {
+    const first = signingKey(this.#refreshRows, iat * 1000)
+    const signer = this.#signers.refresh.find(({ key }) => key.kid === first?.kid)
+    return signer?.key ?? replaced(this.#signing('refresh'))
   }
 
   find(kid: string): VerificationKey | undefined {
-    return this.#keys.get(kid)
+    const held = this.#held.get(kid)
+    return held !== undefined && this.#isAlive(held.row) ? held.key : undefined
   }
 
   async search(kid: string): Promise<VerificationKey | undefined> {
-    if (!isKid(kid) || this.#rows.some((row) => row.kid === kid)) return undefined
-    await this.#search()
+    if (!isKid(kid)) return undefined
+    if (!this.#rows.some((row) => row.kid === kid)) await this.#search()
+    const held = this.#held.get(kid)
+    // The token may be good: another process can read the key.
+    if (held !== undefined && held.key === undefined)
+      throw unavailable('database_unavailable', 'The key of this token cannot be read now. Try again later.')
     return this.find(kid)
   }
 
+  async recall(kid: string): Promise<VerificationKey | undefined> {
+    const key = (await this.search(kid)) ?? this.#held.get(kid)?.key
+    return key?.use === 'refresh' || key === this.find(kid) ? key : undefined
+  }
+
   get algorithms() {
-    const keys = [this.#signing(), ...this.#keys.values()].filter((key) => key !== undefined)
+    const published = [...this.#held.values()].flatMap(({ row, key }) => (key?.use === 'access' && this.#isAlive(row) ? key : []))
+    const keys = [this.#signing('access'), ...published].filter((key) => key !== undefined)
     return [...new Set(keys.map(({ algorithm }) => algorithm))]
   }
 
@@ -91,43 +122,68 @@ export class DatabaseKeyRing implements KeyRing {
 
   /** Does what is due to the keys, and reads the table again if that changed anything. */
   async keepUp(): Promise<void> {
-    if (await keepKeysUp(this.#core, this.#rows, this.#signing()?.kid)) await this.look()
+    const signing: Signing = { access: this.#signing('access')?.kid, refresh: this.#signing('refresh')?.kid }
+    if (await keepKeysUp(this.#core, this.#rows, signing)) await this.look()
   }
 
   /** Looks and keeps up in the background until the ring is closed. A slow write of one must not delay the other. */
   watch(): void {
-    this.#watches = [() => this.look(), () => this.keepUp()].map((work) => repeat(work, LOOK_EVERY_MS, this.#onError))
+    this.#watches = [() => this.look(), () => this.keepUp()].map((work) => repeat(work, LOOK_EVERY_MS, this.#reports.onError))
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#watches.map((end) => end()))
   }
 
-  #signing(): SigningKey | undefined {
-    return signingKey(this.#signers, this.#core.clock())?.key
+  #signing(use: TokenType): SigningKey | undefined {
+    return signingKey(this.#signers[use], this.#core.clock())?.key
+  }
+
+  /** A key that signs stays alive, and any other until its last token is dead. */
+  #isAlive(row: SigningKeyRow): boolean {
+    return lastExpiry(row) > this.#core.clock() || row.kid === this.#signing(row.use)?.kid
   }
 
   #take(rows: readonly SigningKeyRow[]): void {
     const usable = rows.filter((row) => isUsable(row, this.#rules))
-    const keys = usable.map((row) => [row, this.#load(row)] as const)
-    this.#keys = new Map(keys.flatMap(([{ kid }, key]) => (key ? [[kid, key]] : [])))
-    this.#signers = keys.flatMap(([row, key]) => (maySign(row, this.#rules) && isSigner(key) ? signerOf(row, key) : []))
-    this.#stored = new Map(usable.map(({ kid, private_key }) => [kid, private_key]))
-    this.publicJwks = [...this.#keys.values()].flatMap(({ publicJwk }) => publicJwk ?? [])
+    this.#held = new Map(usable.map((row) => [row.kid, { row, key: this.#load(row) }]))
+    const held = [...this.#held.values()]
+    const signers = held.flatMap(({ row, key }) => (maySign(row, this.#rules) && isSigner(key) ? signerOf(row, key) : []))
+    this.#signers = {
+      access: signers.filter(({ key }) => key.use === 'access'),
+      refresh: signers.filter(({ key }) => key.use === 'refresh'),
+    }
+    this.publicJwks = held.flatMap(({ key }) => key?.publicJwk ?? [])
     this.#rows = rows
+    this.#refreshRows = rows.filter(({ use }) => use === 'refresh')
+    this.#reportKeysOfTheFuture()
+  }
+
+  #reportKeysOfTheFuture(): void {
+    const now = this.#core.clock()
+    for (const row of this.#rows.filter((one) => isOfTheFuture(one, now))) {
+      if (this.#reported.has(row.kid)) continue
+      this.#reported.add(row.kid)
+      this.#reports.onKeyOfTheFuture?.(row.kid)
+    }
   }
 
   /** The key that is loaded already, where the row is the same: cached tokens belong to that object, and would have to be verified again. */
   #load(row: SigningKeyRow): LoadedKey | undefined {
-    const known = this.#keys.get(row.kid)
-    if (known && (isSigner(known) || this.#stored.get(row.kid) === row.private_key)) return known
+    const known = this.#held.get(row.kid)
+    if (known?.key && (isSigner(known.key) || known.row.private_key === row.private_key)) return known.key
     try {
       return loadKey(row, this.#core.secrets, this.#core.config.jwtSecret)
     } catch (error) {
-      this.#onError(error)
+      this.#reports.onError(error)
       return undefined
     }
   }
+}
+
+function replaced(key: SigningKey | undefined): SigningKey {
+  if (key === undefined) throw unavailable('overloaded', 'The signing key is being replaced. Try again.')
+  return key
 }
 
 function isSigner(key: LoadedKey | undefined): key is SigningKey {

@@ -4,87 +4,97 @@ import { deleteSigningKey, insertSigningKey, listSigningKeys, updateSigningKey }
 import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
-import { type GeneratedKey, generateKey } from './generate.ts'
+import type { TokenType } from '../tokens/claims.ts'
+import { type GeneratedKey, generateAccessKey, generateRefreshKey } from './generate.ts'
 import { isReadable, loadKey, SigningKeyError } from './load.ts'
-import { dueChanges, isKeyDue, isUsable, type KeyChange, keyRules, maySign, signsFrom } from './schedule.ts'
+import { type DueKey, dueChanges, dueKeys, isSecret, isUsable, type KeyChange, keyRules, type Signing } from './schedule.ts'
 import { type Secrets, SettingMismatch } from './secrets.ts'
 
 /** What is done to keys needs their encryption, too. */
 export type KeyCore = Core & { readonly secrets: Secrets }
 
 /**
- * Does what is due: makes the next key, renews the lease of the one that signs, encrypts what is stored in plain, and removes
- * what is not needed any more. Where several processes find the same due, one does it.
+ * Does what is due: makes the keys that are missing, renews the leases of those that sign, lets the next one take over, encrypts what is
+ * stored in plain, and removes what is not needed any more. Where several processes find the same due, one does it.
  *
  * @param rows as they were a moment ago
- * @param signingKid the key that this process signs with
+ * @param signing the keys that this process signs with
  * @returns whether anything was due
  */
-export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): Promise<boolean> {
-  const { jwtAlgorithm, jwtSecret } = core.config
-  const isDue = isNewKeyDue(core, rows, signingKid)
-  if (!isDue && allDue(core, rows, signingKid).length === 0) return false
-  const fresh = isDue ? await generateKey(jwtAlgorithm, jwtSecret) : undefined
+export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): Promise<boolean> {
+  const due = missingKeys(core, rows, signing)
+  if (due.length === 0 && allDue(core, rows, signing).length === 0) return false
+  const spare = await makeKeys(core, due)
   await core.db.write(async (handle) => {
     await takeTurn(handle, 'signing keys')
-    await applyDue(handle, core, signingKid)
-    const now = await listSigningKeys(handle)
-    if (fresh && isNewKeyDue(core, now, signingKid)) await insertKey(handle, core, fresh, now)
+    await applyDue(handle, core, signing)
+    await insertMissing(handle, core, spare, signing)
   })
   return true
 }
 
-/** A new key is also due where this process can read none of those that may sign, because they are encrypted for other processes or damaged. */
-function isNewKeyDue({ config, clock, secrets }: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): boolean {
-  const rules = keyRules(config)
-  if (isKeyDue(rows, rules, clock())) return true
-  if (signingKid !== undefined || rules.algorithm === 'HS256') return false
-  return !rows.some((row) => maySign(row, rules) && isReadable(row, secrets))
+/** A key is also missing where this process can read none of those that may sign, because they are encrypted for other processes or damaged. */
+function missingKeys({ config, clock, clockWatch, secrets }: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): DueKey[] {
+  const atHand = rows.filter((row) => signing[row.use] !== undefined || isReadable(row, secrets))
+  return dueKeys(atHand, keyRules(config), clock(), clockWatch.isSteady)
+}
+
+/** Makes keys before a transaction that may need them, for it must not wait for that. */
+export function makeKeys({ config }: KeyCore, due: readonly Pick<DueKey, 'use'>[]): Promise<GeneratedKey[]> {
+  const make = (use: TokenType) => (use === 'refresh' ? generateRefreshKey() : generateAccessKey(config.jwtAlgorithm, config.jwtSecret))
+  return Promise.all(due.map(({ use }) => make(use)))
+}
+
+/** Adds the keys that are missing, in a transaction, from those that were made before it. Where these are too few, the next upkeep adds the rest. */
+export async function insertMissing(handle: Handle, core: KeyCore, spare: readonly GeneratedKey[], signing: Signing): Promise<void> {
+  const left = [...spare]
+  for (const { use, signsFrom } of missingKeys(core, await listSigningKeys(handle), signing)) {
+    const at = left.findIndex((key) => key.use === use)
+    const [key] = at < 0 ? [] : left.splice(at, 1)
+    if (key !== undefined) await insertKey(handle, core, key, signsFrom)
+  }
 }
 
 /** Brings the keys that are there up to date, in a transaction. */
-export async function applyDue(handle: Handle, core: KeyCore, signingKid: string | undefined): Promise<void> {
-  for (const { kid, change } of allDue(core, await listSigningKeys(handle), signingKid)) {
+export async function applyDue(handle: Handle, core: KeyCore, signing: Signing): Promise<void> {
+  for (const { kid, change } of allDue(core, await listSigningKeys(handle), signing)) {
     if (change === 'delete') await deleteSigningKey(handle, kid)
     else await updateSigningKey(handle, kid, change)
   }
 }
 
-function allDue({ config, secrets, clock }: KeyCore, rows: readonly SigningKeyRow[], signingKid: string | undefined): KeyChange[] {
+function allDue({ config, secrets, clock, clockWatch }: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): KeyChange[] {
   const renewed = rows.flatMap((row) => {
     const { kid, private_key: stored } = row
     const text = stored === null ? undefined : secrets.renew(stored, kid)
     // What is damaged may look like a plain text. It must stay as it is, so that it can be mended.
     return text === undefined || !isReadable(row, secrets) ? [] : { kid, change: { private_key: text } }
   })
-  return [...renewed, ...dueChanges(rows, keyRules(config), signingKid, clock())]
+  return [...renewed, ...dueChanges(rows, keyRules(config), signing, clock(), clockWatch.isSteady)]
 }
 
-/** Adds a key in a transaction. `signs_from` of the row it returns says when it begins to sign. */
+/** Adds a key in a transaction. `signsFrom` is an instant, or `NOT_YET`. */
 export async function insertKey(
   handle: Handle,
   { config, clock, secrets }: KeyCore,
-  { kid, algorithm, privatePem, publicPem }: GeneratedKey,
-  rows: readonly SigningKeyRow[],
-): Promise<SigningKeyRow> {
-  const rules = keyRules(config)
+  { kid, use, algorithm, privateKey, publicKey }: GeneratedKey,
+  signsFrom: number,
+): Promise<void> {
   const now = clock()
-  const begin = signsFrom(rows, rules, now)
-  const row: SigningKeyRow = {
+  await insertSigningKey(handle, {
     kid,
+    use,
+    refresh_until: null,
     algorithm,
-    private_key: privatePem && secrets.seal(privatePem, kid),
-    public_key: publicPem,
+    private_key: privateKey && secrets.seal(privateKey, kid),
+    public_key: publicKey,
     created_at: now,
-    signs_from: begin,
-    // A process that signs with it only briefly may never write a lease.
-    used_at: begin,
-    token_ttl: rules.tokenTtlSeconds,
+    signs_from: signsFrom,
+    used_at: now,
+    token_ttl: keyRules(config).ttlSeconds[use],
     retired_at: null,
-  }
-  await insertSigningKey(handle, row)
+  })
   await recordEvent(handle, now, noOrigin, { kind: 'key_created', subject: kid })
-  return row
 }
 
 /**
@@ -96,7 +106,7 @@ export async function insertKey(
 export function checkKeys(rows: readonly SigningKeyRow[], { config, secrets }: Pick<KeyCore, 'config' | 'secrets'>): void {
   const rules = keyRules(config)
   for (const row of rows) {
-    if (row.algorithm === rules.algorithm && row.kid === rules.secretKid && row.retired_at !== null) {
+    if (rules.algorithm === 'HS256' && isSecret(row) && row.kid === rules.secretKid && row.retired_at !== null) {
       throw new SettingMismatch('JWT_SECRET is a key that has been retired: set another one for JWT_ALGORITHM=HS256')
     }
     if (!isUsable(row, rules)) continue

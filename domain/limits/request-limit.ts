@@ -10,13 +10,14 @@ const NETWORKS_LIMIT = 10_000
 /** Limits the requests of an address in this process alone: there are too many to count them in the database. */
 export class RequestLimit {
   readonly #perMinute: number
-  readonly #clock: Clock
+  readonly #monotonic: Clock
   readonly #windows = new LRUCache<string, { count: number; readonly endsAt: number }>({ max: NETWORKS_LIMIT })
   #refused = 0
 
-  constructor(perMinute: number, clock: Clock) {
+  /** @param monotonic a clock that nobody sets: a window that the time of day leaves behind would never end */
+  constructor(perMinute: number, monotonic: Clock) {
     this.#perMinute = perMinute
-    this.#clock = clock
+    this.#monotonic = monotonic
   }
 
   /** Networks that are counted now, and requests that were refused since the start. */
@@ -26,7 +27,7 @@ export class RequestLimit {
 
   /** @throws {Problem} `throttled` when the address has asked too often within a minute */
   count(address: string | undefined): void {
-    const now = this.#clock()
+    const now = this.#monotonic()
     const network = address === undefined ? '' : networkOf(address)
     let window = this.#windows.get(network)
     if (window === undefined || window.endsAt <= now) {

@@ -13,6 +13,7 @@ const WARNING_INTERVAL_MS = 60_000
 export interface BreachCheckOptions {
   /** Of a range API, with a slash at its end; undefined for no check. */
   readonly url: string | undefined
+  /** Monotonic: by a time of day that was set back, it would not warn for days. */
   readonly clock: Clock
   readonly log: { warn(details: object, message: string): void }
   /** In milliseconds. */

@@ -13,6 +13,19 @@ export interface Claims {
   readonly sub: string
   readonly aud?: string
   readonly sid: string
+  /** With `JWT_PROFILE=rfc9068`, in access tokens. */
+  readonly client_id?: string
+}
+
+/** What a key is for. */
+export interface KeyUse {
+  /** The type of the tokens that it signs. */
+  readonly use: TokenType
+  /**
+   * A key of access tokens that has signed refresh tokens too, before these had keys of their own: those with an `iat` up to this one, in
+   * seconds since the epoch, are good.
+   */
+  readonly refreshUntil: number | undefined
 }
 
 /** What the claims of our tokens must be. */
@@ -22,8 +35,11 @@ export interface ClaimRules {
   readonly audience: string | undefined
 }
 
-/** The `typ` of each type of token: RFC 9068 §2.1 for access tokens. */
-export const headerTypes: Readonly<Record<TokenType, string>> = { access: 'at+jwt', refresh: 'JWT' }
+/** The `typ` of a token's header (RFC 7519 §5.1): of any, or of an access token as RFC 9068 §2.1 wants it. */
+export type HeaderType = 'JWT' | 'at+jwt'
+
+/** What the `typ` of each type of token may be. Access tokens of either are good, whatever `JWT_PROFILE` says now. */
+const headerTypes: Readonly<Record<TokenType, readonly string[]>> = { access: ['JWT', 'at+jwt'], refresh: ['JWT'] }
 
 /** How far another host's clock may run ahead of ours. */
 const CLOCK_SKEW_SECONDS = 60
@@ -35,6 +51,7 @@ const LAST_TIME = 253_402_300_799
  * Simple JWT's.
  *
  * @param typ the `typ` of its header
+ * @param key the key that has signed it
  * @param nowSeconds seconds since the epoch: an expired token is refused before one with a missing claim
  * @param expected the type that is asked for; any of ours when undefined
  * @throws {TokenProblem}
@@ -42,6 +59,7 @@ const LAST_TIME = 253_402_300_799
 export function checkClaims(
   payload: Readonly<Record<string, unknown>>,
   typ: string,
+  key: KeyUse,
   rules: ClaimRules,
   nowSeconds: number,
   expected?: TokenType,
@@ -57,7 +75,7 @@ export function checkClaims(
   if (type === undefined) throw new TokenProblem('no_type')
   if (typeof type !== 'string') throw new TokenProblem('invalid')
   if (expected !== undefined && type !== expected) throw new TokenProblem('wrong_type')
-  if (iat === undefined || !isOurs(payload, typ, rules)) throw new TokenProblem('invalid')
+  if (!maySign(key, type, iat) || !isOurs(payload, typ, rules)) throw new TokenProblem('invalid')
   return payload as unknown as Claims
 }
 
@@ -75,17 +93,24 @@ export function isAhead(time: unknown, nowSeconds: number): boolean {
   return (time as number) > nowSeconds + CLOCK_SKEW_SECONDS
 }
 
+/** Whether tokens of this type and `iat` are what the key is for: the key of one type must not vouch for a token of the other. */
+function maySign({ use, refreshUntil }: KeyUse, type: string, iat: unknown): boolean {
+  if (iat === undefined) return false
+  return type === use || (type === 'refresh' && refreshUntil !== undefined && (iat as number) <= refreshUntil)
+}
+
 function isOurs(payload: Readonly<Record<string, unknown>>, typ: string, rules: ClaimRules): boolean {
   const { token_type: type, user_id: userId, sub, sid, iss, aud } = payload
   return (
-    typ === headerTypes[type as TokenType] &&
+    headerTypes[type as TokenType]?.includes(typ) &&
     Number.isSafeInteger(userId) &&
     sub === String(userId) &&
     typeof sid === 'string' &&
     /^[1-9]\d{0,15}(-[\w-]{22})?$/.test(sid) &&
     typeof iss === 'string' &&
     rules.issuers.has(iss) &&
-    isAudience(aud, rules.audience)
+    // Refresh tokens are for this service alone, whatever audience its access tokens have.
+    (type === 'refresh' || isAudience(aud, rules.audience))
   )
 }
 

@@ -1,20 +1,20 @@
 import { createHmac, createPublicKey, createSecretKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
-import { type Claims, headerTypes, type TokenType } from './claims.ts'
+import type { Claims, HeaderType } from './claims.ts'
 import { parseObject, splitToken } from './format.ts'
 
 /** RFC 7518 §3.1 and RFC 8037 §3.1. */
 export type Algorithm = 'ES256' | 'EdDSA' | 'RS256' | 'HS256'
 
 /**
- * Signs the claims of a token of either type.
+ * Signs claims.
  *
  * @param key a private key in PEM, or the secret of `HS256`
  */
-export function claimsSigner(algorithm: Algorithm, kid: string, key: string): (claims: Claims) => string {
-  const signer = (type: TokenType) => createSigner({ key, algorithm, kid, header: { alg: algorithm, typ: headerTypes[type] } })
-  const signers = { access: signer('access'), refresh: signer('refresh') }
-  return (claims) => signers[claims.token_type]({ ...claims })
+export function claimsSigner(algorithm: Algorithm, kid: string, key: string): (claims: Claims, typ: HeaderType) => string {
+  const signer = (typ: HeaderType) => createSigner({ key, algorithm, kid, header: { alg: algorithm, typ } })
+  const signers = { JWT: signer('JWT'), 'at+jwt': signer('at+jwt') }
+  return (claims, typ) => signers[typ]({ ...claims })
 }
 
 /**

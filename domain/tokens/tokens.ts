@@ -19,6 +19,11 @@ interface Known {
   readonly claims: Claims
 }
 
+/** A token with a good signature, whatever its claims are. */
+interface SignedToken extends ParsedToken {
+  readonly key: VerificationKey
+}
+
 /** Some 1.2 kB each. */
 const KNOWN_TOKENS_LIMIT = 10_000
 
@@ -47,6 +52,7 @@ export class Tokens {
    */
   issue(type: TokenType, subject: TokenSubject, { jti, iat, exp }: TokenIdentity): string {
     const { config, keys } = this.#core
+    const isProfiled = type === 'access' && config.jwtProfile === 'rfc9068'
     const claims: Claims = {
       token_type: type,
       exp,
@@ -57,9 +63,10 @@ export class Tokens {
       sub: String(subject.userId),
       ...(this.#rules.audience !== undefined && { aud: this.#rules.audience }),
       sid: subject.sid,
+      ...(isProfiled && { client_id: config.jwtClientId }),
     }
-    const key = keys.current
-    const token = key.sign(claims)
+    const key = type === 'access' ? keys.current : keys.refreshSigner(iat)
+    const token = key.sign(claims, isProfiled ? 'at+jwt' : 'JWT')
     this.#known.set(token, { key, claims })
     return token
   }
@@ -86,32 +93,31 @@ export class Tokens {
    * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer
    */
   async recognize(token: string): Promise<Claims | undefined> {
-    const signed = await this.#checkSignature(token)
+    const signed = await this.#checkSignature(token, (kid) => this.#core.keys.recall(kid))
     if (signed === undefined) return undefined
     // An expired token is judged as of the last second of its life.
     const at = Math.min(toSeconds(this.#core.clock()), Number(signed.payload.exp) - 1)
     try {
-      return checkClaims(signed.payload, signed.header.typ, this.#rules, at)
+      return checkClaims(signed.payload, signed.header.typ, signed.key, this.#rules, at)
     } catch {
       return undefined
     }
   }
 
   async #verifyUnknown(token: string, expected: TokenType | undefined): Promise<Claims> {
-    const signed = await this.#checkSignature(token)
+    const signed = await this.#checkSignature(token, (kid) => this.#core.keys.search(kid))
     if (signed === undefined) throw new TokenProblem('invalid')
     const { key, header, payload } = signed
-    const claims = checkClaims(payload, header.typ, this.#rules, toSeconds(this.#core.clock()), expected)
+    const claims = checkClaims(payload, header.typ, key, this.#rules, toSeconds(this.#core.clock()), expected)
     this.#known.set(token, { key, claims })
     return claims
   }
 
   /** Header and payload of a token that the key it names has signed. */
-  async #checkSignature(token: string): Promise<(ParsedToken & { readonly key: VerificationKey }) | undefined> {
+  async #checkSignature(token: string, search: KeyRing['search']): Promise<SignedToken | undefined> {
     const parsed = parseToken(token)
     if (parsed === undefined) return undefined
-    const { keys } = this.#core
-    const key = keys.find(parsed.header.kid) ?? (await keys.search(parsed.header.kid))
+    const key = this.#core.keys.find(parsed.header.kid) ?? (await search(parsed.header.kid))
     if (key === undefined) return undefined
     this.#verified++
     return key.verifies(token) ? { ...parsed, key } : undefined

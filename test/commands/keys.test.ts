@@ -9,11 +9,12 @@ const credentials = { username: 'alice', password: PASSWORD }
 
 interface Key {
   readonly kid: string
+  readonly use: string
   readonly state: string
 }
 
-async function logIn({ url }: { url: string }): Promise<string> {
-  return ((await postTo(`${url}/api/token/`, credentials)).body as { access: string }).access
+async function logIn({ url }: { url: string }): Promise<{ access: string; refresh: string }> {
+  return (await postTo(`${url}/api/token/`, credentials)).body as { access: string; refresh: string }
 }
 
 async function publishedBy({ url }: { url: string }): Promise<string[]> {
@@ -37,28 +38,27 @@ t.test('a running server publishes a new key, and refuses a retired one and its 
   const file = await databaseFile(t)
   const service = await serve(t, { DATABASE_URL: `file:${file}` })
   await postTo(`${service.url}/api/users/`, credentials)
-  const access = await logIn(service)
-  const first = headerOf(access).kid as string
+  const { access, refresh } = await logIn(service)
+  const [first, ofRefresh] = [headerOf(access).kid as string, headerOf(refresh).kid as string]
 
   const next = (await asJson(t, latchkey(file, 'keys', 'rotate', '--json'))) as Key
   t.equal(next.state, 'pending')
   const listed = (await asJson(t, latchkey(file, 'keys', 'list', '--json'))) as Key[]
   t.same(
-    listed.map(({ kid, state }) => [kid, state]),
-    [
-      [next.kid, 'pending'],
-      [first, 'signing'],
-    ],
+    new Set(listed.map(({ kid, use, state }) => `${kid} ${use} ${state}`)),
+    new Set([`${next.kid} access pending`, `${first} access signing`, `${ofRefresh} refresh signing`]),
   )
   t.ok(await eventually(async () => (await publishedBy(service)).includes(next.kid)))
-  t.equal(headerOf(await logIn(service)).kid, first, 'it does not sign yet')
+  t.equal(headerOf((await logIn(service)).access).kid, first, 'it does not sign yet')
 
   const { retired, signing } = (await asJson(t, latchkey(file, 'keys', 'retire', first, '--json'))) as Record<string, Key>
   t.match(retired, { kid: first, state: 'retired' })
   t.match(signing, { kid: next.kid, state: 'signing' })
   t.ok(await eventually(async () => (await verify(service, access)) === 401))
-  t.same(await publishedBy(service), [next.kid])
-  t.equal(await verify(service, await logIn(service)), 200)
+  const published = await publishedBy(service)
+  t.ok(published.includes(next.kid))
+  t.notOk(published.includes(first))
+  t.equal(await verify(service, (await logIn(service)).access), 200)
 })
 
 t.test('without --json the output is a table, and a failure is one line on standard error', async (t) => {
@@ -66,8 +66,34 @@ t.test('without --json the output is a table, and a failure is one line on stand
   await (await serve(t, { DATABASE_URL: `file:${file}` })).close()
   t.match(await latchkey(file, 'keys', 'list'), {
     code: 0,
-    stdout: /^kid +algorithm +state .*\n\S{43} +ES256 +signing .*\n$/,
+    stdout: /^kid +use +algorithm +state .*\n(\S{43} +(access +ES256 +(signing|pending)|refresh +HS256 +signing) .*\n){3}$/,
     stderr: '',
   })
   t.match(await latchkey(file, 'keys', 'retire', 'x'), { code: 1, stdout: '', stderr: /^latchkey: there is no key x\n$/ })
+})
+
+t.test('rotate --use refresh lets a new key of refresh tokens take over, and leaves those of access tokens alone', async (t) => {
+  const file = await databaseFile(t)
+  await (await serve(t, { DATABASE_URL: `file:${file}` })).close()
+  const list = async () => (await asJson(t, latchkey(file, 'keys', 'list', '--json'))) as Key[]
+  const before = await list()
+  const made = (await asJson(t, latchkey(file, 'keys', 'rotate', '--use', 'refresh', '--json'))) as Key
+  t.match(made, { use: 'refresh', state: 'pending' })
+  const after = await list()
+  t.same(
+    after.filter(({ kid }) => kid !== made.kid).map(({ kid }) => kid),
+    before.map(({ kid }) => kid),
+  )
+})
+
+t.test('retire --all withdraws all keys, and prints them and those that sign in their place', async (t) => {
+  const file = await databaseFile(t)
+  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  await postTo(`${service.url}/api/users/`, credentials)
+  const before = await logIn(service)
+  const { retired, signing } = (await asJson(t, latchkey(file, 'keys', 'retire', '--all', '--json'))) as Record<string, Key[]>
+  t.match(retired, [{ state: 'retired' }, { state: 'retired' }, { state: 'retired' }])
+  t.same(new Set(signing?.map(({ use, state }) => `${use} ${state}`)), new Set(['access signing', 'refresh signing']))
+  for (const token of Object.values(before)) t.ok(await eventually(async () => (await verify(service, token)) === 401))
+  for (const token of Object.values(await logIn(service))) t.equal(await verify(service, token), 200)
 })

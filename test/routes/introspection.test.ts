@@ -32,7 +32,7 @@ t.test('the answer has aud when JWT_AUDIENCE is set', async (t) => {
 
 t.test('a token of a previous issuer is answered with that issuer', async (t) => {
   const { app, ask, access } = await openIntrospection(t, { JWT_PREVIOUS_ISSUERS: 'https://old.example.com' })
-  const token = app.keys.current.sign({ ...claimsOf(access), iss: 'https://old.example.com' } as never)
+  const token = app.keys.current.sign({ ...claimsOf(access), iss: 'https://old.example.com' } as never, 'JWT')
   t.match((await ask(token)).json(), { active: true, iss: 'https://old.example.com' })
 })
 

@@ -143,12 +143,12 @@ t.test('a database file that may not be written ends the start with one line tha
   t.equal(end.stderr.trimEnd().split('\n').length, 1, end.stderr)
 })
 
-t.test('of three processes that start together on a new file, one makes its tables and its key', async (t) => {
+t.test('of three processes that start together on a new file, one makes its tables and its keys', async (t) => {
   const dir = join(folder(t), 'made/by/the/first')
   const env = { DATABASE_URL: `file:${dir}/latchkey.db` }
   const services = await Promise.all([start(t, env), start(t, env), start(t, env)])
   const sets = await Promise.all(services.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).json()))
-  t.equal((sets[0] as { keys: unknown[] }).keys.length, 1)
+  t.equal((sets[0] as { keys: unknown[] }).keys.length, 2, 'one that signs, and the next')
   t.same(sets[1], sets[0])
   t.same(sets[2], sets[0])
 
@@ -162,7 +162,10 @@ t.test('of three processes that start together on a new file, one makes its tabl
   t.notOk(existsSync(`${dir}/latchkey.db-wal`))
   const sqlite = new SQLite(`${dir}/latchkey.db`, { readonly: true })
   t.teardown(() => sqlite.close())
-  t.same(sqlite.prepare('select count(*) as n from signing_keys').get(), { n: 1 })
+  t.same(sqlite.prepare('select "use", count(*) as n from signing_keys group by "use" order by "use"').all(), [
+    { use: 'access', n: 2 },
+    { use: 'refresh', n: 1 },
+  ])
   t.same(sqlite.prepare('select name from kysely_migration').pluck().all(), Object.keys(migrations))
 })
 

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import { openDatabase } from '../../db/open.ts'
 import { setActive } from '../../domain/accounts/administration.ts'
+import { systemClock } from '../../domain/clock.ts'
 import { changePassword, logIn, logOut, register } from '../../harness/requests.ts'
 import { success } from '../wire/wire.ts'
 import { type Ending, race, type User } from './race.ts'
@@ -72,7 +73,7 @@ t.test(`a session that is refreshed or started while its user is disabled ends, 
   // As the operator's command does it: on the same database, in another process than the services.
   const db = await openDatabase(`file:${two.file}`)
   t.teardown(() => db.close())
-  const operator = { db, clock: Date.now, config: loadConfig({}) }
+  const operator = { db, ...systemClock(), config: loadConfig({}) }
   await raceThem(t, two, {
     reason: 'user_disabled',
     refusal: whenDisabled,

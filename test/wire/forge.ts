@@ -1,12 +1,13 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type { TestApp } from '../helper.ts'
-import { claimsOf, logIn, register } from '../helper.ts'
+import { claimsOf, headerOf, logIn, register } from '../helper.ts'
 
 export type TokenType = 'access' | 'refresh'
 export type Claims = Record<string, unknown>
 
-/** Makes tokens with an app's own key, valid or not. */
+/** Makes tokens with an app's own keys, valid or not. */
 export interface Forge {
+  /** Of the key of access tokens, as is `key`. */
   readonly kid: string
   readonly key: KeyObject
   /** The claims of a good token of a user who is logged in. */
@@ -16,25 +17,36 @@ export interface Forge {
   /** A token of these claims, signed; its header is that of a good one unless given. */
   token(type: TokenType, claims: Claims, header?: Claims): string
   /** A signed token of texts or bytes that need not be JSON. */
-  written(header: string | Buffer, payload: string | Buffer): string
+  written(type: TokenType, header: string | Buffer, payload: string | Buffer): string
+  /** Signs two segments with the key of a type of token. */
+  sign(type: TokenType, input: string): string
 }
 
 /** Registers a user, logs in, and opens the forge. */
 export async function openForge(app: TestApp, username = 'alice'): Promise<Forge> {
   await register(app, username)
   const pair = await logIn(app, username)
-  const row = await app.db.read.selectFrom('signing_keys').selectAll().executeTakeFirstOrThrow()
-  const key = createPrivateKey(row.private_key as string)
-  const header = (type: TokenType) => ({ alg: 'ES256', typ: type === 'access' ? 'at+jwt' : 'JWT', kid: row.kid })
-  const written = (head: string | Buffer, payload: string | Buffer) => signed(`${segment(head)}.${segment(payload)}`, key)
+  const kid = headerOf(pair.access).kid as string
+  const key = createPrivateKey(await privateKey(app, kid))
+  const secret = await privateKey(app, headerOf(pair.refresh).kid as string)
+  const sign = (type: TokenType, input: string) => (type === 'access' ? signed(input, key) : signedWithSecret(input, secret))
+  const header = (type: TokenType) => headerOf(pair[type])
+  const written = (type: TokenType, head: string | Buffer, payload: string | Buffer) => sign(type, `${segment(head)}.${segment(payload)}`)
   return {
-    kid: row.kid,
+    kid,
     key,
     claims: (type) => claimsOf(pair[type]),
     header,
-    token: (type, claims, head = header(type)) => written(JSON.stringify(head), JSON.stringify(claims)),
+    token: (type, claims, head = header(type)) => written(type, JSON.stringify(head), JSON.stringify(claims)),
     written,
+    sign,
   }
+}
+
+/** The private part of a key of an app without `SECRETS_KEY`. */
+export async function privateKey({ db }: TestApp, kid: string): Promise<string> {
+  const row = await db.read.selectFrom('signing_keys').select('private_key').where('kid', '=', kid).executeTakeFirstOrThrow()
+  return row.private_key as string
 }
 
 /** A text or bytes as base64url. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import type { SigningKey } from '../../domain/tokens/key-ring.ts'
+import type { VerificationKey } from '../../domain/tokens/key-ring.ts'
 import { signatureVerifier } from '../../domain/tokens/signatures.ts'
 import { build, claimsOf, headerOf, logIn, post, register, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
@@ -169,14 +169,16 @@ t.test('a cached verification holds only for the same token and the same key', a
   await isRefused(t, app, 'known but for its signature', (type) => altered(issued[type]))
 
   const { find } = app.keys
-  const key = find.call(app.keys, forge.kid) as SigningKey
   const strange = createPublicKey(strangeKey()).export({ type: 'spki', format: 'pem' })
-  const replacements: [name: string, found: SigningKey | undefined][] = [
-    ['the key has left', undefined],
-    ['another key has its id', { ...key, verifies: signatureVerifier('ES256', strange) }],
+  const replacements: [name: string, found: (kid: string) => VerificationKey | undefined][] = [
+    ['the key has left', () => undefined],
+    [
+      'another key has its id',
+      (kid) => ({ ...(find.call(app.keys, kid) as VerificationKey), verifies: signatureVerifier('ES256', strange) }),
+    ],
   ]
   for (const [name, found] of replacements) {
-    app.keys.find = () => found
+    app.keys.find = found
     await isRefused(t, app, `${name}, issued here`, (type) => issued[type])
     await isRefused(t, app, `${name}, verified here`, (type) => checked[type])
   }

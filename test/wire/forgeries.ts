@@ -1,10 +1,23 @@
-import { type Claims, type Forge, segment, signed, signedInDer, strangeKey, type TokenType, withSegment, withUnusedBits } from './forge.ts'
+import { randomBytes } from 'node:crypto'
+import {
+  type Claims,
+  type Forge,
+  segment,
+  signed,
+  signedInDer,
+  signedWithSecret,
+  strangeKey,
+  type TokenType,
+  withSegment,
+  withUnusedBits,
+} from './forge.ts'
 
 /** A name, and what makes a token that is wrong in one way. */
 export type Forgery = readonly [name: string, make: (forge: Forge, type: TokenType) => string]
 
 /** A token with nothing wrong. */
 export const good = (forge: Forge, type: TokenType) => forge.token(type, forge.claims(type))
+const other = (type: TokenType): TokenType => (type === 'access' ? 'refresh' : 'access')
 const withHeader =
   (change: (header: Claims) => Claims) =>
   (forge: Forge, type: TokenType): string =>
@@ -16,11 +29,11 @@ const without =
 const withPayload =
   (payload: string | Buffer) =>
   (forge: Forge, type: TokenType): string =>
-    forge.written(JSON.stringify(forge.header(type)), payload)
+    forge.written(type, JSON.stringify(forge.header(type)), payload)
 /** A token whose first two segments are altered before they are signed. */
 export const withSegments = (change: (header: string, payload: string) => [string, string]) => (forge: Forge, type: TokenType) => {
   const pad = (value: unknown) => segment(JSON.stringify(value).padEnd(604, ' '))
-  return signed(change(pad(forge.header(type)), pad(forge.claims(type))).join('.'), forge.key)
+  return forge.sign(type, change(pad(forge.header(type)), pad(forge.claims(type))).join('.'))
 }
 /** A token of rearranged segments, where `h`, `p` and `s` stand for the header, payload and signature of a good one. */
 const cut = (segments: string) => (forge: Forge, type: TokenType) => {
@@ -43,10 +56,16 @@ const SIGNATURES: readonly Forgery[] = [
     (forge, type) => withSegment(good(forge, type), 1, () => segment(JSON.stringify({ ...forge.claims(type), user_id: 2, sub: '2' }))),
   ],
   ['a changed signature', (forge, type) => withSegment(good(forge, type), 2, (text) => (text[0] === 'A' ? 'B' : 'A') + text.slice(1))],
-  ['a short signature', (forge, type) => withSegment(good(forge, type), 2, (text) => text.slice(0, 84))],
-  ['a signature of zeros (CVE-2022-21449)', (forge, type) => withSegment(good(forge, type), 2, () => segment(Buffer.alloc(64)))],
+  ['a short signature', (forge, type) => withSegment(good(forge, type), 2, (text) => text.slice(0, -2))],
+  [
+    'a signature of zeros (CVE-2022-21449)',
+    (forge, type) => withSegment(good(forge, type), 2, (text) => segment(Buffer.alloc((text.length * 3) >> 2))),
+  ],
   ['a signature in DER', (forge, type) => signedInDer(good(forge, type).split('.').slice(0, 2).join('.'), forge.key)],
   ['another key', (forge, type) => signed(good(forge, type).split('.').slice(0, 2).join('.'), strangeKey())],
+  ['another secret', (forge, type) => signedWithSecret(good(forge, type).split('.').slice(0, 2).join('.'), randomBytes(32))],
+  ['the key of the other type', (forge, type) => forge.sign(other(type), good(forge, type).split('.').slice(0, 2).join('.'))],
+  ['the key of the other type under its own id', (forge, type) => forge.token(other(type), forge.claims(type))],
   [
     'the five segments of an encrypted token',
     (forge) => `${segment(JSON.stringify({ alg: 'dir', enc: 'A256GCM', kid: forge.kid }))}..aa.aa.aa`,
@@ -70,17 +89,22 @@ const UNSIGNED: readonly Forgery[] = ['none', 'None', 'NONE', 'nOnE', 'none ', '
   ]
 })
 
-const HEADERS: readonly Forgery[] = [
-  ...['HS256', 'HS384', 'HS512', 'RS256', 'ES384', 'EdDSA', 'es256', 1, null, ['ES256']].map(
+/** An `alg` that is not the one of the key of this type. */
+const ALGORITHMS: readonly Forgery[] = [
+  ...['HS384', 'HS512', 'RS256', 'ES384', 'EdDSA', 'es256', 'hs256', 1, null, ['ES256'], ['HS256']].map(
     (alg): Forgery => [`alg ${JSON.stringify(alg)}`, withHeader((header) => ({ ...header, alg }))],
   ),
+  ['the alg of the other type', withHeader((header) => ({ ...header, alg: header.alg === 'HS256' ? 'ES256' : 'HS256' }))],
+]
+
+const HEADERS: readonly Forgery[] = [
+  ...ALGORITHMS,
   ['no alg', withHeader(without('alg'))],
   ['A31: no kid', withHeader(without('kid'))],
   ['A31: no typ', withHeader(without('typ'))],
   ...['jwt', 'AT+JWT', 'application/at+jwt', 'dpop+jwt', '', 1, null].map(
     (typ): Forgery => [`A29: typ ${JSON.stringify(typ)}`, withHeader((header) => ({ ...header, typ }))],
   ),
-  ['A29: the typ of the other type', withHeader((header) => ({ ...header, typ: header.typ === 'JWT' ? 'at+jwt' : 'JWT' }))],
   ...[[], ['exp'], ['b64'], 'exp', null, {}].map(
     (crit): Forgery => [`A22: crit ${JSON.stringify(crit)}`, withHeader((header) => ({ ...header, crit }))],
   ),
@@ -89,9 +113,12 @@ const HEADERS: readonly Forgery[] = [
   ...['cty', 'jku', 'jwk', 'x5u', 'x5c', 'zip', 'enc', 'iss', 'extra'].map(
     (member): Forgery => [`A22: a member ${member}`, withHeader((header) => ({ ...header, [member]: 'x' }))],
   ),
-  ['a header that is a list', (forge, type) => forge.written(JSON.stringify([forge.header(type)]), JSON.stringify(forge.claims(type)))],
-  ['a header that is null', (forge, type) => forge.written('null', JSON.stringify(forge.claims(type)))],
-  ['a header that is no JSON', (forge, type) => forge.written('{', JSON.stringify(forge.claims(type)))],
+  [
+    'a header that is a list',
+    (forge, type) => forge.written(type, JSON.stringify([forge.header(type)]), JSON.stringify(forge.claims(type))),
+  ],
+  ['a header that is null', (forge, type) => forge.written(type, 'null', JSON.stringify(forge.claims(type)))],
+  ['a header that is no JSON', (forge, type) => forge.written(type, '{', JSON.stringify(forge.claims(type)))],
 ]
 
 const PAYLOADS: readonly Forgery[] = [
@@ -150,8 +177,8 @@ function badUtf8(claims: Claims): Buffer {
 
 /** A good token whose signature has both characters in which base64url differs. */
 function withBoth(forge: Forge, type: TokenType): string {
-  for (;;) {
-    const token = good(forge, type)
+  for (let note = 0; ; note++) {
+    const token = forge.token(type, { ...forge.claims(type), note })
     if (/-.*_|_.*-/.test(token.slice(token.lastIndexOf('.')))) return token
   }
 }

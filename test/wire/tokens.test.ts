@@ -5,6 +5,7 @@ import { LOGIN, REFRESH, REFRESH_AND_VERIFY } from './wire.ts'
 
 const NOW = START / 1000
 const JTI = /^[0-9a-f]{32}$/
+const KID = /^[\w-]{43}$/
 
 t.test('B5, A16: a pair carries the claims of Simple JWT and the registered ones', async (t) => {
   const app = await build(t)
@@ -40,19 +41,18 @@ t.test('B5: issuer, audience and lifetimes are settings', async (t) => {
   t.match(claimsOf(access), { ...common, exp: NOW + 60 })
 })
 
-t.test('A31: the header is exactly alg, kid and typ, and the published key verifies the signature', async (t) => {
+t.test('A31: the header is exactly alg, kid and typ, and the published key verifies the signature of an access token', async (t) => {
   const app = await build(t)
   await register(app)
   const { keys } = (await app.inject('/.well-known/jwks.json')).json()
   const { refresh, access } = await logIn(app)
-  t.strictSame(headerOf(refresh), { alg: 'ES256', kid: keys[0].kid, typ: 'JWT' })
-  t.strictSame(headerOf(access), { alg: 'ES256', kid: keys[0].kid, typ: 'at+jwt' })
-  const key = createPublicKey({ key: keys[0], format: 'jwk' })
-  for (const token of [refresh, access]) {
-    const end = token.lastIndexOf('.')
-    const signature = Buffer.from(token.slice(end + 1), 'base64url')
-    t.ok(verify('sha256', Buffer.from(token.slice(0, end)), { key, dsaEncoding: 'ieee-p1363' }, signature))
-  }
+  const jwk = keys.find(({ kid }: { kid: unknown }) => kid === headerOf(access).kid)
+  t.strictSame(headerOf(refresh), { alg: 'HS256', kid: headerOf(refresh).kid, typ: 'JWT' })
+  t.strictSame(headerOf(access), { alg: 'ES256', kid: jwk.kid, typ: 'JWT' })
+  const key = createPublicKey({ key: jwk, format: 'jwk' })
+  const end = access.lastIndexOf('.')
+  const signature = Buffer.from(access.slice(end + 1), 'base64url')
+  t.ok(verify('sha256', Buffer.from(access.slice(0, end)), { key, dsaEncoding: 'ieee-p1363' }, signature))
 })
 
 t.test('A31: the header is exactly alg, kid and typ with every algorithm', async (t) => {
@@ -61,13 +61,28 @@ t.test('A31: the header is exactly alg, kid and typ with every algorithm', async
     const app = await build(t, { JWT_ALGORITHM: alg, JWT_SECRET: secret })
     await register(app)
     const { refresh, access } = await logIn(app)
-    const { kid } = headerOf(access)
-    t.type(kid, 'string')
-    t.strictSame(headerOf(refresh), { alg, kid, typ: 'JWT' }, alg)
-    t.strictSame(headerOf(access), { alg, kid, typ: 'at+jwt' }, alg)
+    const [ofAccess, ofRefresh] = [headerOf(access).kid, headerOf(refresh).kid]
+    t.match([ofAccess, ofRefresh], [KID, KID])
+    t.not(ofAccess, ofRefresh, `${alg}: each type has a key of its own`)
+    t.strictSame(headerOf(refresh), { alg: 'HS256', kid: ofRefresh, typ: 'JWT' }, alg)
+    t.strictSame(headerOf(access), { alg, kid: ofAccess, typ: 'JWT' }, alg)
     t.equal((await post(app, REFRESH, { refresh })).statusCode, 200, `${alg} is accepted back`)
   }
 })
+
+t.test(
+  'JWT_PROFILE=rfc9068: an access token has typ at+jwt, aud and client_id (RFC 9068 §2), and a refresh token stays as it is',
+  async (t) => {
+    const app = await build(t, { JWT_PROFILE: 'rfc9068', JWT_AUDIENCE: 'shop' })
+    await register(app)
+    const { refresh, access } = await logIn(app)
+    t.equal(headerOf(access).typ, 'at+jwt')
+    t.match(claimsOf(access), { aud: 'shop', client_id: 'latchkey' })
+    t.equal(headerOf(refresh).typ, 'JWT')
+    t.notOk('client_id' in claimsOf(refresh))
+    t.equal((await post(app, REFRESH, { refresh })).statusCode, 200)
+  },
+)
 
 t.test('B5, A17: an access token made by a refresh has its own jti, iat and exp', async (t) => {
   const app = await build(t)

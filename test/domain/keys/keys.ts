@@ -3,10 +3,13 @@ import type { Test } from 'tap'
 import { loadConfig } from '../../../config.ts'
 import type { Database } from '../../../db/database.ts'
 import { openDatabase } from '../../../db/open.ts'
+import { ClockWatch } from '../../../domain/clock.ts'
 import type { Core } from '../../../domain/context.ts'
+import { listKeys } from '../../../domain/keys/commands.ts'
 import { DatabaseKeyRing } from '../../../domain/keys/ring.ts'
 import { Secrets } from '../../../domain/keys/secrets.ts'
 import { checkKeys } from '../../../domain/keys/upkeep.ts'
+import type { TokenType } from '../../../domain/tokens/claims.ts'
 import { Tokens } from '../../../domain/tokens/tokens.ts'
 import { headerOf, START } from '../../helper.ts'
 import { folder } from '../../server/process.ts'
@@ -22,8 +25,10 @@ export interface Process extends KeyCore {
   readonly tokens: Tokens
   /** The errors of its key ring, in their order. */
   readonly errors: unknown[]
-  /** An access token of a session that is not in the database. */
-  issue(): string
+  /** The keys of the future that its key ring has told of. */
+  readonly ofTheFuture: string[]
+  /** A token of a session that is not in the database; of access unless said. */
+  issue(type?: TokenType): string
   /** Whether the signature and claims of a token are good; its session is not looked up. */
   accepts(token: string): Promise<boolean>
   /** Reads the keys from the database, and makes or changes those that are due. */
@@ -51,7 +56,8 @@ export async function openSite(t: Pick<Test, 'teardown'>): Promise<Site> {
       const db = await openDatabase(`file:${file}`)
       databases.push(db)
       const config = loadConfig(env)
-      return { db, config, clock: () => site.now, secrets: new Secrets(config) }
+      const clock = () => site.now
+      return { db, config, clock, clockWatch: new ClockWatch(clock, clock), secrets: new Secrets(config) }
     },
     start: async (env) => startProcess(await site.context(env)),
   }
@@ -60,7 +66,8 @@ export async function openSite(t: Pick<Test, 'teardown'>): Promise<Site> {
 
 async function startProcess(core: KeyCore): Promise<Process> {
   const errors: unknown[] = []
-  const ring = new DatabaseKeyRing(core, (error) => errors.push(error))
+  const ofTheFuture: string[] = []
+  const ring = new DatabaseKeyRing(core, { onError: (error) => errors.push(error), onKeyOfTheFuture: (kid) => ofTheFuture.push(kid) })
   const tokens = new Tokens({ ...core, keys: ring })
   const tick = async () => {
     await ring.look()
@@ -68,15 +75,17 @@ async function startProcess(core: KeyCore): Promise<Process> {
   }
   checkKeys(await core.db.read.selectFrom('signing_keys').selectAll().execute(), core)
   await tick()
-  const issue = () => {
+  const issue = (type: TokenType = 'access') => {
     const iat = Math.floor(core.clock() / 1000)
-    return tokens.issue('access', { userId: 1, sid: '1' }, { jti: randomUUID(), iat, exp: iat + core.config.accessTokenTtlSeconds })
+    const ttl = type === 'access' ? core.config.accessTokenTtlSeconds : core.config.refreshTokenTtlSeconds
+    return tokens.issue(type, { userId: 1, sid: '1' }, { jti: randomUUID(), iat, exp: iat + ttl })
   }
   return {
     ...core,
     ring,
     tokens,
     errors,
+    ofTheFuture,
     tick,
     issue,
     accepts: (token) =>
@@ -94,6 +103,11 @@ export const HS256 = { JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET }
 /** The `kid` of a token. */
 export function kidOf(token: string): string {
   return headerOf(token).kid as string
+}
+
+/** The `kid` of the next key of access tokens, which is published and waits. */
+export async function nextKid(core: KeyCore): Promise<string> {
+  return (await listKeys(core)).find(({ use, state }) => use === 'access' && state === 'pending')?.kid as string
 }
 
 /** All events of a database, in their order. */

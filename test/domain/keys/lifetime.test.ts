@@ -1,18 +1,19 @@
 import t from 'tap'
 import type { SigningKeyRow } from '../../../db/schema.ts'
-import { keyRules, lastExpiry } from '../../../domain/keys/schedule.ts'
+import { dueChanges, keyRules, lastExpiry, NOT_YET } from '../../../domain/keys/schedule.ts'
 import { START } from '../../helper.ts'
-import { DAY, dueAt, key, LEASE, settings } from './rows.ts'
+import { DAY, dueAt, key, LEASE, rules, settings } from './rows.ts'
 
 t.test('a key loses its private part when the last token it can have signed has expired, and a day later its row goes', async (t) => {
-  const rows = [key('b', { created_at: START + 1, signs_from: START + DAY, used_at: START + 3 * DAY }), key('a')]
+  const rows = [key('b', { created_at: START + 1, signs_from: START + DAY }), key('a')]
+  const due = (all: SigningKeyRow[], now: number) => dueAt(all, now, 'b').filter(({ kid }) => kid === 'a')
   const end = START + LEASE + DAY
-  t.equal(lastExpiry(key('a'), rows), end)
-  t.same(dueAt(rows, end - 1, 'b'), [])
-  t.same(dueAt(rows, end, 'b'), [{ kid: 'a', change: { private_key: null } }])
+  t.equal(lastExpiry(key('a')), end)
+  t.same(due(rows, end - 1), [])
+  t.same(due(rows, end), [{ kid: 'a', change: { private_key: null } }])
   const ended = [rows[0] as SigningKeyRow, key('a', { private_key: null })]
-  t.same(dueAt(ended, end + DAY - 1, 'b'), [])
-  t.same(dueAt(ended, end + DAY, 'b'), [{ kid: 'a', change: 'delete' }])
+  t.same(due(ended, end + DAY - 1), [])
+  t.same(due(ended, end + DAY), [{ kid: 'a', change: 'delete' }])
 })
 
 t.test('a key that other processes sign with stays as long as they renew its used_at, whatever JWT_ALGORITHM is here', async (t) => {
@@ -36,7 +37,7 @@ t.test('the signing key never ends, however long the service was down', async (t
 })
 
 t.test('a pending key is not changed', async (t) => {
-  const pending = key('b', { signs_from: START + 302_000, used_at: START + 302_000 })
+  const pending = key('b', { signs_from: START + 302_000 })
   t.same(dueAt([pending, key('a')], START, 'a'), [])
 })
 
@@ -46,17 +47,22 @@ t.test('the row of a retired key is not changed', async (t) => {
 })
 
 t.test('a key lives as long as the longest token lifetime that was set while it signed', async (t) => {
-  const longer = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
+  const longer = keyRules({ ...settings, accessTokenTtlSeconds: 604_800 })
   t.same(dueAt([key('a')], START, 'a', longer), [{ kid: 'a', change: { token_ttl: 604_800 } }])
   t.same(dueAt([key('a', { token_ttl: 604_800 })], START, 'a'), [], 'a shorter lifetime does not shorten it')
-  const access = keyRules({ ...settings, accessTokenTtlSeconds: 604_800 })
-  t.same(dueAt([key('a')], START, 'a', access), [{ kid: 'a', change: { token_ttl: 604_800 } }])
+  const refresh = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
+  t.same(dueAt([key('a')], START, 'a', refresh), [], 'the lifetime of refresh tokens is not that of a key of access tokens')
+  const before = key('a', { refresh_until: 1 })
+  t.same(dueAt([before], START, 'a', refresh), [{ kid: 'a', change: { token_ttl: 604_800 } }], 'but of one that has signed both')
+  const own = key('r', { use: 'refresh', algorithm: 'HS256' })
+  const due = dueChanges([own], refresh, { access: undefined, refresh: 'r' }, START, true)
+  t.same(due, [{ kid: 'r', change: { token_ttl: 604_800 } }], 'and of those of refresh tokens')
 })
 
 t.test('a longer token lifetime changes the keys that may still sign, and no others', async (t) => {
-  const longer = keyRules({ ...settings, refreshTokenTtlSeconds: 604_800 })
+  const longer = keyRules({ ...settings, accessTokenTtlSeconds: 604_800 })
   const rows = [
-    key('next', { signs_from: START + 2000, used_at: START + 2000 }),
+    key('next', { signs_from: START + 2000 }),
     key('now', { signs_from: START, created_at: START - 1000 }),
     key('before', { signs_from: START - DAY, created_at: START - DAY }),
     key('other', { algorithm: 'EdDSA' }),
@@ -67,14 +73,47 @@ t.test('a longer token lifetime changes the keys that may still sign, and no oth
   )
 })
 
-t.test('a key outlives the tokens that earlier keys signed: it may have signed such a token again with its old expiry', async (t) => {
-  const before = key('a', { token_ttl: 2_592_000, used_at: START })
-  const next = key('b', { signs_from: START + 1000, used_at: START + 1000, token_ttl: 3600 })
-  const lease = 360_000
-  t.equal(lastExpiry(next, [next, before]), START + 1000 + lease + 30 * DAY)
-  const later = key('c', { signs_from: START + 10 * DAY, used_at: START + 10 * DAY, token_ttl: 3600 })
-  t.equal(lastExpiry(later, [later, before]), START + LEASE + 30 * DAY, 'as long as the earlier tokens can live, and no longer')
-  t.equal(lastExpiry(next, [later, next]), START + 1000 + lease + 3_600_000, 'keys that came later do not count')
+t.test(
+  'the key of refresh tokens stays in its row as long as addresses are remembered after its last token, its secret with it',
+  async (t) => {
+    const old = key('r', { use: 'refresh', algorithm: 'HS256' })
+    const end = lastExpiry(old)
+    t.same(dueAt([old], end), [])
+    t.same(dueAt([old], end + rules.recognitionMs - 1), [])
+    t.same(dueAt([old], end + rules.recognitionMs), [{ kid: 'r', change: 'delete' }])
+  },
+)
+
+t.test('of keys of refresh tokens that have ended, 200 are kept; earlier ones go after a day', async (t) => {
+  const old = Array.from({ length: 201 }, (_, age) => key(`r${age}`, { use: 'refresh', algorithm: 'HS256', created_at: START - age }))
+  const end = lastExpiry(old[0] as SigningKeyRow)
+  t.same(dueAt(old, end + DAY - 1), [])
+  t.same(dueAt(old, end + DAY), [{ kid: 'r200', change: 'delete' }])
+})
+
+t.test('while the clock is not steady no key ends, none is deleted and none takes over', async (t) => {
+  const signing = { access: 'a', refresh: 'r' }
+  const rows = [
+    key('next', { signs_from: NOT_YET }),
+    key('a'),
+    key('r', { use: 'refresh', algorithm: 'HS256' }),
+    key('before', { signs_from: START - DAY }),
+  ]
+  const later = START + 3650 * DAY
+  const changes = (isSteady: boolean) => new Map(dueChanges(rows, rules, signing, later, isSteady).map(({ kid, change }) => [kid, change]))
+  t.equal(changes(true).get('before'), 'delete')
+  t.match(changes(true).get('next'), { signs_from: later })
+  t.notOk(changes(false).has('before'))
+  t.same(changes(false).get('next'), { used_at: later })
+})
+
+t.test('a lease from a clock that was far ahead is corrected', async (t) => {
+  const ahead = START + 3650 * DAY
+  const rows = [key('a', { used_at: ahead }), key('before', { used_at: ahead, signs_from: START - DAY })]
+  t.same(dueAt(rows, START, 'a'), [
+    { kid: 'a', change: { used_at: START, signs_from: START } },
+    { kid: 'before', change: { used_at: START } },
+  ])
 })
 
 t.test('a key from before used_at and token_ttl existed counts as used until now', async (t) => {
@@ -83,7 +122,7 @@ t.test('a key from before used_at and token_ttl existed counts as used until now
     key('b', { token_ttl: 0, used_at: 0, signs_from: 0, algorithm: 'EdDSA' }),
   ]
   t.same(dueAt(rows, START, 'a'), [
-    { kid: 'a', change: { used_at: START, signs_from: 0, token_ttl: 86_400 } },
-    { kid: 'b', change: { used_at: START, token_ttl: 86_400 } },
+    { kid: 'a', change: { used_at: START, signs_from: 0, token_ttl: 300 } },
+    { kid: 'b', change: { used_at: START, token_ttl: 300 } },
   ])
 })

@@ -13,6 +13,8 @@ export const rules = keyRules(settings)
 export function key(kid: string, row: Partial<SigningKeyRow> = {}): SigningKeyRow {
   return {
     kid,
+    use: 'access',
+    refresh_until: null,
     algorithm: 'ES256',
     private_key: 'private',
     public_key: 'public',
@@ -25,6 +27,6 @@ export function key(kid: string, row: Partial<SigningKeyRow> = {}): SigningKeyRo
   }
 }
 
-/** The changes that are due at an instant. */
+/** The changes that are due at an instant, by a process whose key of access tokens is `signingKid`. */
 export const dueAt = (rows: SigningKeyRow[], now: number, signingKid?: string, by: KeyRules = rules) =>
-  dueChanges(rows, by, signingKid, now)
+  dueChanges(rows, by, { access: signingKid, refresh: undefined }, now, true)
