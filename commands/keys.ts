@@ -45,13 +45,13 @@ export function addKeys(program: Command): void {
     .argument('[kid]', 'its kid')
     .addOption(new Option('--all', 'all keys, when somebody else may have a copy of the database: everybody has to log in again'))
     .addOption(jsonOption())
-    .action((kid: string | undefined, options: RetireOptions) =>
-      runKeyCommand(async (context) => {
-        if ((kid === undefined) !== (options.all === true)) throw new CommandError('keys retire needs the kid of one key, or --all')
+    .action((kid: string | undefined, options: RetireOptions, command: Command) => {
+      if ((kid === undefined) !== (options.all === true)) command.error('error: give the kid of one key, or --all')
+      return runKeyCommand(async (context) => {
         if (kid === undefined) printAll(options, await retireAllKeys(context))
         else printOne(options, await retireKey(context, kid))
-      }),
-    )
+      })
+    })
 }
 
 /** The key, and the one that signs in its place. */

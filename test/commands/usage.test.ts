@@ -55,6 +55,8 @@ const WRONG: readonly string[][] = [
   ['clients', 'revoke'],
   ['keys'],
   ['keys', 'retire'],
+  ['keys', 'retire', 'x', '--all'],
+  ['keys', 'rotate', '--use', 'both'],
   ['keys', 'rotate', 'x'],
   ['users'],
   ['users', 'disable'],
