@@ -9,6 +9,7 @@ import * as limits from './migrations/005-limits.ts'
 import * as eventActors from './migrations/006-event-actors.ts'
 import * as sessionIds from './migrations/007-session-ids.ts'
 import * as refreshKeys from './migrations/008-refresh-keys.ts'
+import * as issuedClaims from './migrations/009-issued-claims.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -21,6 +22,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '006-event-actors': eventActors,
   '007-session-ids': sessionIds,
   '008-refresh-keys': refreshKeys,
+  '009-issued-claims': issuedClaims,
 }
 
 /**

@@ -6,6 +6,7 @@ export interface Tables {
   sessions: SessionsTable
   auth_events: AuthEventsTable
   signing_keys: SigningKeysTable
+  issued_claims: IssuedClaimsTable
   clients: ClientsTable
   tallies: TalliesTable
   known_addresses: KnownAddressesTable
@@ -90,6 +91,7 @@ export type EventKind =
   | 'login_failed'
   | 'login_throttled'
   | 'refresh_refused'
+  | 'token_refused'
   | 'session_ended'
   | 'password_changed'
   | 'user_registered'
@@ -127,6 +129,17 @@ interface SigningKeysTable {
   token_ttl: number
   /** When the operator withdrew it. The row stays, so that the key is never accepted again. */
   retired_at: number | null
+}
+
+/** Issuers and audiences of tokens that may be alive: a token of before the setting was changed is still good. */
+interface IssuedClaimsTable {
+  claim: 'iss' | 'aud'
+  /** Empty for tokens without an audience. */
+  value: string
+  /** When a process last noted that it issues such tokens. Processes note it from time to time, not at each token. */
+  used_at: number
+  /** The longest life of such a token, in seconds. */
+  token_ttl: number
 }
 
 /** Services that may introspect tokens. The row of a client that was revoked stays. */
@@ -170,6 +183,7 @@ export type Session = Selectable<SessionsTable>
 export type AuthEvent = Selectable<AuthEventsTable>
 export type NewAuthEvent = Insertable<AuthEventsTable>
 export type SigningKeyRow = Selectable<SigningKeysTable>
+export type IssuedClaim = Selectable<IssuedClaimsTable>
 export type Client = Selectable<ClientsTable>
 export type Tally = Selectable<TalliesTable>
 export type KnownAddress = Selectable<KnownAddressesTable>

@@ -104,6 +104,8 @@ export function throttled(waitMs: number): Problem {
 /** What can be wrong with a token, in Simple JWT's words. */
 const tokenFaults = {
   invalid: 'Token is invalid or expired',
+  issuer: 'Token is invalid or expired',
+  audience: 'Token is invalid or expired',
   no_exp: "Token has no 'exp' claim",
   no_id: 'Token has no id',
   no_type: 'Token has no type',

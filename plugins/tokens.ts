@@ -2,6 +2,7 @@ import fastifyJwt from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import type { Caller } from '../domain/sessions/checks.ts'
 import { Tokens } from '../domain/tokens/tokens.ts'
+import { unknownIssuers } from '../domain/tokens/unknown-issuers.ts'
 import { bearerToken } from '../http/bearer-token.ts'
 
 declare module 'fastify' {
@@ -23,11 +24,12 @@ declare module '@fastify/jwt' {
  */
 export default fp(
   async (app) => {
-    app.decorate('tokens', new Tokens(app))
+    const onUnknownIssuer = unknownIssuers(app, (message) => app.log.warn(message))
+    app.decorate('tokens', new Tokens(app, onUnknownIssuer))
     await app.register(fastifyJwt, {
       secret: () => Promise.reject(new Error('app.tokens signs and verifies')),
       verify: { extractToken: bearerToken },
     })
   },
-  { name: 'tokens', dependencies: ['keys'] },
+  { name: 'tokens', dependencies: ['keys', 'issued-claims', 'refusals'] },
 )

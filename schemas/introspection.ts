@@ -48,6 +48,7 @@ export const Introspection = Type.Object(
         description: 'Whom it is for, when `JWT_AUDIENCE` is set.',
       }),
     ),
+    client_id: member(['latchkey'], 'The `JWT_CLIENT_ID` that it was issued with, with `JWT_PROFILE=rfc9068`.'),
   },
   { $id: 'Introspection' },
 )

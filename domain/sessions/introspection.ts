@@ -22,6 +22,7 @@ export async function introspect(core: Core & { readonly tokens: Tokens }, token
   const good = await inspectToken(core, token, hint === 'refresh_token' ? undefined : 'access')
   if (good === undefined) return { active: false }
   const { username } = good.user
-  const { sub, exp, iat, iss, jti, sid, token_type, aud } = good.claims
-  return { active: true, sub, username, exp, iat, iss, jti, sid, token_type, ...(aud !== undefined && { aud }) }
+  const { sub, exp, iat, iss, jti, sid, token_type, aud, client_id } = good.claims
+  const optional = { ...(aud !== undefined && { aud }), ...(client_id !== undefined && { client_id }) }
+  return { active: true, sub, username, exp, iat, iss, jti, sid, token_type, ...optional }
 }

@@ -28,11 +28,13 @@ export interface KeyUse {
   readonly refreshUntil: number | undefined
 }
 
-/** What the claims of our tokens must be. */
+/** For whom a token is and who has issued it, as far as that can change from token to token. */
 export interface ClaimRules {
-  /** `JWT_ISSUER` and `JWT_PREVIOUS_ISSUERS`. */
-  readonly issuers: ReadonlySet<string>
-  readonly audience: string | undefined
+  isIssuer(iss: string): boolean
+  /** RFC 7519 §4.1.3: a text, a list of texts, or nothing. */
+  isAudience(aud: unknown): boolean
+  /** Resolves when what other processes accept since a moment ago is accepted here, too. */
+  search(): Promise<void>
 }
 
 /** The `typ` of a token's header (RFC 7519 §5.1): of any, or of an access token as RFC 9068 §2.1 wants it. */
@@ -75,7 +77,10 @@ export function checkClaims(
   if (type === undefined) throw new TokenProblem('no_type')
   if (typeof type !== 'string') throw new TokenProblem('invalid')
   if (expected !== undefined && type !== expected) throw new TokenProblem('wrong_type')
-  if (!maySign(key, type, iat) || !isOurs(payload, typ, rules)) throw new TokenProblem('invalid')
+  if (!maySign(key, type, iat) || !isOurs(payload, typ)) throw new TokenProblem('invalid')
+  if (!rules.isIssuer(payload.iss as string)) throw new TokenProblem('issuer')
+  // Refresh tokens are for this service alone, whatever audience its access tokens have.
+  if (type === 'access' && !rules.isAudience(payload.aud)) throw new TokenProblem('audience')
   return payload as unknown as Claims
 }
 
@@ -99,22 +104,14 @@ function maySign({ use, refreshUntil }: KeyUse, type: string, iat: unknown): boo
   return type === use || (type === 'refresh' && refreshUntil !== undefined && (iat as number) <= refreshUntil)
 }
 
-function isOurs(payload: Readonly<Record<string, unknown>>, typ: string, rules: ClaimRules): boolean {
-  const { token_type: type, user_id: userId, sub, sid, iss, aud } = payload
+function isOurs(payload: Readonly<Record<string, unknown>>, typ: string): boolean {
+  const { token_type: type, user_id: userId, sub, sid, iss } = payload
   return (
     headerTypes[type as TokenType]?.includes(typ) &&
     Number.isSafeInteger(userId) &&
     sub === String(userId) &&
     typeof sid === 'string' &&
     /^[1-9]\d{0,15}(-[\w-]{22})?$/.test(sid) &&
-    typeof iss === 'string' &&
-    rules.issuers.has(iss) &&
-    // Refresh tokens are for this service alone, whatever audience its access tokens have.
-    (type === 'refresh' || isAudience(aud, rules.audience))
+    typeof iss === 'string'
   )
-}
-
-/** RFC 7519 §4.1.3: a text or a list of texts. Where no audience is set, a token that has one is for somebody else. */
-function isAudience(aud: unknown, ours: string | undefined): boolean {
-  return Array.isArray(aud) ? aud.includes(ours) && ours !== undefined : aud === ours
 }

@@ -27,17 +27,19 @@ interface SignedToken extends ParsedToken {
 /** Some 1.2 kB each. */
 const KNOWN_TOKENS_LIMIT = 10_000
 
+type TokenCore = Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing; readonly issuedClaims: ClaimRules }
+
 /** Issues tokens, and checks whether one is a valid token of this service. Knows nothing of users and sessions. */
 export class Tokens {
-  readonly #core: Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing }
-  readonly #rules: ClaimRules
+  readonly #core: TokenCore
+  readonly #onUnknownIssuer: (claims: Claims) => void
   readonly #known = new LRUCache<string, Known>({ max: KNOWN_TOKENS_LIMIT })
   #verified = 0
 
-  constructor(core: Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing }) {
-    const { jwtIssuer, jwtPreviousIssuers, jwtAudience } = core.config
+  /** @param onUnknownIssuer called when a token that is ours is refused because of its issuer alone */
+  constructor(core: TokenCore, onUnknownIssuer: (claims: Claims) => void = () => {}) {
     this.#core = core
-    this.#rules = { issuers: new Set([jwtIssuer, ...jwtPreviousIssuers]), audience: jwtAudience }
+    this.#onUnknownIssuer = onUnknownIssuer
   }
 
   /** Tokens that are cached now, and signatures that were verified since the start because a token was not cached. */
@@ -61,7 +63,7 @@ export class Tokens {
       user_id: subject.userId,
       iss: config.jwtIssuer,
       sub: String(subject.userId),
-      ...(this.#rules.audience !== undefined && { aud: this.#rules.audience }),
+      ...(config.jwtAudience !== undefined && { aud: config.jwtAudience }),
       sid: subject.sid,
       ...(isProfiled && { client_id: config.jwtClientId }),
     }
@@ -98,19 +100,38 @@ export class Tokens {
     // An expired token is judged as of the last second of its life.
     const at = Math.min(toSeconds(this.#core.clock()), Number(signed.payload.exp) - 1)
     try {
-      return checkClaims(signed.payload, signed.header.typ, signed.key, this.#rules, at)
-    } catch {
-      return undefined
+      return await this.#checkClaims(signed, at)
+    } catch (error) {
+      if (error instanceof TokenProblem) return undefined
+      throw error
     }
   }
 
   async #verifyUnknown(token: string, expected: TokenType | undefined): Promise<Claims> {
     const signed = await this.#checkSignature(token, (kid) => this.#core.keys.search(kid))
     if (signed === undefined) throw new TokenProblem('invalid')
-    const { key, header, payload } = signed
-    const claims = checkClaims(payload, header.typ, key, this.#rules, toSeconds(this.#core.clock()), expected)
-    this.#known.set(token, { key, claims })
-    return claims
+    try {
+      const claims = await this.#checkClaims(signed, toSeconds(this.#core.clock()), expected)
+      this.#known.set(token, { key: signed.key, claims })
+      return claims
+    } catch (error) {
+      // Everything else of such a token was in order.
+      if (error instanceof TokenProblem && error.fault === 'issuer') this.#onUnknownIssuer(signed.payload as unknown as Claims)
+      throw error
+    }
+  }
+
+  /** Another process may have begun to issue tokens with other claims a moment ago. */
+  async #checkClaims({ payload, header, key }: SignedToken, nowSeconds: number, expected?: TokenType): Promise<Claims> {
+    const { issuedClaims } = this.#core
+    const check = () => checkClaims(payload, header.typ, key, issuedClaims, nowSeconds, expected)
+    try {
+      return check()
+    } catch (error) {
+      if (!(error instanceof TokenProblem && (error.fault === 'issuer' || error.fault === 'audience'))) throw error
+      await issuedClaims.search()
+      return check()
+    }
   }
 
   /** Header and payload of a token that the key it names has signed. */

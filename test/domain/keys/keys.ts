@@ -10,6 +10,7 @@ import { DatabaseKeyRing } from '../../../domain/keys/ring.ts'
 import { Secrets } from '../../../domain/keys/secrets.ts'
 import { checkKeys } from '../../../domain/keys/upkeep.ts'
 import type { TokenType } from '../../../domain/tokens/claims.ts'
+import { IssuedClaims } from '../../../domain/tokens/issued-claims.ts'
 import { Tokens } from '../../../domain/tokens/tokens.ts'
 import { headerOf, START } from '../../helper.ts'
 import { folder } from '../../server/process.ts'
@@ -68,7 +69,7 @@ async function startProcess(core: KeyCore): Promise<Process> {
   const errors: unknown[] = []
   const ofTheFuture: string[] = []
   const ring = new DatabaseKeyRing(core, { onError: (error) => errors.push(error), onKeyOfTheFuture: (kid) => ofTheFuture.push(kid) })
-  const tokens = new Tokens({ ...core, keys: ring })
+  const tokens = new Tokens({ ...core, keys: ring, issuedClaims: new IssuedClaims(core) })
   const tick = async () => {
     await ring.look()
     await ring.keepUp()
