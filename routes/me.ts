@@ -89,7 +89,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'changeMyPassword',
       summary: 'Change my password',
-      description: 'Ends all my other sessions, and answers the next tokens of this one.',
+      description: 'Ends all my sessions, this one too, and answers the tokens of a new one.',
       ...common,
       body: ref(PasswordChange),
       response: { 200: ref(TokenPair) },

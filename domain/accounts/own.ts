@@ -1,6 +1,5 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
-import { findUserAndSession } from '../../db/sessions.ts'
 import { takeTurn } from '../../db/turns.ts'
 import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
@@ -11,7 +10,8 @@ import { passwordFaults } from '../passwords/policy.ts'
 import type { Caller } from '../sessions/checks.ts'
 import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
-import { rotate } from '../sessions/refresh.ts'
+import { findBySid } from '../sessions/sid.ts'
+import { startSession } from '../sessions/start.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { type PasswordCore, withPassword } from './log-in.ts'
 
@@ -21,7 +21,10 @@ import { type PasswordCore, withPassword } from './log-in.ts'
 const wrongPassword = ['Invalid password.']
 
 /**
- * Changes a user's password, ends the other sessions, and gives the one that asks its next tokens.
+ * Changes a user's password, ends every session of the user, also the one that asks, and starts a fresh one: whoever else holds tokens of
+ * the user, stolen from whichever session, is out.
+ *
+ * @returns the tokens of the fresh session
  *
  * @throws {Problem} `invalid` under `current_password` or `new_password`; `throttled`; `overloaded`; as `authenticate` does, when the
  *   user or the session went meanwhile
@@ -44,7 +47,7 @@ export async function changePassword(
   return signPair(core, result)
 }
 
-/** Writes nothing when the password was changed meanwhile, or the session has ended. */
+/** Writes nothing when the password was changed meanwhile, or the session that asks has ended. */
 async function replacePassword(
   handle: Handle,
   core: Core,
@@ -54,18 +57,17 @@ async function replacePassword(
   newHash: string,
 ): Promise<Granted | Problem | 'changed'> {
   await takeTurn(handle, `user ${user.id}`)
-  await takeTurn(handle, `session ${caller.sid}`)
-  const found = await findUserAndSession(handle, caller.id, caller.sessionId)
+  const found = await findBySid(handle, { user_id: caller.id, sid: caller.sid })
   if (found === undefined) return userNotFound()
   if (!found.user.is_active) return userInactive()
   if (!isLive(found.session, core.clock())) return bearerProblem(new TokenProblem('ended'))
   if ((await findUserById(handle, user.id))?.password !== user.password) return 'changed'
   await replacePasswordHash(handle, user.id, user.password, newHash)
   const ending = endingNow(core, origin, 'password_changed')
-  await endSessions(handle, user, { except: caller.sessionId }, ending)
+  await endSessions(handle, user, 'all', ending)
   const { id: userId, username } = user
   await recordEvent(handle, ending.at, origin, { kind: 'password_changed', userId, username, sid: caller.sid })
-  return rotate(handle, core, origin, found.session)
+  return startSession(handle, core, origin, user, 'password_changed')
 }
 
 /**

@@ -9,8 +9,12 @@ import { currentToken, type Granted, lastUse } from './grant.ts'
 import { nothingReplaced } from './refresh-chain.ts'
 import { newSidSecret, sidOf } from './sid.ts'
 
-/** Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends. */
-export async function startSession(handle: Handle, core: Core, origin: Origin, user: Owner): Promise<Granted> {
+/**
+ * Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends.
+ *
+ * @param reason what began it, where that is no login
+ */
+export async function startSession(handle: Handle, core: Core, origin: Origin, user: Owner, reason?: 'password_changed'): Promise<Granted> {
   const { config, clock } = core
   const now = clock()
   const surplus = await findSurplusSessions(handle, user.id, now, config.sessionsPerUser - 1)
@@ -28,6 +32,6 @@ export async function startSession(handle: Handle, core: Core, origin: Origin, u
     ...currentToken(refresh),
   })
   const sid = sidOf({ id, sid_secret })
-  await recordEvent(handle, now, origin, { kind: 'login', userId: user.id, username: user.username, sid })
+  await recordEvent(handle, now, origin, { kind: 'login', ...(reason && { reason }), userId: user.id, username: user.username, sid })
   return { userId: user.id, sid, sessionExpiresAt: expiresAt, refresh }
 }

@@ -80,7 +80,7 @@ t.test('a client generated from openapi.json', async (t) => {
         me: 'passing',
         sessions: 4,
         ended: [204, 204],
-        refused: 'token_not_valid',
+        refused: ['token_not_valid', 'token_not_valid'],
         blacklisted: {},
         revoked: {},
         deleted: {},

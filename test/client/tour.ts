@@ -93,13 +93,13 @@ async function succeedWithAccount(baseUrl: string) {
   )
   const others = await endMyOtherSessions({ client, auth: next.access })
   return {
-    me: success(await getMe({ client, auth })).username,
+    me: success(await getMe({ client, auth: next.access })).username,
     sessions: listed.length,
     ended: [ended.response?.status, others.response?.status],
-    refused: failure(await verifyToken({ client, body: { token: fourth.access } })).code,
+    refused: [failure(await verifyToken({ client, body: { token: fourth.access } })).code, failure(await getMe({ client, auth })).code],
     blacklisted,
     revoked,
-    deleted: success(await deleteMe({ client, auth, body: { password: 'another secure password' } })),
+    deleted: success(await deleteMe({ client, auth: next.access, body: { password: 'another secure password' } })),
   }
 }
 

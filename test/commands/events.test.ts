@@ -144,6 +144,7 @@ t.test('each way in which a session can end is recorded with its reason', async 
     'logout',
     'logout_all',
     'password_changed',
+    'password_changed',
     'reuse_detected',
     'superseded',
     'user_deleted',

@@ -81,21 +81,12 @@ export class Reference {
     if (token.exp <= seconds(now)) return INVALID
     if (!session.user.isActive) return NO_ACCOUNT
     if (!isLive(session, now)) return ENDED
-    if (token === session.current) this.rotate(session, now)
+    if (token === session.current) this.#rotate(session, now)
     else if (this.#isReused(token, now)) {
       this.#end(session, 'reuse_detected', now)
       return ENDED
     }
     return 'ok'
-  }
-
-  rotate(session: Session, now: number): void {
-    session.refreshedAt = now
-    if (this.rules.mode === 'off') return
-    this.#see(session.current, now)
-    if (this.rules.mode === 'confirmed') session.pending = session.current
-    else session.current.replacedAt = now
-    session.current = this.#refreshToken(session, now)
   }
 
   verify(token: Token, now: number): Verdict {
@@ -132,6 +123,12 @@ export class Reference {
     }
   }
 
+  changePassword(user: User, password: string, now: number): Session {
+    user.password = password
+    this.endAll(user, 'password_changed', now)
+    return this.logIn(user, now)
+  }
+
   sweep(now: number): void {
     for (const session of this.sessions) if (this.#isOver(session, now)) this.#expire(session)
   }
@@ -143,6 +140,15 @@ export class Reference {
     if (!isArrived || session.pending === undefined) return
     session.pending.replacedAt = now
     session.pending = undefined
+  }
+
+  #rotate(session: Session, now: number): void {
+    session.refreshedAt = now
+    if (this.rules.mode === 'off') return
+    this.#see(session.current, now)
+    if (this.rules.mode === 'confirmed') session.pending = session.current
+    else session.current.replacedAt = now
+    session.current = this.#refreshToken(session, now)
   }
 
   #isReused(token: Token, now: number): boolean {

@@ -71,17 +71,12 @@ export const steps: Record<string, Step> = {
   async changePassword(world, pick) {
     const token = world.token(pick, 'access')
     if (token === undefined) return
-    const { session } = token
-    const { user } = session
+    const { user } = token.session
     const next = PASSWORDS.find((password) => password !== user.password) as string
     const passwords = { current_password: user.password, new_password: next }
     const { verdict, body } = await world.ask('POST', '/api/users/me/password/', passwords, token)
     agree('password', verdict, world.reference.authenticate(token, world.app.clock()))
-    if (verdict !== 'ok') return
-    user.password = next
-    world.reference.endAll(user, 'password_changed', world.app.clock(), (other) => other !== session)
-    world.reference.rotate(session, world.app.clock())
-    world.learnPair(session, body as never)
+    if (verdict === 'ok') world.learnPair(world.reference.changePassword(user, next, world.app.clock()), body as never)
   },
   async disableOrEnable(world, pick) {
     const user = pick.of(world.users) as User

@@ -107,6 +107,22 @@ t.test('a refused refresh has its reason', async (t) => {
   )
 })
 
+t.test('a password change is the event of every end, of the change, and of the login that it is', async (t) => {
+  const app = await build(t)
+  await register(app)
+  await logIn(app)
+  const { access } = await logIn(app)
+  const passwords = { current_password: PASSWORD, new_password: 'another horse battery' }
+  await post(app, '/api/users/me/password/', passwords, { authorization: `Bearer ${access}` })
+  const seen = (await events(app)).slice(-4).map(({ kind, reason, session_id, username }) => [kind, reason, session_id, username])
+  t.same(seen, [
+    ['session_ended', 'password_changed', 1, 'alice'],
+    ['session_ended', 'password_changed', 2, 'alice'],
+    ['password_changed', null, 2, 'alice'],
+    ['login', 'password_changed', 3, 'alice'],
+  ])
+})
+
 t.test('a forged token writes no event', async (t) => {
   const app = await build(t)
   await register(app)
@@ -147,8 +163,9 @@ t.test('every way a session can end has its reason, and the event remains after 
       [4, 'logout_all', 'alice', 1],
       [5, 'expired', 'alice', 1],
       [6, 'password_changed', 'alice', 1],
-      [7, 'user_disabled', 'alice', 1],
-      [8, 'user_deleted', 'alice', 1],
+      [7, 'password_changed', 'alice', 1],
+      [8, 'user_disabled', 'alice', 1],
+      [9, 'user_deleted', 'alice', 1],
     ],
   )
   t.same(await app.db.read.selectFrom('users').selectAll().execute(), [])

@@ -30,7 +30,7 @@ interface Answered {
   readonly client: ClientMembers
 }
 
-/** A user who changes the password again and again, in one session that stays. */
+/** A user who changes the password again and again, each time in the session that the change before began. */
 interface Changer {
   password: string
   /** The one that was asked for last: the server may have been killed after it became the password, and before it answered. */
@@ -61,9 +61,10 @@ async function changePasswords(ask: Ask, changer: Changer, ended: TokenPair[]): 
   for (;;) {
     const other = await pairOf(ask(logIn('changer', changer.password)))
     changer.next = changer.password === PASSWORD ? 'wrong donkey charger' : PASSWORD
-    changer.kept = await pairOf(ask(changePassword(changer.kept.access, changer.password, changer.next)))
+    const asking = changer.kept
+    changer.kept = await pairOf(ask(changePassword(asking.access, changer.password, changer.next)))
     changer.password = changer.next
-    ended.push(other)
+    ended.push(other, asking)
   }
 }
 
@@ -84,11 +85,9 @@ async function workUntilKilled(t: Test, service: Service, ask: Ask, kill: number
 }
 
 async function allThere(t: Test, ask: Ask, file: string, answered: Answered, endedBefore: number): Promise<void> {
-  const { users, chains, ended, changer, client } = answered
+  const { users, chains, ended, client } = answered
   await allRefused(t, { asks: [ask], client }, ended.slice(endedBefore), whenEnded)
-  for (const pair of [...chains, changer.kept]) {
-    t.equal((await ask(refresh(pair.refresh))).status, 200, 'an answered refresh token works')
-  }
+  for (const pair of chains) t.equal((await ask(refresh(pair.refresh))).status, 200, 'an answered refresh token works')
   const sqlite = new SQLite(file, { readonly: true })
   const stored = new Set(sqlite.prepare('select username from users').pluck().all())
   t.same(
@@ -101,12 +100,18 @@ async function allThere(t: Test, ask: Ask, file: string, answered: Answered, end
   sqlite.close()
 }
 
-/** The last password that was answered logs in, or the one of the request that the kill interrupted. */
+/**
+ * The last password that was answered logs in, or the one of the request that the kill interrupted; the session that asked for it has ended
+ * with the one before.
+ */
 async function settlePassword(t: Test, ask: Ask, changer: Changer): Promise<void> {
   const candidates = [...new Set([changer.password, changer.next])]
   const statuses = await Promise.all(candidates.map(async (password) => (await ask(logIn('changer', password))).status))
   t.same(statuses.toSorted(), candidates.length === 1 ? [200] : [200, 401], 'one of them is the password')
-  changer.password = changer.next = candidates[statuses.indexOf(200)] as string
+  const password = candidates[statuses.indexOf(200)] as string
+  const isChanged = password !== changer.password
+  t.equal((await ask(refresh(changer.kept.refresh))).status, isChanged ? 401 : 200, 'the session that asked')
+  changer.password = changer.next = password
   changer.kept = await pairOf(ask(logIn('changer', changer.password)))
 }
 

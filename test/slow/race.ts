@@ -15,7 +15,7 @@ const MOST_REFRESHES = 20
 export interface User {
   readonly name: string
   readonly password: string
-  /** The session that changes the password, and does not end by it. */
+  /** The session that changes the password; a change ends it, and the fresh one is the keeper of the user after it. */
   readonly keeper: TokenPair
 }
 
