@@ -19,7 +19,7 @@ declare module 'fastify' {
 interface Parts {
   readonly config: Config
   readonly clock?: Clock
-  /** What jumps of `clock` are measured by. Unless given, `performance.now`; with a `clock` of its own, that clock, which then never jumps. */
+  /** Shows jumps of `clock`. Unless given, `performance.now` beside the default `clock`, and another `clock` is its own, which never jumps. */
   readonly monotonic?: Clock
   /** What compiles the schemas; Fastify's own unless given. Tests share one among many apps. */
   readonly schemaController?: NonNullable<FastifyServerOptions['schemaController']>
@@ -28,8 +28,8 @@ interface Parts {
 /** The service, not listening yet. Two of them can live in one process. */
 export async function buildApp({ config, clock = Date.now, monotonic, schemaController }: Parts): Promise<FastifyInstance> {
   const app = Fastify({ ...serverOptions(config), ...(schemaController && { schemaController }) })
-  app.decorate('config', config)
   const elapsed = monotonic ?? (clock === Date.now ? () => performance.now() : clock)
+  app.decorate('config', config)
   app.decorate('clock', clock)
   app.decorate('monotonic', elapsed)
   app.decorate('clockWatch', new ClockWatch(clock, elapsed, reportClock(app.log)))

@@ -1,4 +1,7 @@
-/** Milliseconds: of the time of day, since the epoch; or of a monotonic clock, since any instant. An option of the app, so that tests need not wait. */
+/**
+ * Milliseconds: of the time of day, since the epoch; or of a monotonic clock, since any instant. An option of the app, so that tests
+ * need not wait.
+ */
 export type Clock = () => number
 
 /**
