@@ -11,21 +11,25 @@ import { expire } from './sessions/ends.ts'
 const BATCH = 100
 
 /**
- * Marks expired sessions, and deletes the sessions, events, tallies and known addresses that have been kept long enough.
+ * Marks expired sessions, and deletes the sessions, events, tallies and known addresses that have been kept long enough. While the
+ * clock is not steady it does nothing; each batch asks for itself, for the clock may jump in the middle of a sweep.
  *
  * @param isStopping asked between the batches
  */
-export async function sweep({ db, clock, config }: Core, isStopping: () => boolean = () => false): Promise<void> {
-  const now = clock()
-  const steps: ((handle: Handle) => Promise<number>)[] = [
-    (handle) => expireSome(handle, now, config.accessTokenTtlSeconds),
-    (handle) => deleteSessionsEndedBefore(handle, now - config.sessionHistorySeconds * 1000, BATCH),
-    (handle) => deleteEventsBefore(handle, now - config.eventsHistorySeconds * 1000, BATCH),
-    (handle) => deleteTalliesExpiredBefore(handle, now, BATCH),
-    (handle) => deleteAddressesUnusedSince(handle, now - config.knownAddressHistorySeconds * 1000, BATCH),
+export async function sweep({ db, clockWatch, config }: Core, isStopping: () => boolean = () => false): Promise<void> {
+  const steps: ((handle: Handle, now: number) => Promise<number>)[] = [
+    (handle, now) => expireSome(handle, now, config.accessTokenTtlSeconds),
+    (handle, now) => deleteSessionsEndedBefore(handle, now - config.sessionHistorySeconds * 1000, BATCH),
+    (handle, now) => deleteEventsBefore(handle, now - config.eventsHistorySeconds * 1000, BATCH),
+    (handle, now) => deleteTalliesExpiredBefore(handle, now, BATCH),
+    (handle, now) => deleteAddressesUnusedSince(handle, now - config.knownAddressHistorySeconds * 1000, BATCH),
   ]
   for (const step of steps) {
-    while (!isStopping() && (await db.write(step)) === BATCH) await nextTurn()
+    const batch = async (handle: Handle) => {
+      const { now, isSteady } = clockWatch.read()
+      return isSteady ? step(handle, now) : 0
+    }
+    while (!isStopping() && (await db.write(batch)) === BATCH) await nextTurn()
   }
 }
 

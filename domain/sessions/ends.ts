@@ -15,11 +15,14 @@ export interface Ending {
   readonly origin: Origin
   /** Milliseconds since the epoch. */
   readonly at: number
+  /** Whether `at` may be relied on. */
+  readonly isSteady: boolean
   readonly accessTokenTtlSeconds: number
 }
 
-export function endingNow({ config, clock }: Core, origin: Origin, reason: EndReason): Ending {
-  return { reason, origin, at: clock(), accessTokenTtlSeconds: config.accessTokenTtlSeconds }
+export function endingNow({ config, clockWatch }: Core, origin: Origin, reason: EndReason): Ending {
+  const { now, isSteady } = clockWatch.read()
+  return { reason, origin, at: now, isSteady, accessTokenTtlSeconds: config.accessTokenTtlSeconds }
 }
 
 /**
@@ -34,11 +37,12 @@ export function isLive(session: SessionState | undefined, now: number): session 
 /**
  * Ends sessions of a user in a transaction, each with its event.
  *
- * @returns how many were live until now; those that had expired before are marked as expired, whatever the reason
+ * @returns how many were live until now; those that had expired before are marked as expired, whatever the reason, and left alone
+ *   while the clock is not steady: they may only seem to have expired
  */
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
-  const { at, reason, origin } = ending
-  await expire(handle, await findExpiredOf(handle, owner.id, at, ending.accessTokenTtlSeconds))
+  const { at, isSteady, reason, origin } = ending
+  if (isSteady) await expire(handle, await findExpiredOf(handle, owner.id, at, ending.accessTokenTtlSeconds))
   const ended = await endRows(handle, owner.id, which, at, reason)
   for (const session of ended) {
     const happening = { reason, userId: owner.id, username: owner.username, sid: sidOf(session) }

@@ -70,9 +70,12 @@ interface Refused {
   readonly happening: Omit<Happening, 'kind'>
 }
 
-/** What is granted for a refresh token; a reuse ends the session. That the user is disabled or deleted is answered first, as Simple JWT does. */
+/**
+ * What is granted for a refresh token; a reuse ends the session, unless the clock is not steady: then it may be no reuse, and is only
+ * refused. That the user is disabled or deleted is answered first, as Simple JWT does.
+ */
 async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused> {
-  const now = core.clock()
+  const { now, isSteady } = core.clockWatch.read()
   const who = { userId: claims.user_id, sid: claims.sid }
   await takeTurn(handle, `session ${claims.sid}`)
   const found = await findBySid(handle, claims)
@@ -89,6 +92,7 @@ async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claim
     case 'replaced':
       return grant(session)
     case 'reused':
+      if (!isSteady) return refused(new TokenProblem('ended'), 'reuse_unsure')
       await endSessions(handle, user, { only: session.id }, endingNow(core, origin, 'reuse_detected'))
       return refused(new TokenProblem('ended'), 'reuse_detected')
   }

@@ -10,14 +10,15 @@ import { nothingReplaced } from './refresh-chain.ts'
 import { newSidSecret, sidOf } from './sid.ts'
 
 /**
- * Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends.
+ * Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends; after a jump of the clock that
+ * waits for the next login when the clock is steady again.
  *
  * @param reason what began it, where that is no login
  */
 export async function startSession(handle: Handle, core: Core, origin: Origin, user: Owner, reason?: 'password_changed'): Promise<Granted> {
-  const { config, clock } = core
-  const now = clock()
-  const surplus = await findSurplusSessions(handle, user.id, now, config.sessionsPerUser - 1)
+  const { config, clockWatch } = core
+  const { now, isSteady } = clockWatch.read()
+  const surplus = isSteady ? await findSurplusSessions(handle, user.id, now, config.sessionsPerUser - 1) : []
   for (const id of surplus) await endSessions(handle, user, { only: id }, endingNow(core, origin, 'superseded'))
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
   const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
