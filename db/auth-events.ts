@@ -37,17 +37,19 @@ export interface Repeated {
 }
 
 /**
- * Adds an event that was repeated to the count of the same event after `since` (milliseconds since the epoch), or inserts it when there is
- * none. Events are the same when kind, reason, name and address are. Takes a turn: without it two processes would insert two rows.
+ * Adds an event that was repeated to the count of the same event of less than `withinMs` before, or inserts it when there is none. Nor is it
+ * added to one further in the future, of a time when the clock was wrong: it would be counted there until that day. Events are the same when
+ * kind, reason, name and address are. Takes a turn: without it two processes would insert two rows.
  */
-export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, since: number): Promise<void> {
+export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, withinMs: number): Promise<void> {
   await takeTurn(db, 'refusals')
   const { kind, reason, username, address } = event
   const same = await db
     .selectFrom('auth_events')
     .select('id')
     .where('username', username === null ? 'is' : '=', username)
-    .where('at', '>', since)
+    .where('at', '>', lastAt - withinMs)
+    .where('at', '<', lastAt + withinMs)
     .where('kind', '=', kind)
     .where('reason', reason === null ? 'is' : '=', reason)
     .where('address', address === null ? 'is' : '=', address)

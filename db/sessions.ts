@@ -134,7 +134,7 @@ export async function settleSession(
  * @param now milliseconds since the epoch
  */
 export async function listLiveSessions(db: Handle, userId: number, now: number): Promise<Session[]> {
-  return liveSessions(db, userId, now, Math.floor(now / 1000))
+  return newestFirst(liveSessions(db, userId, now, Math.floor(now / 1000)))
     .selectAll()
     .execute()
 }
@@ -142,13 +142,23 @@ export async function listLiveSessions(db: Handle, userId: number, now: number):
 /** There are more when `SESSIONS_PER_USER` was lowered: those end at the next logins, so that one login does not have to end thousands. */
 const SURPLUS_LIMIT = 100
 
-const surplus = hot((db, value: { userId: number; now: number; nowSeconds: number; keep: number }) =>
-  liveSessions(db, value.userId, value.now, value.nowSeconds).select('id').limit(SURPLUS_LIMIT).offset(value.keep),
+const surplus = hot((db, value: { userId: number; now: number; nowSeconds: number; latest: number; keep: number }) =>
+  newestFirst(liveSessions(db, value.userId, value.now, value.nowSeconds).orderBy((session) => session('refreshed_at', '>', value.latest)))
+    .select('id')
+    .limit(SURPLUS_LIMIT)
+    .offset(value.keep),
 )
 
-/** The ids of a user's live sessions but the `keep` that were refreshed last; at most 100. `now` in milliseconds since the epoch. */
-export async function findSurplusSessions(db: Handle, userId: number, now: number, keep: number): Promise<number[]> {
-  const { rows } = await surplus(db, { userId, now, nowSeconds: Math.floor(now / 1000), keep })
+/**
+ * The ids of a user's live sessions but the `keep` that were refreshed last; at most 100. Of a session that was refreshed after `latest`
+ * nobody knows when that was, so it counts as the oldest. `now` and `latest` in milliseconds since the epoch.
+ */
+export async function findSurplusSessions(
+  db: Handle,
+  userId: number,
+  { now, latest, keep }: { readonly now: number; readonly latest: number; readonly keep: number },
+): Promise<number[]> {
+  const { rows } = await surplus(db, { userId, now, nowSeconds: Math.floor(now / 1000), latest, keep })
   return rows.map(({ id }) => id)
 }
 
@@ -159,6 +169,8 @@ function liveSessions(db: Handle, userId: number, now: number, nowSeconds: numbe
     .where('ended_at', 'is', null)
     .where('expires_at', '>', now)
     .where('refresh_exp', '>', nowSeconds)
-    .orderBy('refreshed_at', 'desc')
-    .orderBy('id', 'desc')
+}
+
+function newestFirst<T extends ReturnType<typeof liveSessions>>(sessions: T) {
+  return sessions.orderBy('refreshed_at', 'desc').orderBy('id', 'desc')
 }

@@ -50,7 +50,7 @@ export class Refusals {
     if (repeated.length === 0) return
     try {
       await this.#core.db.write(async (handle) => {
-        for (const one of repeated) await countEvent(handle, one, one.lastAt - SAME_WITHIN_MS)
+        for (const one of repeated) await countEvent(handle, one, SAME_WITHIN_MS)
       })
     } catch (error) {
       this.#lost += repeated.length

@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts'
 import type { Session } from '../../db/schema.ts'
+import { CLOCKS_DIFFER_MS } from '../clock.ts'
 
 /** A refresh token that was replaced by its successor, and when, in milliseconds since the epoch. */
 interface Replaced {
@@ -60,6 +61,7 @@ function remembered(chain: Chain): Replaced[] {
   return JSON.parse(chain.replaced)
 }
 
+/** One that was replaced in the future is not: the clock was wrong then, and the grace would last until that day. */
 function isWithinGrace({ at }: Replaced, now: number, graceMs: number): boolean {
-  return graceMs > 0 && now - at <= graceMs
+  return graceMs > 0 && now - at <= graceMs && at - now <= CLOCKS_DIFFER_MS
 }

@@ -1,6 +1,6 @@
 import type { Handle } from '../../db/database.ts'
 import { findSurplusSessions, insertSession } from '../../db/sessions.ts'
-import { toSeconds } from '../clock.ts'
+import { CLOCKS_DIFFER_MS, toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import { newIdentity } from '../tokens/identity.ts'
@@ -18,7 +18,8 @@ import { newSidSecret, sidOf } from './sid.ts'
 export async function startSession(handle: Handle, core: Core, origin: Origin, user: Owner, reason?: 'password_changed'): Promise<Granted> {
   const { config, clockWatch } = core
   const { now, isSteady } = clockWatch.read()
-  const surplus = isSteady ? await findSurplusSessions(handle, user.id, now, config.sessionsPerUser - 1) : []
+  const most = { now, latest: now + CLOCKS_DIFFER_MS, keep: config.sessionsPerUser - 1 }
+  const surplus = isSteady ? await findSurplusSessions(handle, user.id, most) : []
   for (const id of surplus) await endSessions(handle, user, { only: id }, endingNow(core, origin, 'superseded'))
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
   const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))

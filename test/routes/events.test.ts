@@ -70,6 +70,22 @@ t.test('a failed login has its reason, and repeated ones within a minute are one
   t.match(first, { at: START, last_at: START + 59_000, user_id: 1, session_id: null })
 })
 
+t.test('a failed login is not counted with those of a time when the clock was ahead', async (t) => {
+  const app = await build(t)
+  const fail = async () => {
+    await post(app, '/api/token/', { username: 'alice', password: 'wrong' })
+    await app.refusals.flush()
+  }
+  app.clock.jump(40 * 86_400)
+  await fail()
+  app.clock.jump(-40 * 86_400)
+  for (let i = 0; i < 2; i++) await fail()
+  t.match(await events(app), [
+    { count: 1, at: START + 40 * 86_400_000 },
+    { count: 2, at: START, last_at: START },
+  ])
+})
+
 t.test('beyond 300 different failures a minute the others are counted in one row without a name', async (t) => {
   const app = await build(t)
   for (let i = 0; i < 1000; i++) app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', reason: 'user_unknown', username: `n${i}` })

@@ -145,6 +145,15 @@ t.test('a reuse that is found within ten minutes of a jump is refused and ends n
   ])
 })
 
+t.test('a refresh token that was replaced while the clock was ahead is not answered for longer than the grace', async (t) => {
+  const { app } = await withUser(t)
+  const { refresh: first } = await logIn(app)
+  await spike(app, 12 * 3600, () => rotated(app, first))
+  t.strictSame(seen(await refresh(app, first)), { status: 401, body: ended }, 'not 12 hours')
+  t.strictSame(seen(await post(app, '/api/token/verify/', { token: first })), { status: 401, body: ended })
+  t.same(await ends(app), [LIVE])
+})
+
 t.test('a login while the clock is not steady ends no other session, and the next one after that ends all that are too many', async (t) => {
   const { app } = await withUser(t, { SESSIONS_PER_USER: '2' })
   for (let i = 0; i < 2; i++) await logIn(app)
@@ -158,6 +167,21 @@ t.test('a login while the clock is not steady ends no other session, and the nex
     (await ends(app)).map(({ end_reason }) => end_reason),
     ['superseded', 'superseded', 'superseded', null, null],
   )
+})
+
+t.test('of too many sessions, those that were used last while the clock was ahead end first', async (t) => {
+  const { app } = await withUser(t, { SESSIONS_PER_USER: '3' })
+  const before = await logIn(app)
+  await spike(app, FORWARD, () => logIn(app))
+  t.equal(app.clockWatch.isSteady, false)
+  app.clock.advance(10 * MINUTE)
+  await logIn(app)
+  await logIn(app)
+  t.same(
+    (await ends(app)).map(({ end_reason }) => end_reason),
+    [null, 'superseded', null, null],
+  )
+  t.equal((await refresh(app, before.refresh)).statusCode, 200)
 })
 
 t.test('what somebody asks for holds at once also while the clock is not steady, and marks nothing else as expired', async (t) => {

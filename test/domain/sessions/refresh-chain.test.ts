@@ -18,6 +18,13 @@ t.test('a refresh token counts as replaced from the rotation until the last mill
   t.equal(at(chain, 'a', 31_001), 'reused')
 })
 
+t.test('a refresh token that was replaced more than a minute in the future, when the clock was wrong, counts as reused', async (t) => {
+  const chain = advance(first, 'b', 100_000, GRACE_MS, false)
+  t.equal(at(chain, 'a', 40_000), 'replaced')
+  t.equal(at(chain, 'a', 39_999), 'reused')
+  t.same(JSON.parse(advance(chain, 'c', 39_999, GRACE_MS, false).replaced), [{ jti: 'b', at: 39_999 }], 'and is forgotten')
+})
+
 t.test('two rotations within one second leave only the last refresh token current', async (t) => {
   const chain = advance(advance(first, 'b', 1000, 0, false), 'c', 1001, 0, false)
   t.equal(at(chain, 'a', 1001, 0), 'reused')
