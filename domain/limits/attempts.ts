@@ -7,7 +7,7 @@ import { throttled } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
 import { isStorable } from '../text.ts'
-import { type Charged, charge, discharge, type Limit, limitOf, type Refused, refusal } from './charging.ts'
+import { type Charged, charge, discharge, type Limit, limitOf, type Refused, refusal, waitMs } from './charging.ts'
 import { rulesOf } from './rules.ts'
 import type { Outcome } from './tally.ts'
 import { WaitingLines } from './waiting-lines.ts'
@@ -85,7 +85,7 @@ export class Limits {
     const now = clock()
     const limits = [limitOf('registrations', this.#rules.registrations, networkFrom(origin))]
     const refused = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => register(handle, limits, now), soon))
-    if (refused) throw this.#throttled(refused, now)
+    if (refused) throw this.#throttled(refused)
   }
 
   #attemptOf(reservation: Reservation): Attempt {
@@ -102,7 +102,7 @@ export class Limits {
     const answer = await this.#reserveInLine(username, network)
     if ('charged' in answer) return answer
     this.#core.refusals.note(origin, { kind: 'login_throttled', reason: answer.limit.name, username })
-    throw this.#throttled(answer, this.#core.clock())
+    throw this.#throttled(answer)
   }
 
   /** Attempts that come together are refused only if those before them fail: some of them may be honest. So they wait in line. */
@@ -160,9 +160,9 @@ export class Limits {
     if (!isKnown) await trimKnownAddresses(handle, user.id, config.knownAddressesPerUser)
   }
 
-  #throttled(refused: Refused, now: number): Error {
+  #throttled(refused: Refused): Error {
     this.#refused++
-    return throttled(refused.kind === 'wait' ? refused.retryAt - now : 0)
+    return throttled(waitMs(refused))
   }
 }
 

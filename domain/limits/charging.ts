@@ -50,12 +50,16 @@ export async function discharge(handle: Handle, { limit, since }: Charged, outco
   await saveOutcome(handle, tally.since === since ? settle(tally, outcome, now) : tally)
 }
 
+/** How long to wait, as far as is known. */
+export function waitMs(refused: Refused): number {
+  return refused.kind === 'wait' ? refused.waitMs : 0
+}
+
 /** Of the limits that refuse an attempt, the one that does so longest. */
 function worst(limits: readonly Limit[], tallies: readonly (Tally | undefined)[], now: number): Refused | undefined {
   const refusals = limits.flatMap((limit, i): Refused[] => {
     const verdict = judge(tallies[i], limit.rule, now)
     return verdict.kind === 'go' ? [] : [{ ...verdict, limit }]
   })
-  const until = (refused: Refused) => (refused.kind === 'wait' ? refused.retryAt : now)
-  return refusals.sort((a, b) => until(b) - until(a))[0]
+  return refusals.sort((a, b) => waitMs(b) - waitMs(a))[0]
 }

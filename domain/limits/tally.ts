@@ -1,4 +1,5 @@
 import type { Tally } from '../../db/schema.ts'
+import { CLOCKS_DIFFER_MS } from '../clock.ts'
 
 /** How many attempts may fail, and how long the next ones have to wait. Durations in milliseconds. */
 export interface Rule {
@@ -17,17 +18,18 @@ export function doubling(free: number, firstMs: number, longestMs: number): Rule
 }
 
 /**
- * Whether an attempt may be made: `go`; `wait` until `retryAt`; or `busy`, when that depends on attempts whose outcome is not
+ * Whether an attempt may be made: `go`; `wait` for `waitMs`; or `busy`, when that depends on attempts whose outcome is not
  * known yet.
  */
-export type Verdict = { readonly kind: 'go' | 'busy' } | { readonly kind: 'wait'; readonly retryAt: number }
+export type Verdict = { readonly kind: 'go' | 'busy' } | { readonly kind: 'wait'; readonly waitMs: number }
 
 /** @param now milliseconds since the epoch, as all instants here */
 export function judge(tally: Tally | undefined, rule: Rule, now: number): Verdict {
-  if (tally === undefined || !isLive(tally, now) || tally.count < rule.free) return { kind: 'go' }
+  if (tally === undefined || !isLive(tally, now) || tally.count < rule.free || isFromFuture(tally, rule, now)) return { kind: 'go' }
   if (inFlight(tally, now) > 0) return { kind: 'busy' }
-  const retryAt = Math.min(tally.next_at, tally.expires_at)
-  return retryAt > now ? { kind: 'wait', retryAt } : { kind: 'go' }
+  // Never longer than the rule says: the process that wrote the row may have a clock that is a little ahead.
+  const waitMs = Math.min(tally.next_at - now, tally.expires_at - now, rule.delayMs(tally.count))
+  return waitMs > 0 ? { kind: 'wait', waitMs } : { kind: 'go' }
 }
 
 /** How long the outcome of an attempt is waited for. An attempt that takes longer counts as failed: its process has died. */
@@ -35,7 +37,7 @@ const IN_FLIGHT_MS = 60_000
 
 /** The tally with one more attempt, which counts as failed until its outcome is known. */
 export function reserve(tally: Tally, rule: Rule, now: number): Tally {
-  const before = isLive(tally, now) ? tally : { ...tally, count: 0, in_flight: 0, since: now, expires_at: now + rule.windowMs }
+  const before = begun(tally, rule, now)
   const count = before.count + 1
   const nextAt = count < rule.free ? 0 : now + rule.delayMs(count)
   return {
@@ -46,6 +48,21 @@ export function reserve(tally: Tally, rule: Rule, now: number): Tally {
     next_at: nextAt,
     expires_at: rule.slides ? Math.max(now, nextAt) + rule.windowMs : before.expires_at,
   }
+}
+
+/** The tally that an attempt is added to: a new one where the old has run out. */
+function begun(tally: Tally, rule: Rule, now: number): Tally {
+  if (!isLive(tally, now)) return { ...tally, count: 0, in_flight: 0, since: now, expires_at: now + rule.windowMs }
+  if (!isFromFuture(tally, rule, now)) return tally
+  return { ...tally, since: Math.min(tally.since, now), expires_at: Math.min(tally.expires_at, now + rule.windowMs) }
+}
+
+/**
+ * Whether a clock was far ahead when the tally was written, or ours is behind. Its times say nothing then, and would make people wait
+ * until they come true. So one attempt is let through, which writes times of now; the count stays, so that nobody gains more than that.
+ */
+function isFromFuture({ since, next_at, count }: Tally, rule: Rule, now: number): boolean {
+  return Math.max(since, next_at - rule.delayMs(count)) > now + CLOCKS_DIFFER_MS
 }
 
 /**
@@ -67,6 +84,7 @@ function isLive(tally: Tally, now: number): boolean {
   return tally.expires_at > now
 }
 
-function inFlight(tally: Tally, now: number): number {
-  return tally.in_flight_until > now ? tally.in_flight : 0
+function inFlight({ in_flight, in_flight_until }: Tally, now: number): number {
+  const leftMs = in_flight_until - now
+  return leftMs > 0 && leftMs <= IN_FLIGHT_MS + CLOCKS_DIFFER_MS ? in_flight : 0
 }
