@@ -43,9 +43,13 @@ function refreshKey(row: SigningKeyRow, secrets: Secrets): LoadedKey {
   return withSigner({ ...verifier(row, secret), publicJwk: undefined }, secret)
 }
 
-function verifier({ kid, use, refresh_until, algorithm }: SigningKeyRow, key: string) {
-  const verifies = signatureVerifier(algorithm as Algorithm, key)
-  return { kid, use, refreshUntil: refresh_until ?? undefined, algorithm: algorithm as Algorithm, verifies }
+function verifier(row: SigningKeyRow, key: string) {
+  const algorithm = row.algorithm as Algorithm
+  return { kid: row.kid, use: row.use, refreshUntil: refreshUntil(row), algorithm, verifies: signatureVerifier(algorithm, key) }
+}
+
+function refreshUntil({ refresh_until: iat, token_ttl }: SigningKeyRow): VerificationKey['refreshUntil'] {
+  return iat === null ? undefined : { iat, exp: token_ttl === 0 ? Number.POSITIVE_INFINITY : iat + token_ttl }
 }
 
 function withSigner(key: VerificationKey, signWith: string | undefined): LoadedKey {

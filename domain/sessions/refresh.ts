@@ -81,7 +81,9 @@ async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claim
   const found = await findBySid(handle, claims)
   if (found === undefined) return { problem: noActiveAccount(), happening: { reason: 'user_deleted', ...who } }
   const { user, session } = found
-  const refused = (problem: Problem, reason: string) => ({ problem, happening: { reason, username: user.username, ...who } })
+  // Without the session, the user of this id may be somebody else since a backup was restored.
+  const named = session === undefined ? who : { username: user.username, ...who }
+  const refused = (problem: Problem, reason: string) => ({ problem, happening: { reason, ...named } })
   if (!user.is_active) return refused(noActiveAccount(), 'user_disabled')
   const endReason = session?.end_reason ?? 'expired'
   if (!isLive(session, now)) return refused(new TokenProblem('ended'), `session_ended: ${endReason}`)
@@ -99,7 +101,7 @@ async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claim
 }
 
 /** Gives a session its next refresh token, in a transaction; the same one where they do not rotate. */
-export async function rotate(handle: Handle, core: Core, origin: Origin, session: SessionState): Promise<Granted> {
+async function rotate(handle: Handle, core: Core, origin: Origin, session: SessionState): Promise<Granted> {
   const now = core.clock()
   const { refreshRotation, refreshTokenTtlSeconds } = core.config
   const use = { id: session.id, ...lastUse(origin, now) }

@@ -22,10 +22,10 @@ export interface KeyUse {
   /** The type of the tokens that it signs. */
   readonly use: TokenType
   /**
-   * A key of access tokens that has signed refresh tokens too, before these had keys of their own: those with an `iat` up to this one, in
+   * A key of access tokens that has signed refresh tokens too, before these had keys of their own: those with times up to these, in
    * seconds since the epoch, are good.
    */
-  readonly refreshUntil: number | undefined
+  readonly refreshUntil: { readonly iat: number; readonly exp: number } | undefined
 }
 
 /** For whom a token is and who has issued it, as far as that can change from token to token. */
@@ -77,7 +77,7 @@ export function checkClaims(
   if (type === undefined) throw new TokenProblem('no_type')
   if (typeof type !== 'string') throw new TokenProblem('invalid')
   if (expected !== undefined && type !== expected) throw new TokenProblem('wrong_type')
-  if (!maySign(key, type, iat) || !isOurs(payload, typ)) throw new TokenProblem('invalid')
+  if (iat === undefined || !maySign(key, type, iat as number, exp as number) || !isOurs(payload, typ)) throw new TokenProblem('invalid')
   if (!rules.isIssuer(payload.iss as string)) throw new TokenProblem('issuer')
   // Refresh tokens are for this service alone, whatever audience its access tokens have.
   if (type === 'access' && !rules.isAudience(payload.aud)) throw new TokenProblem('audience')
@@ -98,10 +98,10 @@ export function isAhead(time: unknown, nowSeconds: number): boolean {
   return (time as number) > nowSeconds + CLOCK_SKEW_SECONDS
 }
 
-/** Whether tokens of this type and `iat` are what the key is for: the key of one type must not vouch for a token of the other. */
-function maySign({ use, refreshUntil }: KeyUse, type: string, iat: unknown): boolean {
-  if (iat === undefined) return false
-  return type === use || (type === 'refresh' && refreshUntil !== undefined && (iat as number) <= refreshUntil)
+/** Whether tokens of this type and these times are what the key is for: the key of one type must not vouch for a token of the other. */
+function maySign({ use, refreshUntil }: KeyUse, type: string, iat: number, exp: number): boolean {
+  if (type === use) return true
+  return type === 'refresh' && refreshUntil !== undefined && iat <= refreshUntil.iat && exp <= refreshUntil.exp
 }
 
 function isOurs(payload: Readonly<Record<string, unknown>>, typ: string): boolean {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { changePassword } from '../../domain/accounts/own.ts'
 import { noOrigin } from '../../domain/events/record.ts'
-import { build, PASSWORD, register, type TestApp } from '../helper.ts'
+import { build, claimsOf, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
 import { attempt, logsIn, RIGHT, throttled, wrong } from './limits.ts'
 
 /** Lets something happen after a password was found right and before the session starts: while a better hash is made. */
@@ -47,8 +47,8 @@ t.test('a login whose session cannot be started is no attempt, and forgives noth
 t.test('a login whose password is changed before its session starts is compared with the new one', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_PAIR: '2', LOGIN_FIRST_DELAY: '60' })
   await register(app)
-  const caller = { id: 1, username: 'alice', sessionId: 1, sid: '1' }
-  t.equal(await logsIn(app), 200)
+  const { sid } = claimsOf((await logIn(app)).access)
+  const caller = { id: 1, username: 'alice', sessionId: 1, sid: sid as string }
   beforeSession(app, () => changePassword(app, noOrigin, caller, { current: PASSWORD, next: 'another horse battery' }))
   t.strictSame(await attempt(app, RIGHT), wrong)
   t.equal(await logsIn(app, { password: 'another horse battery' }), 200, 'one failure, and not two')
