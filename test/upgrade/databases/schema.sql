@@ -1,0 +1,18 @@
+PRAGMA journal_mode = wal;
+CREATE TABLE "kysely_migration" ("name" varchar(255) not null primary key, "timestamp" varchar(255) not null);
+CREATE TABLE "kysely_migration_lock" ("id" varchar(255) not null primary key, "is_locked" integer default 0 not null);
+CREATE TABLE "users" ("id" integer primary key autoincrement, "username" text not null unique, "username_key" text not null, "password" text not null, "is_active" integer default 1 not null, "created_at" bigint not null);
+CREATE INDEX "users_username_key" on "users" ("username_key");
+CREATE TABLE "sessions" ("id" integer primary key autoincrement, "user_id" integer not null references "users" ("id") on delete cascade, "created_at" bigint not null, "refreshed_at" bigint not null, "expires_at" bigint not null, "refresh_jti" text not null, "refresh_iat" bigint not null, "refresh_exp" bigint not null, "replaced" text not null, "ended_at" bigint, "end_reason" text, "address" text default '' not null, "client" text default '' not null, "pending_jti" text);
+CREATE TABLE "signing_keys" ("kid" text primary key, "algorithm" text not null, "private_key" text, "created_at" bigint not null, "public_key" text, "signs_from" bigint default 0 not null, "used_at" bigint default 0 not null, "token_ttl" bigint default 0 not null, "retired_at" bigint);
+CREATE INDEX "sessions_of_user" on "sessions" ("user_id", "ended_at");
+CREATE INDEX "sessions_to_expire" on "sessions" ("refresh_exp") where ended_at is null;
+CREATE INDEX "sessions_to_forget" on "sessions" ("ended_at") where ended_at is not null;
+CREATE TABLE "auth_events" ("id" integer primary key autoincrement, "at" bigint not null, "last_at" bigint not null, "count" integer default 1 not null, "kind" text not null, "reason" text, "user_id" integer, "username" text, "session_id" integer, "subject" text, "address" text, "client" text, "request_id" text);
+CREATE INDEX "auth_events_of_user" on "auth_events" ("username", "at");
+CREATE INDEX "auth_events_at" on "auth_events" ("at");
+CREATE TABLE "clients" ("client_id" text primary key, "name" text not null, "secret_hash" text not null, "created_at" bigint not null, "revoked_at" bigint);
+CREATE TABLE "tallies" ("key" text primary key, "count" integer not null, "in_flight" integer not null, "in_flight_until" bigint not null, "next_at" bigint not null, "since" bigint not null, "expires_at" bigint not null);
+CREATE INDEX "tallies_to_forget" on "tallies" ("expires_at");
+CREATE TABLE "known_addresses" ("user_id" integer not null references "users" ("id") on delete cascade, "network" text not null, "last_at" bigint not null, constraint "known_addresses_key" primary key ("user_id", "network"));
+CREATE INDEX "known_addresses_to_forget" on "known_addresses" ("last_at");
