@@ -45,6 +45,10 @@ interface SessionsTable {
   /** IP address and `User-Agent` of the last login or refresh; empty when unknown. */
   address: Generated<string>
   client: Generated<string>
+  /** When, to which address and to which `User-Agent` a token that had been replaced was answered last, if not to the ones above. */
+  elsewhere_at: number | null
+  elsewhere_address: string | null
+  elsewhere_client: string | null
   ended_at: number | null
   end_reason: EndReason | null
 }
@@ -91,6 +95,7 @@ export type EventKind =
   | 'login_failed'
   | 'login_throttled'
   | 'refresh_refused'
+  | 'refresh_from_elsewhere'
   | 'token_refused'
   | 'session_ended'
   | 'password_changed'

@@ -47,7 +47,10 @@ export async function findUserAndSession(db: Handle, userId: number, sessionId: 
   return { user, session: row.id === null ? undefined : (row as SessionState) }
 }
 
-type Started = Omit<Session, 'id' | 'pending_jti' | 'ended_at' | 'end_reason'>
+/** What only `noteElsewhere` writes. */
+type Elsewhere = 'elsewhere_at' | 'elsewhere_address' | 'elsewhere_client'
+
+type Started = Omit<Session, 'id' | 'pending_jti' | Elsewhere | 'ended_at' | 'end_reason'>
 
 const insert = hot((db, value: Started) =>
   db
@@ -74,7 +77,7 @@ export async function insertSession(db: Handle, session: Started): Promise<numbe
   return (rows[0] as { id: number }).id
 }
 
-export type Rotation = Omit<Session, 'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | 'ended_at' | 'end_reason'>
+export type Rotation = Omit<Session, 'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | Elsewhere | 'ended_at' | 'end_reason'>
 
 const rotate = hot((db, value: Rotation) =>
   db
@@ -109,6 +112,20 @@ const touch = hot((db, value: Use) =>
 /** Notes that a session was refreshed and keeps its refresh token. */
 export async function touchSession(db: Handle, use: Use): Promise<void> {
   await touch(db, use)
+}
+
+/** From where a session was used last, and when its last replaced token was answered elsewhere. */
+export async function findUse(db: Handle, id: number): Promise<Pick<Session, 'address' | 'client' | 'elsewhere_at'> | undefined> {
+  return db.selectFrom('sessions').select(['address', 'client', 'elsewhere_at']).where('id', '=', id).executeTakeFirst()
+}
+
+/** Notes that a replaced token was answered elsewhere. `at` in milliseconds since the epoch. */
+export async function noteElsewhere(db: Handle, { id, at, address, client }: { id: number; at: number; address: string; client: string }) {
+  await db
+    .updateTable('sessions')
+    .set({ elsewhere_at: at, elsewhere_address: address, elsewhere_client: client })
+    .where('id', '=', id)
+    .execute()
 }
 
 /**

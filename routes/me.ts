@@ -125,6 +125,11 @@ function shown(session: Session, currentId: number): SessionOfMine {
     last_used_at: iso(session.refreshed_at),
     address: session.address,
     client: session.client,
+    ...(session.elsewhere_at !== null && {
+      elsewhere_at: iso(session.elsewhere_at),
+      elsewhere_address: session.elsewhere_address ?? '',
+      elsewhere_client: session.elsewhere_client ?? '',
+    }),
     current: session.id === currentId,
   }
 }

@@ -19,6 +19,14 @@ export const SessionOfMine = Type.Object(
     last_used_at: instant('The last login or refresh.'),
     address: Type.String({ description: 'The address of the last login or refresh.', examples: ['192.0.2.1'] }),
     client: Type.String({ description: 'Its `User-Agent`; empty when there was none.', examples: ['Mozilla/5.0'] }),
+    elsewhere_at: Type.Optional(
+      instant(
+        'When a refresh token that had been replaced was answered last to another network or client than the last refresh: a user who changed ' +
+          'networks, or a thief. Absent, with the next two, where none was.',
+      ),
+    ),
+    elsewhere_address: Type.Optional(Type.String({ description: 'To which address.', examples: ['198.51.100.7'] })),
+    elsewhere_client: Type.Optional(Type.String({ description: 'Its `User-Agent`.', examples: ['curl/8.5.0'] })),
     current: Type.Boolean({ description: 'Whether it is the one that asks.', examples: [true] }),
   },
   { $id: 'SessionOfMine' },

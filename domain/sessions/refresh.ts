@@ -9,6 +9,7 @@ import type { Refusals } from '../events/refusals.ts'
 import type { Claims } from '../tokens/claims.ts'
 import { newIdentity } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import { noteIfElsewhere } from './elsewhere.ts'
 import { endingNow, endSessions, isLive } from './ends.ts'
 import { currentToken, type Granted, grant, lastUse, signPair, type TokenPair } from './grant.ts'
 import { advance, graceMs, standing } from './refresh-chain.ts'
@@ -92,6 +93,7 @@ async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claim
       return rotate(handle, core, origin, session)
     case 'pending':
     case 'replaced':
+      await noteIfElsewhere(handle, core, origin, user, session)
       return grant(session)
     case 'reused':
       if (!isSteady) return refused(new TokenProblem('ended'), 'reuse_unsure')
