@@ -16,10 +16,11 @@ export interface Token {
   readonly type: 'access' | 'refresh'
   readonly session: Session
   /** Seconds since the epoch. */
+  readonly iat: number
   readonly exp: number
   /** Of an access token, the refresh token that was issued with it. */
   readonly with?: Token
-  /** Of a refresh token: since when it counts as replaced, in milliseconds. */
+  /** Of a refresh token: since when it counts as replaced, in milliseconds; undefined when that is forgotten. */
   replacedAt?: number
 }
 
@@ -30,6 +31,8 @@ export interface Session {
   current: Token
   /** With confirmed rotation, the token before `current`, until `current` is used. */
   pending: Token | undefined
+  /** Its refresh tokens that were replaced. */
+  readonly replaced: Token[]
   endedAt: number | undefined
   reason: string | undefined
 }
@@ -47,25 +50,28 @@ const INVALID = 'Token is invalid or expired'
 const ENDED = 'Token is blacklisted'
 const NO_ACCOUNT = 'No active account found for the given token.'
 
+/** What another clock may be ahead, in milliseconds. An instant further in the future is of a time when the clock was wrong. */
+const AHEAD = 60_000
+/** Longer ago than anything else, in milliseconds. */
+const LONG = 1e15
+
 /** The reference. `now` is in milliseconds since the epoch. */
 export class Reference {
   readonly sessions: Session[] = []
   readonly rules: Rules
+  readonly #isSteady: () => boolean
 
-  constructor(rules: Rules) {
+  /** @param isSteady whether the clock has not jumped for ten minutes: until then nothing ends but what somebody asks for */
+  constructor(rules: Rules, isSteady: () => boolean) {
     this.rules = rules
+    this.#isSteady = isSteady
   }
 
   logIn(user: User, now: number): Session {
-    const live = this.sessions.filter((session) => session.user === user && this.#isListed(session, now))
-    const newestFirst = live.toReversed().sort((a, b) => b.refreshedAt - a.refreshedAt)
-    for (const session of newestFirst.slice(this.rules.sessionsPerUser - 1)) this.#end(session, 'superseded', now)
+    if (this.#isSteady()) this.#endSurplus(user, now)
     const expiresAt = now + this.rules.maxAge * 1000
-    const session = { user, expiresAt, refreshedAt: now, pending: undefined, endedAt: undefined, reason: undefined } as Omit<
-      Session,
-      'current'
-    >
-    const started = session as Session
+    const session = { user, expiresAt, refreshedAt: now, pending: undefined, replaced: [], endedAt: undefined, reason: undefined }
+    const started = session as Omit<Session, 'current'> as Session
     started.current = this.#refreshToken(started, now)
     this.sessions.push(started)
     return started
@@ -73,24 +79,24 @@ export class Reference {
 
   accessToken(session: Session, now: number): Token {
     const exp = Math.min(seconds(now) + this.rules.accessTtl, seconds(session.expiresAt))
-    return { type: 'access', session, exp, with: session.current }
+    return { type: 'access', session, iat: seconds(now), exp, with: session.current }
   }
 
   refresh(token: Token, now: number): Verdict {
     const { session } = token
-    if (token.exp <= seconds(now)) return INVALID
+    if (!isInTime(token, now)) return INVALID
     if (!session.user.isActive) return NO_ACCOUNT
     if (!isLive(session, now)) return ENDED
     if (token === session.current) this.#rotate(session, now)
     else if (this.#isReused(token, now)) {
-      this.#end(session, 'reuse_detected', now)
+      if (this.#isSteady()) this.#endOnly([session], 'reuse_detected', now)
       return ENDED
     }
     return 'ok'
   }
 
   verify(token: Token, now: number): Verdict {
-    if (token.exp <= seconds(now) || !token.session.user.isActive) return INVALID
+    if (!isInTime(token, now) || !token.session.user.isActive) return INVALID
     if (!isLive(token.session, now)) return ENDED
     if (token.type === 'refresh' && this.#isReused(token, now)) return ENDED
     this.#see(token, now)
@@ -98,7 +104,7 @@ export class Reference {
   }
 
   authenticate(token: Token, now: number): Verdict {
-    if (token.exp <= seconds(now)) return INVALID
+    if (!isInTime(token, now)) return INVALID
     if (!token.session.user.isActive) return 'User is inactive'
     if (!isLive(token.session, now)) return ENDED
     this.#see(token, now)
@@ -106,19 +112,20 @@ export class Reference {
   }
 
   logOut(token: Token, now: number): Verdict {
-    if (token.exp <= seconds(now)) return INVALID
+    if (!isInTime(token, now)) return INVALID
     if (token.session.endedAt !== undefined) return ENDED
-    this.endAll(token.session.user, 'logout', now, (session) => session === token.session)
-    return 'ok'
+    this.#endOnly([token.session], 'logout', now)
+    return token.session.reason === 'logout' ? 'ok' : ENDED
   }
 
+  /** A token that has expired is recognized, and one that a clock which was ahead has issued. */
   revoke(token: Token, now: number): void {
-    this.endAll(token.session.user, 'logout', now, (session) => session === token.session)
+    this.#endOnly([token.session], 'logout', now)
   }
 
   endAll(user: User, reason: string, now: number, isMeant: (session: Session) => boolean = () => true): void {
     for (const session of this.sessions.filter((session) => session.user === user)) {
-      if (this.#isOver(session, now)) this.#expire(session)
+      if (this.#isSteady() && this.#isOver(session, now)) this.#expire(session)
       else if (isMeant(session)) this.#end(session, reason, now)
     }
   }
@@ -130,6 +137,7 @@ export class Reference {
   }
 
   sweep(now: number): void {
+    if (!this.#isSteady()) return
     for (const session of this.sessions) if (this.#isOver(session, now)) this.#expire(session)
   }
 
@@ -138,7 +146,7 @@ export class Reference {
     const { session } = token
     const isArrived = token === session.current || token.with === session.current
     if (!isArrived || session.pending === undefined) return
-    session.pending.replacedAt = now
+    this.#replace(session.pending, now)
     session.pending = undefined
   }
 
@@ -147,18 +155,43 @@ export class Reference {
     if (this.rules.mode === 'off') return
     this.#see(session.current, now)
     if (this.rules.mode === 'confirmed') session.pending = session.current
-    else session.current.replacedAt = now
+    else this.#replace(session.current, now)
     session.current = this.#refreshToken(session, now)
   }
 
+  /** Those whose grace is over are forgotten, also where the clock is wrong and only says so. */
+  #replace(token: Token, now: number): void {
+    const { replaced } = token.session
+    for (const older of replaced) if (!this.#isInGrace(older, now)) delete older.replacedAt
+    token.replacedAt = now
+    replaced.push(token)
+  }
+
   #isReused(token: Token, now: number): boolean {
-    const { session, replacedAt } = token
-    if (token === session.current || token === session.pending) return false
-    return this.rules.grace === 0 || replacedAt === undefined || now - replacedAt > this.rules.grace * 1000
+    const { session } = token
+    return token !== session.current && token !== session.pending && !this.#isInGrace(token, now)
+  }
+
+  #isInGrace({ replacedAt }: Token, now: number): boolean {
+    const { grace } = this.rules
+    return grace > 0 && replacedAt !== undefined && now - replacedAt <= grace * 1000 && replacedAt - now <= AHEAD
+  }
+
+  /** Of more sessions than a user may have those end that were refreshed longest ago, or when the clock was wrong. */
+  #endSurplus(user: User, now: number): void {
+    const live = this.sessions.filter((session) => session.user === user && this.#isListed(session, now))
+    const used = ({ refreshedAt }: Session) => (refreshedAt > now + AHEAD ? refreshedAt - now - LONG : refreshedAt)
+    const newestFirst = live.toReversed().sort((a, b) => used(b) - used(a))
+    this.#endOnly(newestFirst.slice(this.rules.sessionsPerUser - 1), 'superseded', now)
+  }
+
+  /** Sessions of one user. If there are any, the user's that have expired are marked with them. */
+  #endOnly(meant: readonly Session[], reason: string, now: number): void {
+    if (meant[0] !== undefined) this.endAll(meant[0].user, reason, now, (session) => meant.includes(session))
   }
 
   #refreshToken(session: Session, now: number): Token {
-    return { type: 'refresh', session, exp: Math.min(seconds(now) + this.rules.refreshTtl, seconds(session.expiresAt)) }
+    return { type: 'refresh', session, iat: seconds(now), exp: Math.min(seconds(now) + this.rules.refreshTtl, seconds(session.expiresAt)) }
   }
 
   #isListed(session: Session, now: number): boolean {
@@ -184,6 +217,14 @@ export class Reference {
 
 function isLive(session: Session, now: number): boolean {
   return session.endedAt === undefined && session.expiresAt > now
+}
+
+function isInTime(token: Token, now: number): boolean {
+  return token.exp > seconds(now) && !isAhead(token, seconds(now))
+}
+
+function isAhead({ iat }: Token, nowSeconds: number): boolean {
+  return iat > nowSeconds + AHEAD / 1000
 }
 
 function seconds(milliseconds: number): number {

@@ -1,3 +1,4 @@
+import { STEADY_AFTER_MS } from '../../domain/clock.ts'
 import type { TestApp } from '../helper.ts'
 import { Reference, type Rules, type Session, type Token, type User } from './reference.ts'
 
@@ -27,11 +28,19 @@ export class World {
   readonly reference: Reference
   readonly users: User[]
   readonly texts = new Map<Token, string>()
+  #jumpedAt = Number.NEGATIVE_INFINITY
 
   constructor(app: TestApp, rules: Rules, users: User[]) {
     this.app = app
-    this.reference = new Reference(rules)
+    this.reference = new Reference(rules, () => app.clock.monotonic() - this.#jumpedAt >= STEADY_AFTER_MS)
     this.users = users
+  }
+
+  /** Sets the clock by some seconds. The service looks at it every few seconds by itself; here at once. */
+  jump(seconds: number): void {
+    this.app.clock.jump(seconds)
+    this.#jumpedAt = this.app.clock.monotonic()
+    this.app.clockWatch.read()
   }
 
   /** Records a token that a client received. Its text may differ each time: every ECDSA signature differs. */
