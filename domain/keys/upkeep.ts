@@ -34,9 +34,10 @@ export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], 
 }
 
 /** A key is also missing where this process can read none of those that may sign, because they are encrypted for other processes or damaged. */
-function missingKeys({ config, clock, clockWatch, secrets }: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): DueKey[] {
+function missingKeys({ config, clockWatch, secrets }: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): DueKey[] {
   const atHand = rows.filter((row) => signing[row.use] !== undefined || isReadable(row, secrets))
-  return dueKeys(atHand, keyRules(config), clock(), clockWatch.isSteady)
+  const { now, isSteady } = clockWatch.read()
+  return dueKeys(atHand, keyRules(config), now, isSteady)
 }
 
 /** Makes keys before a transaction that may need them, for it must not wait for that. */
@@ -63,14 +64,15 @@ export async function applyDue(handle: Handle, core: KeyCore, signing: Signing):
   }
 }
 
-function allDue({ config, secrets, clock, clockWatch }: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): KeyChange[] {
+function allDue({ config, secrets, clockWatch }: KeyCore, rows: readonly SigningKeyRow[], signing: Signing): KeyChange[] {
   const renewed = rows.flatMap((row) => {
     const { kid, private_key: stored } = row
     const text = stored === null ? undefined : secrets.renew(stored, kid)
     // What is damaged may look like a plain text. It must stay as it is, so that it can be mended.
     return text === undefined || !isReadable(row, secrets) ? [] : { kid, change: { private_key: text } }
   })
-  return [...renewed, ...dueChanges(rows, keyRules(config), signing, clock(), clockWatch.isSteady)]
+  const { now, isSteady } = clockWatch.read()
+  return [...renewed, ...dueChanges(rows, keyRules(config), signing, now, isSteady)]
 }
 
 /** Adds a key in a transaction. `signsFrom` is an instant, or `NOT_YET`. */

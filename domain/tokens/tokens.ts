@@ -97,8 +97,8 @@ export class Tokens {
   async recognize(token: string): Promise<Claims | undefined> {
     const signed = await this.#checkSignature(token, (kid) => this.#core.keys.recall(kid))
     if (signed === undefined) return undefined
-    // An expired token is judged as of the last second of its life.
-    const at = Math.min(toSeconds(this.#core.clock()), Number(signed.payload.exp) - 1)
+    // An expired token is judged as of the last second of its life, and one of a clock that was ahead as of its first.
+    const at = Math.max(Math.min(toSeconds(this.#core.clock()), Number(signed.payload.exp) - 1), Number(signed.payload.iat))
     try {
       return await this.#checkClaims(signed, at)
     } catch (error) {
