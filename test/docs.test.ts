@@ -70,6 +70,18 @@ t.test('every page of docs/ is linked from the README', async (t) => {
   t.same(unlinked, [])
 })
 
+t.test('the recipes of docs/checking-tokens.md are the programs that test/slow/peers.sh runs', async (t) => {
+  const shown = [...read('docs/checking-tokens.md').matchAll(/^\[`(test\/slow\/peers\/[^`]+)`\]\(\S+\):\n\n```\w+\n([\s\S]*?)^```$/gm)]
+  const programs = globSync('test/slow/peers/**/*.{mjs,py,go,rs,java,yml}', { cwd: root })
+  const files = shown.map(([, file]) => file as string)
+  t.same(
+    programs.filter((program) => !files.includes(program)),
+    [],
+    'every program is shown',
+  )
+  for (const [, file = '', text] of shown) t.equal(text, read(file), file)
+})
+
 t.test('every page of docs/ begins with a title and a sentence', async (t) => {
   for (const page of pages.filter((page) => page.startsWith('docs/'))) t.match(read(page), /^# .+\n\n[A-Z][^\n]+/, page)
 })
