@@ -95,6 +95,8 @@ log_in() { # NAME
 log_in_elsewhere() { # DATABASE SETTING=VALUE…
   local access refresh url pid
   latchkey "$1" "$(free_port)" "${@:2}"
+  # The user's id is the second, so that no program prints it by accident.
+  log_in first
   log_in peer
   foreign=$access
   stop $pid
@@ -163,12 +165,13 @@ ask_all() { # PROFILE
 }
 # Starts a Latchkey, which goes on running, and others for the tokens that are not for it; `ISSUER` is exported for the programs.
 prepare() { # DATABASE SETTING=VALUE…
+  # The key set has a key of another algorithm too, as after a change of it.
+  log_in_elsewhere "$1" "${@:2}" JWT_ALGORITHM=EdDSA
   latchkey "$1" "$(free_port)" "${@:2}"
   export ISSUER=$url
   latchkey_pid=$pid
-  # The user's id is the second, so that a program does not print it by accident.
-  log_in first
   log_in peer
+  check "the key set has keys of two algorithms ($1)" "$(curl -sS "$url/.well-known/jwks.json" | grep -oE '"alg":"(ES256|EdDSA)"' | sort -u | wc -l)" 2
   user=$(curl -sS "$url/api/users/me/" -H "Authorization: Bearer $access" | sed 's/.*"id":\([0-9]*\).*/\1/')
   log_in_elsewhere "$1-stranger" "${@:2}"
   stranger=$foreign
