@@ -8,8 +8,9 @@ import type { TokenType } from '../domain/tokens/claims.ts'
 
 /** fast-jwt with the signing keys of the server's database, without the rest of the service. */
 export interface Engine {
-  /** The claims of an access token. @throws when its signature is wrong */
-  verify(token: string): Record<string, unknown>
+  /** The claims of a token. @throws when its signature is wrong */
+  verifyAccess(token: string): Record<string, unknown>
+  verifyRefresh(token: string): Record<string, unknown>
   /** A token with these claims, but a `jti` and a `token_type` of its own. */
   signAccess(claims: object): string
   signRefresh(claims: object): string
@@ -23,7 +24,8 @@ export async function openEngine(url: string): Promise<Engine> {
     return (claims: object) => sign({ ...claims, token_type, jti: randomUUID().replaceAll('-', '') })
   }
   return {
-    verify: createVerifier({ key: publicKey, algorithms: ['ES256'], cache: false }),
+    verifyAccess: createVerifier({ key: publicKey, algorithms: ['ES256'], cache: false }),
+    verifyRefresh: createVerifier({ key: keys.refresh.key, algorithms: ['HS256'], cache: false }),
     signAccess: signer('access', 'ES256'),
     signRefresh: signer('refresh', 'HS256'),
   }

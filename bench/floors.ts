@@ -12,7 +12,7 @@ const hash = await passwordHash(url)
 const headers = { ...securityHeaders('http://localhost'), 'x-request-id': '00000000-0000-4000-8000-000000000000' }
 const tokenHeaders = { ...headers, 'cache-control': 'no-store' }
 /** Texts of the same length as the tokens of a login. */
-const pair = { refresh: 'r'.repeat(409), access: 'a'.repeat(412) }
+const pair = { refresh: 'r'.repeat(415), access: 'a'.repeat(443) }
 
 const app = Fastify({ logger: { level: 'warn' }, logController: new LogController({ disableRequestLogging: true }) })
 
@@ -23,13 +23,13 @@ app.post('/nothing', async (_request, reply) => {
 
 app.post('/signature-check', async (request: FastifyRequest<{ Body: { token: string } }>, reply) => {
   reply.headers(headers)
-  engine.verify(request.body.token)
+  engine.verifyAccess(request.body.token)
   return {}
 })
 
-app.post('/verify-and-two-signatures', async (request: FastifyRequest<{ Body: { refresh: string } }>, reply) => {
+app.post('/verify-and-sign-both', async (request: FastifyRequest<{ Body: { refresh: string } }>, reply) => {
   reply.headers(tokenHeaders)
-  const claims = engine.verify(request.body.refresh)
+  const claims = engine.verifyRefresh(request.body.refresh)
   return { access: engine.signAccess(claims), refresh: engine.signRefresh(claims) }
 })
 
