@@ -11,6 +11,7 @@ import * as sessionIds from './migrations/007-session-ids.ts'
 import * as refreshKeys from './migrations/008-refresh-keys.ts'
 import * as issuedClaims from './migrations/009-issued-claims.ts'
 import * as refreshedElsewhere from './migrations/010-refreshed-elsewhere.ts'
+import * as replacedAsWords from './migrations/011-replaced-as-words.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -25,6 +26,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '008-refresh-keys': refreshKeys,
   '009-issued-claims': issuedClaims,
   '010-refreshed-elsewhere': refreshedElsewhere,
+  '011-replaced-as-words': replacedAsWords,
 }
 
 /**

@@ -38,7 +38,7 @@ interface SessionsTable {
   refresh_jti: string
   refresh_iat: number
   refresh_exp: number
-  /** JSON array of `{ jti, at }`: the refresh tokens that were replaced last, oldest first; `at` says when, in milliseconds. */
+  /** `jti@at` with a space between: the refresh tokens that were replaced last, oldest first; `at` says when, in milliseconds. */
   replaced: string
   /** With `REFRESH_ROTATION=confirmed`, the `jti` of the refresh token before the current one, until a client has used the current one. */
   pending_jti: string | null

@@ -33,12 +33,13 @@ export function grant(session: SessionState): Granted {
 
 /** Signs the refresh token that was granted, and a new access token. */
 export function signPair(core: Core & { readonly tokens: Tokens }, granted: Granted): TokenPair {
-  const { tokens, config, clock } = core
+  return { refresh: core.tokens.issue('refresh', granted, granted.refresh), access: signAccess(core, granted) }
+}
+
+/** Signs a new access token that goes with the refresh token. */
+export function signAccess({ tokens, config, clock }: Core & { readonly tokens: Tokens }, granted: Granted): string {
   const access = newIdentity(clock(), config.accessTokenTtlSeconds, toSeconds(granted.sessionExpiresAt))
-  return {
-    refresh: tokens.issue('refresh', granted, granted.refresh),
-    access: tokens.issue('access', granted, accompany(granted.refresh.jti, access)),
-  }
+  return tokens.issue('access', granted, accompany(granted.refresh.jti, access))
 }
 
 /** The columns that say when and from where a session was used last. */

@@ -49,16 +49,22 @@ export function settle(chain: Chain, now: number, graceMs: number): Chain {
 }
 
 /** `replaced` of a new session. */
-export const nothingReplaced = '[]'
+export const nothingReplaced = ''
 
 /** Tokens past the grace are dropped: to forget them changes no answer. */
 function remember(chain: Chain, jti: string, now: number, graceMs: number): string {
   const all = [...remembered(chain), { jti, at: now }]
-  return JSON.stringify(all.filter((token) => isWithinGrace(token, now, graceMs)).slice(-REMEMBERED_LIMIT))
+  const kept = all.filter((token) => isWithinGrace(token, now, graceMs)).slice(-REMEMBERED_LIMIT)
+  return kept.map((token) => `${token.jti}@${token.at}`).join(' ')
 }
 
-function remembered(chain: Chain): Replaced[] {
-  return JSON.parse(chain.replaced)
+function remembered({ replaced }: Pick<Chain, 'replaced'>): Replaced[] {
+  return replaced === nothingReplaced ? [] : replaced.split(' ').map(toReplaced)
+}
+
+function toReplaced(word: string): Replaced {
+  const end = word.indexOf('@')
+  return { jti: word.slice(0, end), at: Number(word.slice(end + 1)) }
 }
 
 /** One that was replaced in the future is not: the clock was wrong then, and the grace would last until that day. */

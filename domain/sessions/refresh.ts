@@ -11,7 +11,7 @@ import { newIdentity } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { noteIfElsewhere } from './elsewhere.ts'
 import { endingNow, endSessions, isLive } from './ends.ts'
-import { currentToken, type Granted, grant, lastUse, signPair, type TokenPair } from './grant.ts'
+import { currentToken, type Granted, grant, lastUse, signAccess, signPair, type TokenPair } from './grant.ts'
 import { advance, graceMs, standing } from './refresh-chain.ts'
 import { findBySid } from './sid.ts'
 
@@ -36,8 +36,7 @@ export async function refreshSession(
     core.refusals.note(origin, { kind: 'refresh_refused', ...result.happening })
     throw result.problem
   }
-  const { access, refresh } = signPair(core, result)
-  return core.config.refreshRotation === 'off' ? { access } : { access, refresh }
+  return core.config.refreshRotation === 'off' ? { access: signAccess(core, result) } : signPair(core, result)
 }
 
 /**

@@ -22,7 +22,7 @@ const session = (user_id: number) => ({
   refresh_iat: 1,
   refresh_exp: 9,
   sid_secret: null,
-  replaced: '[]',
+  replaced: '',
   address: '',
   client: '',
 })

@@ -59,7 +59,7 @@ async function tour({ url, port }: Service, file: string): Promise<Pair[]> {
 /** Makes the stored session unreadable, so that the next refresh is answered 500. */
 function breakSession(file: string): void {
   const sqlite = new SQLite(file)
-  sqlite.exec("update sessions set replaced = 'no json', refresh_jti = 'another'")
+  sqlite.exec("update sessions set replaced = x'00', refresh_jti = 'another'")
   sqlite.close()
 }
 
@@ -126,7 +126,7 @@ t.test('an internal error is answered with a request id, under which the log has
   await service.stop()
   const own = lines(t, service.output()).filter(({ reqId }) => reqId === 'find-me')
   t.match(own, [
-    { level: 50, err: { type: 'SyntaxError', stack: /refresh-chain\.ts/ } },
+    { level: 50, err: { type: 'TypeError', stack: /refresh-chain\.ts/ } },
     { level: 30, method: 'POST', path: '/api/token/refresh/', status: 500, ip: '127.0.0.1' },
   ])
 })

@@ -22,7 +22,7 @@ t.test('a refresh token that was replaced more than a minute in the future, when
   const chain = advance(first, 'b', 100_000, GRACE_MS, false)
   t.equal(at(chain, 'a', 40_000), 'replaced')
   t.equal(at(chain, 'a', 39_999), 'reused')
-  t.same(JSON.parse(advance(chain, 'c', 39_999, GRACE_MS, false).replaced), [{ jti: 'b', at: 39_999 }], 'and is forgotten')
+  t.equal(advance(chain, 'c', 39_999, GRACE_MS, false).replaced, 'b@39999', 'and is forgotten')
 })
 
 t.test('two rotations within one second leave only the last refresh token current', async (t) => {
@@ -35,7 +35,7 @@ t.test('two rotations within one second leave only the last refresh token curren
 t.test('of more than 50 tokens replaced within the grace, the oldest are forgotten and count as reused', async (t) => {
   let chain = first
   for (let i = 1; i <= 51; i++) chain = advance(chain, `t${i}`, i, GRACE_MS, false)
-  t.equal(JSON.parse(chain.replaced).length, 50)
+  t.equal(chain.replaced.split(' ').length, 50)
   t.equal(at(chain, 'a', 51), 'reused')
   t.equal(at(chain, 't1', 51), 'replaced')
 })
