@@ -1,3 +1,4 @@
+import { DatabaseUnavailable } from '../../db/errors.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys } from '../../db/signing-keys.ts'
 import { unavailable } from '../errors.ts'
@@ -91,9 +92,8 @@ export class DatabaseKeyRing implements KeyRing {
     if (!isKid(kid)) return undefined
     if (!this.#rows.some((row) => row.kid === kid)) await this.#search()
     const held = this.#held.get(kid)
-    // The token may be good: another process can read the key.
-    if (held !== undefined && held.key === undefined)
-      throw unavailable('database_unavailable', 'The key of this token cannot be read now. Try again later.')
+    // The token may be good, for another process can read the key. This is no answer about the token, so it is no `Problem` of it.
+    if (held !== undefined && held.key === undefined) throw new DatabaseUnavailable(`signing key ${kid} cannot be read here`)
     return this.find(kid)
   }
 
@@ -176,7 +176,8 @@ export class DatabaseKeyRing implements KeyRing {
       return loadKey(row, this.#core.secrets, this.#core.config.jwtSecret)
     } catch (error) {
       this.#reports.onError(error)
-      return undefined
+      // What was loaded fits its kid, whatever has become of the row.
+      return known?.key
     }
   }
 }

@@ -46,8 +46,7 @@ export interface KeyRing {
   /**
    * The same for a `kid` that `find` does not know: another process may have made the key a moment ago.
    *
-   * @throws {Problem} `database_unavailable` when there is such a key, and this process cannot read it
-   * @throws {DatabaseUnavailable} when the database does not answer
+   * @throws {DatabaseUnavailable} when the database does not answer, or there is such a key and this process cannot read it
    */
   search(kid: string): Promise<VerificationKey | undefined>
   /** The same, and also a key of refresh tokens that are all dead: such a token says nothing but which session it was for. */

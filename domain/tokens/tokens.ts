@@ -78,7 +78,7 @@ export class Tokens {
    *
    * @param expected the type that is asked for; either when undefined
    * @throws {TokenProblem} for everything else, whatever it is
-   * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer
+   * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer, or the key cannot be read here
    */
   async verify(token: string, expected?: TokenType): Promise<Claims> {
     // The cache's key is the whole token, header and signature included, so what it finds was checked letter by letter.
@@ -92,7 +92,7 @@ export class Tokens {
    * grant anything.
    *
    * @returns undefined for everything else
-   * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer
+   * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer, or the key cannot be read here
    */
   async recognize(token: string): Promise<Claims | undefined> {
     const signed = await this.#checkSignature(token, (kid) => this.#core.keys.recall(kid))
