@@ -14,6 +14,7 @@ const RUN_MS = 30_000
 const ROTATE_EVERY_MS = 1000
 const MAX_AGE_SECONDS = 2
 const CLIENTS = 4
+const ISSUER = 'http://localhost:3000'
 const PAUSE_MS = 20
 
 interface Pair {
@@ -35,7 +36,7 @@ interface Log {
 function offline({ url }: Service) {
   const cache = { cacheMaxAge: MAX_AGE_SECONDS * 1000, cooldownDuration: MAX_AGE_SECONDS * 1000 }
   const keys = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`), cache)
-  return (token: string) => jwtVerify(token, keys, { issuer: 'http://localhost:3000', algorithms: ['ES256'] })
+  return (token: string) => jwtVerify(token, keys, { issuer: ISSUER, algorithms: ['ES256'] })
 }
 
 async function check(log: Log, what: string, work: () => Promise<unknown>): Promise<void> {
@@ -79,7 +80,7 @@ async function use(services: readonly Service[], name: string, isOver: () => boo
 }
 
 async function twoServices(t: Test, env: Record<string, string>) {
-  const all = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...env }
+  const all = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, PUBLIC_URL: ISSUER, ...env }
   const services = [await start(t, all), await start(t, all)] as const
   const config = loadConfig(all)
   const context = { db: await openDatabase(config.databaseUrl), config, ...systemClock(), secrets: new Secrets(config) }
