@@ -76,10 +76,10 @@ export class DatabaseKeyRing implements KeyRing {
     return replaced(this.#signing('access'))
   }
 
-  /** The key that signed first is chosen by the `iat`, also after others have followed; where it is retired, the one that signs now. */
+  /** The key that signed first is chosen by the `iat`, also after others have followed; where it is retired or dead, the one that signs now. */
   refreshSigner(iat: number): SigningKey {
     const first = signingKey(this.#refreshRows, iat * 1000)
-    const signer = this.#signers.refresh.find(({ key }) => key.kid === first?.kid)
+    const signer = this.#signers.refresh.find(({ key }) => key.kid === first?.kid && this.find(key.kid) === key)
     return signer?.key ?? replaced(this.#signing('refresh'))
   }
 

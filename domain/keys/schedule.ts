@@ -170,7 +170,7 @@ export function dueChanges(rows: readonly SigningKeyRow[], rules: KeyRules, sign
     .flatMap((row) => {
       const { kid } = row
       const isSigning = kid === signing[row.use]
-      const isKept = isSigning || (maySign(row, rules) && row.signs_from > now)
+      const isKept = isSigning || (maySign(row, rules) && row.signs_from > now && !isOfTheFuture(row, now))
       const change = isKept ? useOf(row, isSigning, now) : isSteady ? endOf(row, rules, surplus.has(row), now) : undefined
       if (change === 'delete') return { kid, change }
       const all = { ...change, ...lifeOf(row, rules, isKept, now), ...(kid === takesOver && { signs_from: now, used_at: now }) }
@@ -213,7 +213,7 @@ function lifeOf(row: SigningKeyRow, rules: KeyRules, isKept: boolean, now: numbe
 function endOf(row: SigningKeyRow, rules: KeyRules, isSurplus: boolean, now: number): SigningKeyUpdate | 'delete' | undefined {
   if (row.used_at > now + CLOCKS_DIFFER_MS) return { used_at: now }
   const end = lastExpiry(row)
-  const keptMs = row.use === 'refresh' && !isSurplus ? Math.max(rules.recognitionMs, ROW_KEPT_MS) : ROW_KEPT_MS
-  if (end + keptMs <= now) return 'delete'
+  const keptMs = row.use === 'refresh' ? Math.max(rules.recognitionMs, ROW_KEPT_MS) : ROW_KEPT_MS
+  if (end + (isSurplus ? 0 : keptMs) <= now) return 'delete'
   return end <= now && row.use === 'access' && row.private_key !== null ? { private_key: null } : undefined
 }

@@ -2,7 +2,7 @@ import { DatabaseOverloaded, DatabaseUnavailable } from '../../db/errors.ts'
 import type { User } from '../../db/schema.ts'
 import { type SessionState, settleSession } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
-import { Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
+import { TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import type { Claims, TokenType } from '../tokens/claims.ts'
 import { accompanies } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -43,7 +43,7 @@ export async function inspectToken(core: CheckCore, token: string, expected?: To
   try {
     return await checkToken(core, token, expected)
   } catch (error) {
-    if (error instanceof Problem) return undefined
+    if (error instanceof TokenProblem) return undefined
     throw error
   }
 }

@@ -84,11 +84,22 @@ t.test(
   },
 )
 
-t.test('of keys of refresh tokens that have ended, 200 are kept; earlier ones go after a day', async (t) => {
+t.test('of keys of refresh tokens that have ended, the 200 newest are kept', async (t) => {
   const old = Array.from({ length: 201 }, (_, age) => key(`r${age}`, { use: 'refresh', algorithm: 'HS256', created_at: START - age }))
   const end = lastExpiry(old[0] as SigningKeyRow)
-  t.same(dueAt(old, end + DAY - 1), [])
-  t.same(dueAt(old, end + DAY), [{ kid: 'r200', change: 'delete' }])
+  t.same(dueAt(old, end - 1), [])
+  t.same(dueAt(old, end), [{ kid: 'r200', change: 'delete' }])
+})
+
+t.test('a key that a clock far ahead has made is not kept until its time comes: it ends like one that signs no more', async (t) => {
+  const ahead = START + 3650 * DAY
+  const ofTheFuture = key('future', { created_at: ahead, signs_from: ahead, used_at: ahead })
+  t.same(dueAt([ofTheFuture, key('a')], START, 'a'), [{ kid: 'future', change: { used_at: START } }])
+  const corrected = { ...ofTheFuture, used_at: START }
+  const end = lastExpiry(corrected)
+  const signing = key('a', { used_at: end })
+  t.same(dueAt([corrected, signing], end - 1, 'a'), [])
+  t.same(dueAt([corrected, signing], end, 'a'), [{ kid: 'future', change: { private_key: null } }])
 })
 
 t.test('while the clock is not steady no key ends, none is deleted and none takes over', async (t) => {
