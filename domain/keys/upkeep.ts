@@ -5,9 +5,10 @@ import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import type { TokenType } from '../tokens/claims.ts'
+import { type DueKey, dueChanges, dueKeys, type KeyChange } from './due.ts'
 import { type GeneratedKey, generateAccessKey, generateRefreshKey } from './generate.ts'
 import { isReadable, loadKey, SigningKeyError } from './load.ts'
-import { type DueKey, dueChanges, dueKeys, isSecret, isUsable, type KeyChange, keyRules, type Signing } from './schedule.ts'
+import { isSecret, isUsable, keyRules, type Signing } from './schedule.ts'
 import { type Secrets, SettingMismatch } from './secrets.ts'
 
 /** What is done to keys needs their encryption, too. */

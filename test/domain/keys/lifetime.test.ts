@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { SigningKeyRow } from '../../../db/schema.ts'
-import { dueChanges, keyRules, lastExpiry, NOT_YET } from '../../../domain/keys/schedule.ts'
+import { dueChanges } from '../../../domain/keys/due.ts'
+import { keyRules, lastExpiry, NOT_YET } from '../../../domain/keys/schedule.ts'
 import { START } from '../../helper.ts'
 import { DAY, dueAt, key, LEASE, rules, settings } from './rows.ts'
 

@@ -1,6 +1,7 @@
 import { loadConfig } from '../../../config.ts'
 import type { SigningKeyRow } from '../../../db/schema.ts'
-import { dueChanges, type KeyRules, keyRules } from '../../../domain/keys/schedule.ts'
+import { dueChanges } from '../../../domain/keys/due.ts'
+import { type KeyRules, keyRules } from '../../../domain/keys/schedule.ts'
 import { START } from '../../helper.ts'
 
 export const SECRET = 'a secret of at least thirty-two bytes'

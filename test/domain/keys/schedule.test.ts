@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { SigningKeyRow } from '../../../db/schema.ts'
+import { dueKeys } from '../../../domain/keys/due.ts'
 import { secretKid } from '../../../domain/keys/generate.ts'
 import {
-  dueKeys,
   isOfTheFuture,
   isUsable,
   type KeyRules,
