@@ -72,7 +72,10 @@ t.test('a client generated from openapi.json', async (t) => {
       introspectedInBody: { active: false },
       header: 'User authenticated successfully',
       headerAndBody: 'User authenticated successfully',
-      keys: [{ alg: 'ES256', use: 'sig' }],
+      keys: [
+        { alg: 'ES256', use: 'sig' },
+        { alg: 'ES256', use: 'sig' },
+      ],
       metadata: ['ES256'],
       live: 'ok',
       ready: 'ok',
