@@ -1,6 +1,5 @@
 import type { SigningKeyRow } from '../../db/schema.ts'
 import type { SigningKeyUpdate } from '../../db/signing-keys.ts'
-import { CLOCKS_DIFFER_MS } from '../clock.ts'
 import type { TokenType } from '../tokens/claims.ts'
 import {
   isOfTheFuture,
@@ -44,16 +43,20 @@ function dueAccessKeys(candidates: readonly SigningKeyRow[], rules: KeyRules, no
   return isSteady && candidates.every(({ signs_from }) => signs_from <= now) ? [next] : []
 }
 
+/** Keys that verify refresh tokens at the same time: these live long, and with a short rotation interval there would be very many. */
+const LIVE_REFRESH_KEYS = 100
+
 function dueRefreshKeys(candidates: readonly SigningKeyRow[], rules: KeyRules, now: number, isSteady: boolean): DueKey[] {
   if (candidates.length === 0) return [{ use: 'refresh', signsFrom: now }]
-  const isOver = candidates.every(({ created_at }) => created_at + rules.rotationIntervalMs <= now)
+  const intervalMs = Math.max(rules.rotationIntervalMs, (rules.ttlSeconds.refresh * 1000) / LIVE_REFRESH_KEYS)
+  const isOver = candidates.every(({ created_at }) => created_at + intervalMs <= now)
   return isSteady && isOver ? [{ use: 'refresh', signsFrom: refreshSignsFrom(now) }] : []
 }
 
 /** How long the row of a key stays for the operator to see after its last token has expired. */
 const ROW_KEPT_MS = 86_400_000
-/** Keys of refresh tokens that are kept to recognize tokens: with a short rotation interval there would be millions. */
-const RECOGNIZED_LIMIT = 200
+/** Of each use, the keys whose row stays after their end: with a short rotation interval there would be very many. */
+const KEPT_LIMIT = 200
 
 export interface KeyChange {
   readonly kid: string
@@ -64,18 +67,19 @@ export interface KeyChange {
  * What is due to the keys that are there, by a process that signs with some of them.
  *
  * @param rows newest first
- * @param isSteady whether the clock can be relied on: otherwise no key ends, and none takes over
+ * @param isSteady whether the clock can be relied on: otherwise nothing is due, for the times that would be written are wrong
  */
 export function dueChanges(rows: readonly SigningKeyRow[], rules: KeyRules, signing: Signing, now: number, isSteady: boolean): KeyChange[] {
-  const takesOver = isSteady ? rotation(rows, rules, now) : undefined
-  const surplus = new Set(rows.filter(({ use }) => use === 'refresh').slice(RECOGNIZED_LIMIT))
+  if (!isSteady) return []
+  const takesOver = rotation(rows, rules, now)
+  const surplus = new Set((['access', 'refresh'] as const).flatMap((use) => rows.filter((row) => row.use === use).slice(KEPT_LIMIT)))
   return rows
     .filter(({ retired_at }) => retired_at === null)
     .flatMap((row) => {
       const { kid } = row
       const isSigning = kid === signing[row.use]
       const isKept = isSigning || (maySign(row, rules) && row.signs_from > now && !isOfTheFuture(row, now))
-      const change = isKept ? useOf(row, isSigning, now) : isSteady ? endOf(row, rules, surplus.has(row), now) : undefined
+      const change = isKept ? useOf(row, isSigning, now) : endOf(row, rules, surplus.has(row), now)
       if (change === 'delete') return { kid, change }
       const all = { ...change, ...lifeOf(row, rules, isKept, now), ...(kid === takesOver && { signs_from: now, used_at: now }) }
       return Object.keys(all).length > 0 ? { kid, change: all } : []
@@ -93,11 +97,14 @@ function rotation(rows: readonly SigningKeyRow[], rules: KeyRules, now: number):
   return isDue ? next.kid : undefined
 }
 
-/** Renews the lease of a key that signs, or will, before it runs out. A lease from a clock that was far ahead is corrected. */
+/**
+ * Renews the lease of a key that signs, or will, before it runs out. A later lease stays: whose clock is right, ours or the one of the
+ * process that wrote it, is not known, and a lease that is too short ends the key and logs people out.
+ */
 function useOf(row: SigningKeyRow, isSigning: boolean, now: number): SigningKeyUpdate | undefined {
   const isBegun = !isSigning || row.signs_from <= now
-  const isRecent = now - row.used_at < leaseMs(row) / 2 && row.used_at <= now + CLOCKS_DIFFER_MS
-  return isBegun && isRecent ? undefined : { used_at: now, ...(isSigning && { signs_from: Math.min(row.signs_from, now) }) }
+  if (isBegun && now - row.used_at < leaseMs(row) / 2) return undefined
+  return { used_at: Math.max(row.used_at, now), ...(isSigning && { signs_from: Math.min(row.signs_from, now) }) }
 }
 
 /** A key that signs, or will, outlives the tokens of today's settings. */
@@ -105,12 +112,11 @@ function lifeOf(row: SigningKeyRow, rules: KeyRules, isKept: boolean, now: numbe
   const { access, refresh } = rules.ttlSeconds
   const ttl = row.refresh_until === null ? rules.ttlSeconds[row.use] : Math.max(access, refresh)
   // A key from before this column was kept: it may have signed until now.
-  if (row.token_ttl === 0) return { token_ttl: ttl, used_at: now }
+  if (row.token_ttl === 0) return { token_ttl: ttl, used_at: Math.max(row.used_at, now) }
   return isKept && row.token_ttl < ttl ? { token_ttl: ttl } : undefined
 }
 
 function endOf(row: SigningKeyRow, rules: KeyRules, isSurplus: boolean, now: number): SigningKeyUpdate | 'delete' | undefined {
-  if (row.used_at > now + CLOCKS_DIFFER_MS) return { used_at: now }
   const end = lastExpiry(row)
   const keptMs = row.use === 'refresh' ? Math.max(rules.recognitionMs, ROW_KEPT_MS) : ROW_KEPT_MS
   if (end + (isSurplus ? 0 : keptMs) <= now) return 'delete'

@@ -56,12 +56,11 @@ function withSigner(key: VerificationKey, signWith: string | undefined): LoadedK
   return signWith === undefined ? key : { ...key, sign: claimsSigner(key.algorithm, key.kid, signWith) }
 }
 
-/** Whether this process can read the private part of a row. */
+/** Whether this process can sign with a row. */
 export function isReadable(row: SigningKeyRow, secrets: Secrets): boolean {
   if (isSecret(row)) return true
   try {
-    if (row.use === 'refresh') return openRefreshKey(row, secrets) !== undefined
-    return privatePem(row, secrets) !== undefined
+    return loadKey(row, secrets, undefined).sign !== undefined
   } catch {
     return false
   }

@@ -48,7 +48,8 @@ export class IssuedClaims implements ClaimRules {
   }
 
   /**
-   * Writes down what this process issues tokens with, and forgets what only dead tokens have.
+   * Writes down what this process issues tokens with, and forgets what only dead tokens have. While the clock is not steady only what is
+   * missing is written, for the time that would be written is wrong.
    *
    * @throws {DatabaseUnavailable} when the database does not answer
    */
@@ -72,7 +73,9 @@ export class IssuedClaims implements ClaimRules {
     const rows = await listIssuedClaims(handle)
     for (const own of this.#own()) {
       const before = rows.find((row) => row.claim === own.claim && row.value === own.value)
-      await noteIssuedClaim(handle, { ...own, token_ttl: Math.max(own.token_ttl, before?.token_ttl ?? 0) })
+      // A later time stays, as with keys: one that is too early logs people out.
+      const { used_at = 0, token_ttl = 0 } = before ?? {}
+      await noteIssuedClaim(handle, { ...own, used_at: Math.max(own.used_at, used_at), token_ttl: Math.max(own.token_ttl, token_ttl) })
     }
     for (const dead of this.#dead()) await deleteIssuedClaim(handle, dead)
   }
@@ -89,10 +92,9 @@ export class IssuedClaims implements ClaimRules {
   }
 
   #isNoted(own: IssuedClaim): boolean {
-    return this.#rows.some((row) => {
-      const age = Math.abs(own.used_at - row.used_at)
-      return row.claim === own.claim && row.value === own.value && row.token_ttl >= own.token_ttl && age < LEASE_MS / 2
-    })
+    const row = this.#rows.find(({ claim, value }) => claim === own.claim && value === own.value)
+    if (row === undefined) return false
+    return !this.#core.clockWatch.isSteady || (row.token_ttl >= own.token_ttl && own.used_at - row.used_at < LEASE_MS / 2)
   }
 
   #dead(): IssuedClaim[] {

@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap'
 import { createClient } from '../../domain/accounts/clients.ts'
+import { ClockWatch } from '../../domain/clock.ts'
+import { IssuedClaims } from '../../domain/tokens/issued-claims.ts'
 import { build, claimsOf, logIn, post, register, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
 import { answerOf, challenged, HEADER, INTROSPECT, problem, REFRESH, success, VERIFY } from './wire.ts'
@@ -165,3 +167,36 @@ t.test(
     }
   },
 )
+
+t.test('a clock that is set back or ahead for a moment changes nothing of what is accepted', async (t) => {
+  const { app, old, pair } = await openBoth(t, {}, MOVED)
+  for (const seconds of [-60 * 86_400, 3650 * 86_400]) {
+    for (const one of [old, app]) {
+      const before = await one.db.read.selectFrom('issued_claims').selectAll().execute()
+      one.clock.jump(seconds)
+      await one.issuedClaims.keepUp()
+      one.clock.jump(-seconds)
+      t.same(await one.db.read.selectFrom('issued_claims').selectAll().execute(), before)
+    }
+  }
+  await app.issuedClaims.look()
+  t.strictSame(await verify(app, pair.access), success(200, {}))
+})
+
+t.test('a service that starts with a clock far behind makes no time of use earlier', async (t) => {
+  const { old, app } = await openBoth(t, {}, MOVED)
+  const times = () => old.db.read.selectFrom('issued_claims').selectAll().orderBy('value').execute()
+  const before = await times()
+  const behind = {
+    ...app,
+    db: app.db,
+    config: old.config,
+    clock: () => 0,
+    clockWatch: new ClockWatch(
+      () => 0,
+      () => 0,
+    ),
+  }
+  await new IssuedClaims(behind).keepUp()
+  t.same(await times(), before)
+})

@@ -4,7 +4,7 @@ import { type SigningKeyUpdate, updateSigningKey } from '../../../db/signing-key
 import { listKeys, retireKey, rotateKeys } from '../../../domain/keys/commands.ts'
 import { generateAccessKey, generateRefreshKey } from '../../../domain/keys/generate.ts'
 import type { TokenType } from '../../../domain/tokens/claims.ts'
-import { build, logIn, register } from '../../helper.ts'
+import { build, logIn, post, register } from '../../helper.ts'
 import { DAY, HS256, kidOf, openSite, SECRET } from './keys.ts'
 
 const MONTH = 30 * DAY
@@ -120,4 +120,36 @@ t.test('while the clock of a running process is ten years ahead for a moment, no
   app.clock.advance(MONTH / 1000)
   await app.keys.keepUp()
   t.not(kidOf((await logIn(app)).access), kidOf(before.access), 'steady again, it rotates')
+})
+
+t.test('no refresh token is lost by a clock that is set back for a moment', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const { refresh } = await logIn(app)
+  await rotateKeys(app, 'refresh')
+  app.clock.advance(3600)
+  await app.keys.keepUp()
+  app.clock.jump(-60 * 86_400)
+  for (let i = 0; i < 3; i++) {
+    await app.keys.look()
+    await app.keys.keepUp()
+  }
+  app.clock.jump(60 * 86_400)
+  await app.keys.look()
+  t.equal((await post(app, '/api/token/refresh/', { refresh })).statusCode, 200)
+})
+
+t.test('no refresh token is lost by a process that starts with a clock far behind', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const token = process.issue('refresh')
+  await rotateKeys(process, 'refresh')
+  site.now += 3_600_000
+  await process.tick()
+  site.now -= TEN_YEARS
+  const behind = await site.start()
+  await behind.tick()
+  site.now += TEN_YEARS
+  await process.tick()
+  t.ok(await process.accepts(token))
 })
