@@ -69,6 +69,16 @@ t.test('an issuer of before is accepted until the last token that can have it is
   ])
 })
 
+t.test('while the clock is not steady no issuer is forgotten', async (t) => {
+  const { app, old, pair } = await openBoth(t, {}, MOVED)
+  await old.close()
+  for (const years of [10, -10]) {
+    app.clock.jump(years * 365 * 86_400)
+    await app.issuedClaims.keepUp()
+  }
+  t.strictSame(await verify(app, pair.access), success(200, {}))
+})
+
 t.test('a service that goes on issuing keeps its issuer accepted', async (t) => {
   const { app, old } = await openBoth(t, {}, MOVED)
   for (let day = 0; day < 3; day++) {

@@ -31,6 +31,29 @@ t.test('an old JWT_SECRET verifies until its last token is dead, and comes to li
   t.ok(await process.accepts(again.issue()))
 })
 
+t.test(
+  'a key of access tokens verifies and recognizes nothing once its last token is dead, also before its private part is gone',
+  async (t) => {
+    const site = await openSite(t)
+    const holder = await site.start({ JWT_ALGORITHM: 'EdDSA' })
+    const process = await site.start()
+    t.ok(await process.accepts(holder.issue()))
+    site.now += 330_000
+    const forged = holder.issue()
+    t.notOk(await process.accepts(forged), 'by whoever has the private part still')
+    t.equal(await process.tokens.recognize(forged), undefined)
+  },
+)
+
+t.test('the keys that sign stay good while their use cannot be written down, however long that takes', async (t) => {
+  for (const env of [{}, HS256]) {
+    const site = await openSite(t)
+    const process = await site.start(env)
+    site.now += 10 * DAY
+    for (const token of [process.issue(), process.issue('refresh')]) t.ok(await process.accepts(token))
+  }
+})
+
 const replacements = {
   'a public key': async () => ({ use: 'access' as const, change: { public_key: (await generateAccessKey('ES256', undefined)).publicKey } }),
   'a private key': async () => ({
@@ -75,6 +98,24 @@ t.test('a verifier that keeps the set of before finds in it the key that signs a
     if (name === 'rotate') await t.resolves(check(), 'the rotated key signs now')
   }
 })
+
+t.test(
+  'a key whose last token is dead does not sign again when the one after it is retired, though the next is not known everywhere',
+  async (t) => {
+    const site = await openSite(t)
+    const process = await site.start({ JWKS_MAX_AGE: '3600' })
+    site.now += 3_602_000
+    await process.tick()
+    const first = kidOf(process.issue())
+    const { kid } = await rotateKeys(process)
+    await process.tick()
+    t.equal(kidOf(process.issue()), kid)
+    site.now += 400_000
+    await retireKey(process, kid)
+    await process.ring.look()
+    t.notOk([first, kid].includes(kidOf(process.issue())))
+  },
+)
 
 t.test('keys of a clock ten years ahead sign nothing when it is right again, are told of once, and do not stop the rotation', async (t) => {
   const site = await openSite(t)

@@ -82,6 +82,8 @@ t.test(
     t.same(dueAt([old], end), [])
     t.same(dueAt([old], end + rules.recognitionMs - 1), [])
     t.same(dueAt([old], end + rules.recognitionMs), [{ kid: 'r', change: 'delete' }])
+    const brief = keyRules({ ...settings, knownAddressHistorySeconds: 60 })
+    t.same(dueAt([old], end + DAY - 1, undefined, brief), [], 'and for a day at least, as any')
   },
 )
 

@@ -40,6 +40,19 @@ t.test('where the key of that token was retired in between, the second tab gets 
   t.equal((await post(app, REFRESH, { refresh: second })).statusCode, 200)
 })
 
+t.test('when the key of refresh tokens is retired, a new one signs, and not the one before it', async (t) => {
+  const site = await openSite(t)
+  const process = await site.start()
+  const first = kidOf(process.issue('refresh'))
+  const { kid, signsFrom } = await rotateKeys(process, 'refresh')
+  site.now = signsFrom
+  await process.tick()
+  t.equal(kidOf(process.issue('refresh')), kid)
+  await retireKey(process, kid)
+  await process.tick()
+  t.notOk([first, kid].includes(kidOf(process.issue('refresh'))))
+})
+
 t.test(
   'after its last token is dead a key of refresh tokens verifies nothing, and is recalled until addresses are forgotten',
   async (t) => {
@@ -55,6 +68,7 @@ t.test(
     t.not(kidOf(process.issue('refresh')), kidOf(token))
     t.notOk(await process.accepts(token))
     t.equal(await process.ring.search(kidOf(token)), undefined)
+    t.equal(process.ring.refreshSigner(claimsOf(token).iat as number).kid, kidOf(process.issue('refresh')), 'nor does it sign')
     t.equal((await process.tokens.recognize(token))?.token_type, 'refresh')
     t.equal((await listKeys(process)).find(({ kid }) => kid === kidOf(token))?.state, 'ended')
 

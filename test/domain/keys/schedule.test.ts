@@ -61,6 +61,8 @@ t.test('while the clock is not steady, no key is due but where none may sign', a
   const rows = [key('a'), refreshRow('r')]
   t.same(due(rows, START + 3650 * DAY, rules, false), [])
   t.same(due([key('a')], START, rules, false), [{ use: 'refresh', signsFrom: START }])
+  const ofTheFuture = rows.map((row) => ({ ...row, created_at: START + 3650 * DAY }))
+  t.same(due(ofTheFuture, START, rules, false), [], 'it may be this clock that is behind')
 })
 
 t.test(
@@ -144,9 +146,10 @@ t.test('a key of another algorithm verifies; a retired key, one without its priv
   t.notOk(isUsable(key('a', { algorithm: 'EdDSA', private_key: null }), rules))
 })
 
-t.test('JWT_SECRET is entered once, is never rotated, and no key of refresh tokens is taken for it', async (t) => {
+t.test('JWT_SECRET is entered once, is never rotated, and no key of refresh tokens is taken for it or for the next', async (t) => {
   const hs256 = keyRules({ ...settings, jwtAlgorithm: 'HS256', jwtSecret: SECRET })
   const refresh = refreshRow('r', { created_at: START + 999 * DAY })
+  t.equal(waitingKey([refreshRow('r', { signs_from: NOT_YET })], rules, START), undefined)
   t.same(due([refresh], START + 1000 * DAY, hs256), [{ use: 'access', signsFrom: START + 1000 * DAY }])
   t.same(due([secretRow(SECRET), refresh], START + 1000 * DAY, hs256), [])
 })
