@@ -89,6 +89,22 @@ t.test('a service that goes on issuing keeps its issuer accepted', async (t) => 
   t.strictSame(await verify(app, (await logIn(old)).access), success(200, {}))
 })
 
+t.test('a service writes down that it goes on issuing before the last note of it is ten minutes old', async (t) => {
+  const app = await build(t)
+  app.clock.advance(LEASE / 2)
+  await app.issuedClaims.keepUp()
+  const rows = await app.db.read.selectFrom('issued_claims').select('used_at').execute()
+  t.same(rows, [{ used_at: app.clock() }, { used_at: app.clock() }])
+})
+
+t.test('a shorter REFRESH_TOKEN_TTL does not shorten the life of the issuer of longer tokens', async (t) => {
+  const { app } = await openBoth(t, {}, { REFRESH_TOKEN_TTL: '3600' })
+  app.clock.advance(LEASE)
+  await app.issuedClaims.keepUp()
+  const rows = await app.db.read.selectFrom('issued_claims').select('token_ttl').where('claim', '=', 'iss').execute()
+  t.same(rows, [{ token_ttl: 86_400 }])
+})
+
 t.test('a token of ours with an issuer that was never used is refused, and is an event', async (t) => {
   const { app, pair } = await openBoth(t, {}, MOVED)
   const { user_id, sid, ...claims } = claimsOf(pair.access)
