@@ -1,10 +1,11 @@
 import { createPrivateKey } from 'node:crypto'
+import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { claimsOf, headerOf, logIn, post, START, type TestApp } from '../helper.ts'
 import { segment, signed, signedWithSecret } from '../wire/forge.ts'
 import { answerOf, REFRESH, REFRESH_AND_VERIFY, refreshRefused, success, tokenRefused, VERIFY } from '../wire/wire.ts'
-import { type OldDatabase, someOldDatabases } from './old-databases.ts'
-import { introspect, refreshed, upgrade } from './upgraded.ts'
+import { type OldDatabase, someOldDatabases, writeOldDatabase } from './old-databases.ts'
+import { introspect, refreshed, startOn, upgrade } from './upgraded.ts'
 
 // Keys that are published signed refresh tokens, too, before these had keys of their own. What they signed then stays good, and nothing
 // that somebody else signs with them later.
@@ -96,3 +97,18 @@ const refused = {
   blacklist: tokenRefused(),
   revoke: success(200, {}),
 }
+
+t.test('a key of before lives as long as the tokens of all: it has signed such a token of an earlier key again', async (t) => {
+  const [old] = someOldDatabases as [OldDatabase]
+  const file = writeOldDatabase(t, old)
+  const db = new SQLite(file)
+  db.exec('update signing_keys set token_ttl = 2592000 where created_at = (select min(created_at) from signing_keys)')
+  db.close()
+  const app = await startOn(t, file, old)
+  const rows = await app.db.read.selectFrom('signing_keys').select('token_ttl').where('refresh_until', 'is not', null).execute()
+  t.ok(rows.length > 1)
+  t.same(
+    rows.map(({ token_ttl }) => token_ttl),
+    rows.map(() => 2_592_000),
+  )
+})
