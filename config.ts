@@ -10,7 +10,7 @@ export class ConfigError extends Error {}
 
 FormatRegistry.Set('http-origin', isHttpOrigin)
 FormatRegistry.Set('public-url', isPublicUrl)
-FormatRegistry.Set('trimmed-text', (value) => value === value.trim())
+FormatRegistry.Set('claim', (value) => value === value.trim() && !/\p{C}/u.test(value))
 FormatRegistry.Set('range-url', isRangeUrl)
 FormatRegistry.Set('cidr', isCidr)
 FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
@@ -26,8 +26,15 @@ interface Range extends About {
 }
 
 const text = (env: string, wants: string, about: About) => Type.String({ env, minLength: 1, wants, ...about })
+/** A token with a longer claim would be refused as too long. */
+const CLAIM_LENGTH = 1000
 /** A text that tokens carry: white space around it would make it another one than it looks. */
-const claim = (env: string, about: About) => text(env, 'a text without white space around it', { format: 'trimmed-text', ...about })
+const claim = (env: string, about: About) =>
+  text(env, `a text of at most ${CLAIM_LENGTH} characters, without control characters or white space around it`, {
+    format: 'claim',
+    maxLength: CLAIM_LENGTH,
+    ...about,
+  })
 /** A text that no message repeats, and that can come from a file: NAME_FILE names it. */
 const secret = (env: string, wants: string, about: About) => text(env, wants, { secret: true, ...about })
 const integer = (env: string, about: Range) => Type.Integer({ env, ...about })

@@ -74,10 +74,10 @@ const refused: [env: Record<string, string>, message: string][] = [
     { PUBLIC_URL: url },
     `PUBLIC_URL must be an http or https URL of origin and path alone, without a slash at its end, got ${JSON.stringify(url)}`,
   ]),
-  ...[' ', '\t', ' https://id.example.com', 'https://id.example.com\n', '\u3000'].flatMap((value) =>
+  ...[' ', '\t', ' https://id.example.com', 'https://id.example.com\n', '\u3000', '\u200b', 'a\nb', 'x'.repeat(1001)].flatMap((value) =>
     ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_CLIENT_ID'].map((name): [Record<string, string>, string] => [
       { [name]: value },
-      `${name} must be a text without white space around it, got ${JSON.stringify(value)}`,
+      `${name} must be a text of at most 1000 characters, without control characters or white space around it, got ${JSON.stringify(value)}`,
     ]),
   ),
   ...[' ', ',', 'https://old.example.com,', 'https://old.example.com, ,https://older.example.com'].map(
