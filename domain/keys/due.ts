@@ -110,9 +110,15 @@ function useOf(row: SigningKeyRow, isSigning: boolean, now: number): SigningKeyU
 /** A key that signs, or will, outlives the tokens of today's settings. */
 function lifeOf(row: SigningKeyRow, rules: KeyRules, isKept: boolean, now: number): SigningKeyUpdate | undefined {
   const { access, refresh } = rules.ttlSeconds
-  const ttl = row.refresh_until === null ? rules.ttlSeconds[row.use] : Math.max(access, refresh)
+  const ttl = rules.ttlSeconds[row.use]
+  // The last refresh token that it has signed is dead: from now on it is like any other.
+  if (row.refresh_until !== null && row.token_ttl > 0 && (row.refresh_until + row.token_ttl) * 1000 <= now) {
+    return { refresh_until: null, token_ttl: access }
+  }
   // A key from before this column was kept: it may have signed until now.
-  if (row.token_ttl === 0) return { token_ttl: ttl, used_at: Math.max(row.used_at, now) }
+  if (row.token_ttl === 0) {
+    return { token_ttl: row.refresh_until === null ? ttl : Math.max(access, refresh), used_at: Math.max(row.used_at, now) }
+  }
   return isKept && row.token_ttl < ttl ? { token_ttl: ttl } : undefined
 }
 

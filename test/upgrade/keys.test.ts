@@ -102,7 +102,7 @@ t.test('a key of before lives as long as the tokens of all: it has signed such a
   const [old] = someOldDatabases as [OldDatabase]
   const file = writeOldDatabase(t, old)
   const db = new SQLite(file)
-  db.exec('update signing_keys set token_ttl = 2592000 where created_at = (select min(created_at) from signing_keys)')
+  db.exec('update signing_keys set token_ttl = 2592000 where kid = (select min(kid) from signing_keys)')
   db.close()
   const app = await startOn(t, file, old)
   const rows = await app.db.read.selectFrom('signing_keys').select('token_ttl').where('refresh_until', 'is not', null).execute()
@@ -110,5 +110,33 @@ t.test('a key of before lives as long as the tokens of all: it has signed such a
   t.same(
     rows.map(({ token_ttl }) => token_ttl),
     rows.map(() => 2_592_000),
+  )
+})
+
+t.test('a secret that signed before the upgrade is dead as soon as any other, once its refresh tokens are', async (t) => {
+  const old = someOldDatabases.find(({ name }) => name === 'off-HS256-plain') as OldDatabase
+  const file = writeOldDatabase(t, old)
+  await (await startOn(t, file, old)).close()
+  const db = new SQLite(file)
+  db.exec(`update signing_keys set refresh_until = ${startSeconds}`)
+  db.close()
+  const signing = await startOn(t, file, old)
+  signing.clock.advance(60 * DAY)
+  await signing.keys.keepUp()
+  await signing.close()
+  const app = await startOn(t, file, old, { JWT_ALGORITHM: 'ES256' })
+  app.clock.advance(60 * DAY + 901)
+  const { JWT_SECRET } = old.settings
+  const { access } = await logIn(app)
+  const { kid } = await app.db.read
+    .selectFrom('signing_keys')
+    .select('kid')
+    .where('algorithm', '=', 'HS256')
+    .where('use', '=', 'access')
+    .executeTakeFirstOrThrow()
+  const segments = `${segment(JSON.stringify({ alg: 'HS256', kid, typ: 'JWT' }))}.${segment(JSON.stringify(claimsOf(access)))}`
+  t.strictSame(
+    answerOf(await post(app, VERIFY, { token: signedWithSecret(segments, JWT_SECRET as string) })),
+    tokenRefused('Token is invalid or expired'),
   )
 })
