@@ -7,7 +7,7 @@ import { noOrigin, recordEvent } from '../events/record.ts'
 import type { TokenType } from '../tokens/claims.ts'
 import { type KeyInfo, keyInfo, signingOf } from './describe.ts'
 import type { GeneratedKey } from './generate.ts'
-import { isSecret, type KeyRules, keyRules, maySign, readyAt, refreshSignsFrom, signingKey, waitingKey } from './schedule.ts'
+import { isSecret, type KeyRules, keyRules, readyAt, refreshSignsFrom, type Signing, signingRow, waitingKey } from './schedule.ts'
 import { applyDue, checkKeys, insertKey, insertMissing, type KeyCore, makeKeys } from './upkeep.ts'
 
 // What the operator can do to the keys. Running services see a change within a second.
@@ -107,17 +107,17 @@ async function retire(core: KeyCore, choose: (rows: readonly SigningKeyRow[]) =>
     const signing = signingOf(await listSigningKeys(handle), core)
     // An older key whose tokens have all expired is published no more: it must not sign again.
     await applyDue(handle, core, signing)
-    const chosen = choose(await listSigningKeys(handle)).map(({ kid }) => kid)
-    for (const kid of chosen) await retireRow(handle, core, kid)
-    await replace(handle, core, chosen, spare, signing)
+    const chosen = choose(await listSigningKeys(handle))
+    for (const row of chosen) await retireRow(handle, core, row)
+    const kids = chosen.map(({ kid }) => kid)
+    await replace(handle, core, kids, spare, signing)
     const infos = await infosOf(handle, core)
-    return { retired: infos.filter(({ kid }) => chosen.includes(kid)), signing: infos.filter(({ state }) => state === 'signing') }
+    return { retired: infos.filter(({ kid }) => kids.includes(kid)), signing: infos.filter(({ state }) => state === 'signing') }
   })
 }
 
-async function retireRow(handle: Handle, { clock }: Core, kid: string): Promise<void> {
-  const row = (await listSigningKeys(handle)).find((one) => one.kid === kid)
-  if (row === undefined || row.retired_at !== null) return
+async function retireRow(handle: Handle, { clock }: Core, { kid, retired_at }: SigningKeyRow): Promise<void> {
+  if (retired_at !== null) return
   await updateSigningKey(handle, kid, { retired_at: clock(), private_key: null })
   await recordEvent(handle, clock(), noOrigin, { kind: 'key_retired', subject: kid })
 }
@@ -128,7 +128,7 @@ async function replace(
   core: KeyCore,
   retired: readonly string[],
   spare: readonly GeneratedKey[],
-  signing: ReturnType<typeof signingOf>,
+  signing: Signing,
 ): Promise<void> {
   const rules = keyRules(core.config)
   if (retired.includes(signing.access ?? '')) await promoteNext(handle, core, rules)
@@ -139,13 +139,11 @@ async function replace(
 
 async function promoteNext(handle: Handle, core: KeyCore, rules: KeyRules): Promise<void> {
   const now = core.clock()
-  const rows = (await listSigningKeys(handle)).filter((row) => row.use === 'access' && maySign(row, rules))
+  const rows = await listSigningKeys(handle)
   const next = waitingKey(rows, rules, now)
   if (next === undefined) return
-  const older = signingKey(
-    rows.filter(({ kid, signs_from }) => kid !== next.kid && signs_from <= now),
-    now,
-  )
+  const begun = rows.filter(({ signs_from }) => signs_from <= now)
+  const older = signingRow(begun, 'access', rules, now)
   await beginAt(handle, core, next, older === undefined ? now : Math.max(now, readyAt(next, rules)))
 }
 

@@ -1,7 +1,7 @@
 import type { SigningKeyRow } from '../../db/schema.ts'
 import type { Core } from '../context.ts'
 import type { TokenType } from '../tokens/claims.ts'
-import { isUsable, type KeyRules, keyRules, lastExpiry, maySign, plannedStart, type Signing, signingKey, waitingKey } from './schedule.ts'
+import { isUsable, type KeyRules, keyRules, lastExpiry, maySign, plannedStart, type Signing, signingRow, waitingKey } from './schedule.ts'
 
 // What the operator sees of the keys.
 
@@ -53,14 +53,6 @@ function stateOf(row: SigningKeyRow, current: SigningKeyRow | undefined, rules: 
   if (row.kid === current?.kid) return 'signing'
   if (maySign(row, rules) && row.signs_from > now) return 'pending'
   return !isUsable(row, rules) || lastExpiry(row) <= now ? 'ended' : 'verifying'
-}
-
-/** The key that signs tokens of a type, by the settings of this process. */
-export function signingRow(rows: readonly SigningKeyRow[], use: TokenType, rules: KeyRules, now: number): SigningKeyRow | undefined {
-  return signingKey(
-    rows.filter((row) => row.use === use && maySign(row, rules)),
-    now,
-  )
 }
 
 /** The keys that sign tokens of each type, by the settings of this process. */

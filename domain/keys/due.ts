@@ -11,7 +11,7 @@ import {
   plannedStart,
   refreshSignsFrom,
   type Signing,
-  signingKey,
+  signingRow,
   waitingKey,
 } from './schedule.ts'
 
@@ -89,10 +89,7 @@ export function dueChanges(rows: readonly SigningKeyRow[], rules: KeyRules, sign
 /** The `kid` of the next key of access tokens, once the one that signs has done so for the interval. */
 function rotation(rows: readonly SigningKeyRow[], rules: KeyRules, now: number): string | undefined {
   const next = waitingKey(rows, rules, now)
-  const current = signingKey(
-    rows.filter((row) => row.use === 'access' && maySign(row, rules)),
-    now,
-  )
+  const current = signingRow(rows, 'access', rules, now)
   const isDue = next !== undefined && current !== undefined && plannedStart(next, current, rules) <= now
   return isDue ? next.kid : undefined
 }

@@ -98,8 +98,10 @@ export class DatabaseKeyRing implements KeyRing {
   }
 
   async recall(kid: string): Promise<VerificationKey | undefined> {
-    const key = (await this.search(kid)) ?? this.#held.get(kid)?.key
-    return key?.use === 'refresh' || key === this.find(kid) ? key : undefined
+    const alive = await this.search(kid)
+    if (alive !== undefined) return alive
+    const ended = this.#held.get(kid)?.key
+    return ended?.use === 'refresh' ? ended : undefined
   }
 
   get algorithms() {

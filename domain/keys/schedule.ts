@@ -75,6 +75,14 @@ export function signingKey<T extends Start>(candidates: readonly T[], now: numbe
   return latestFirst.find(({ signs_from }) => signs_from <= now) ?? latestFirst.at(-1)
 }
 
+/** The key that signs tokens of a type, by the settings of this process. */
+export function signingRow(rows: readonly SigningKeyRow[], use: TokenType, rules: KeyRules, now: number): SigningKeyRow | undefined {
+  return signingKey(
+    rows.filter((row) => row.use === use && maySign(row, rules)),
+    now,
+  )
+}
+
 /** `signs_from` of a key that is published ahead: it signs when a rotation or the retirement of the one before sets another. The year 9999. */
 export const NOT_YET = 253_402_300_799_000
 

@@ -72,7 +72,7 @@ export class IssuedClaims implements ClaimRules {
   async #note(handle: Handle): Promise<void> {
     const rows = await listIssuedClaims(handle)
     for (const own of this.#own()) {
-      const before = rows.find((row) => row.claim === own.claim && row.value === own.value)
+      const before = rows.find((row) => isSame(row, own))
       // A later time stays, as with keys: one that is too early logs people out.
       const { used_at = 0, token_ttl = 0 } = before ?? {}
       await noteIssuedClaim(handle, { ...own, used_at: Math.max(own.used_at, used_at), token_ttl: Math.max(own.token_ttl, token_ttl) })
@@ -92,23 +92,24 @@ export class IssuedClaims implements ClaimRules {
   }
 
   #isNoted(own: IssuedClaim): boolean {
-    const row = this.#rows.find(({ claim, value }) => claim === own.claim && value === own.value)
+    const row = this.#rows.find((one) => isSame(one, own))
     if (row === undefined) return false
     return !this.#core.clockWatch.isSteady || (row.token_ttl >= own.token_ttl && own.used_at - row.used_at < LEASE_MS / 2)
   }
 
   #dead(): IssuedClaim[] {
     const { now, isSteady } = this.#core.clockWatch.read()
-    return isSteady ? this.#rows.filter((row) => lastExpiry(row) <= now && !this.#isOwn(row)) : []
-  }
-
-  #isOwn({ claim, value }: IssuedClaim): boolean {
-    return this.#own().some((own) => own.claim === claim && own.value === value)
+    const own = this.#own()
+    return isSteady ? this.#rows.filter((row) => lastExpiry(row) <= now && !own.some((one) => isSame(one, row))) : []
   }
 
   #isAlive(claim: IssuedClaim['claim'], value: string): boolean {
-    return this.#rows.some((row) => row.claim === claim && row.value === value && lastExpiry(row) > this.#core.clock())
+    return this.#rows.some((row) => isSame(row, { claim, value }) && lastExpiry(row) > this.#core.clock())
   }
+}
+
+function isSame(one: Pick<IssuedClaim, 'claim' | 'value'>, other: Pick<IssuedClaim, 'claim' | 'value'>): boolean {
+  return one.claim === other.claim && one.value === other.value
 }
 
 /** When the last token with the claim expires, in milliseconds since the epoch. */

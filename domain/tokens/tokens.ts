@@ -50,7 +50,7 @@ export class Tokens {
   /**
    * A signed token.
    *
-   * @param identity when it is that of a token of before, the new one is as good as it, with another signature
+   * @param identity when it is that of a token of before, the new one is as good as it; a refresh token is the same letter by letter
    */
   issue(type: TokenType, subject: TokenSubject, { jti, iat, exp }: TokenIdentity): string {
     const { config, keys } = this.#core
