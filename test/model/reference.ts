@@ -113,9 +113,9 @@ export class Reference {
 
   logOut(token: Token, now: number): Verdict {
     if (!isInTime(token, now)) return INVALID
-    if (token.session.endedAt !== undefined) return ENDED
+    const hadEnded = token.session.endedAt !== undefined
     this.#endOnly([token.session], 'logout', now)
-    return token.session.reason === 'logout' ? 'ok' : ENDED
+    return !hadEnded && token.session.reason === 'logout' ? 'ok' : ENDED
   }
 
   /** A token that has expired is recognized, and one that a clock which was ahead has issued. */
