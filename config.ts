@@ -175,17 +175,17 @@ export const settings = {
   loginLongestDelaySeconds: seconds('LOGIN_LONGEST_DELAY', { minimum: 1, default: 900, description: 'The longest such wait.' }),
   loginFailuresPerAddress: count('LOGIN_FAILURES_PER_ADDRESS', {
     default: 300,
-    description: 'Failed logins from one address in a window; more are refused until it ends.',
+    description: 'Failed logins from one address in a window; more names take turns in a slow lane.',
   }),
   loginFailuresPerAccount: count('LOGIN_FAILURES_PER_ACCOUNT', {
     default: 100,
     description:
-      'Failed logins of one name in a window, from addresses that it has not logged in from before; more take turns in a slow lane.',
+      'Failed logins of one name in a window, from addresses where its user is not known; more networks take turns in a slow lane.',
   }),
   loginSlowLaneSeconds: seconds('LOGIN_SLOW_LANE', {
     minimum: 1,
     default: 30,
-    description: 'How often that lane lets one login through.',
+    description: 'How far apart the turns in a slow lane are.',
   }),
   loginFailuresWindowSeconds: seconds('LOGIN_FAILURES_WINDOW', {
     minimum: 1,
@@ -195,7 +195,7 @@ export const settings = {
   knownAddressesPerUser: count('KNOWN_ADDRESSES_PER_USER', {
     default: 20,
     maximum: 1000,
-    description: "Addresses a user logged in from last that are remembered; other people's failures do not count there.",
+    description: "Addresses a user registered or logged in from last that are remembered; other people's failures do not count there.",
   }),
   knownAddressHistorySeconds: seconds('KNOWN_ADDRESS_HISTORY', {
     minimum: 1,

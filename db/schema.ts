@@ -9,6 +9,7 @@ export interface Tables {
   issued_claims: IssuedClaimsTable
   clients: ClientsTable
   tallies: TalliesTable
+  lane_places: LanePlacesTable
   known_addresses: KnownAddressesTable
 }
 
@@ -174,6 +175,21 @@ interface TalliesTable {
   expires_at: number
 }
 
+/** Turns that were promised in the slow lane of a limit. After `expires_at` a row counts as if it were not there. */
+interface LanePlacesTable {
+  /** The `key` of the limit, or one made from it. */
+  lane: string
+  /** Between whom the turns go round, and who in it: of an account the network and the part of it, of an address the name (hashed). */
+  party: string
+  member: string
+  asked_at: number
+  /** From when on the turn may be taken; null while another member of the party has a turn that is still to come. */
+  at: number | null
+  /** Whether it was taken. The row stays until the next turn is due, so that no other is given at the same time. */
+  is_used: 0 | 1
+  expires_at: number
+}
+
 /** Networks that a user has logged in from. */
 interface KnownAddressesTable {
   user_id: number
@@ -191,4 +207,5 @@ export type SigningKeyRow = Selectable<SigningKeysTable>
 export type IssuedClaim = Selectable<IssuedClaimsTable>
 export type Client = Selectable<ClientsTable>
 export type Tally = Selectable<TalliesTable>
+export type LanePlace = Selectable<LanePlacesTable>
 export type KnownAddress = Selectable<KnownAddressesTable>

@@ -24,5 +24,14 @@ export function normalAddress(text: string | undefined): string | undefined {
 
 /** The network that limits count by: an IPv4 address, or the first 64 bits of an IPv6 address, which one customer usually has. */
 export function networkOf(address: string): string {
-  return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toRFC5952String()}/64` : address
+  return firstBits(address, 64)
+}
+
+/** The network that turns go round by: an IPv4 address, or the first 48 bits of an IPv6 address, the most that one customer has. */
+export function wideNetworkOf(address: string): string {
+  return firstBits(address, 48)
+}
+
+function firstBits(address: string, bits: number): string {
+  return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toRFC5952String()}/${bits}` : address
 }

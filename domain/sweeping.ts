@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteEventsBefore } from '../db/auth-events.ts'
 import type { Handle } from '../db/database.ts'
 import { deleteAddressesUnusedSince } from '../db/known-addresses.ts'
+import { deletePlacesExpiredBefore } from '../db/lane-places.ts'
 import { deleteSessionsEndedBefore, findExpired } from '../db/session-ends.ts'
 import { deleteTalliesExpiredBefore } from '../db/tallies.ts'
 import type { Core } from './context.ts'
@@ -11,7 +12,7 @@ import { expire } from './sessions/ends.ts'
 const BATCH = 100
 
 /**
- * Marks expired sessions, and deletes the sessions, events, tallies and known addresses that have been kept long enough. While the
+ * Marks expired sessions, and deletes the sessions, events, tallies, turns and known addresses that have been kept long enough. While the
  * clock is not steady it does nothing; each batch asks for itself, for the clock may jump in the middle of a sweep.
  *
  * @param isStopping asked between the batches
@@ -22,6 +23,7 @@ export async function sweep({ db, clockWatch, config }: Core, isStopping: () => 
     (handle, now) => deleteSessionsEndedBefore(handle, now - config.sessionHistorySeconds * 1000, BATCH),
     (handle, now) => deleteEventsBefore(handle, now - config.eventsHistorySeconds * 1000, BATCH),
     (handle, now) => deleteTalliesExpiredBefore(handle, now, BATCH),
+    (handle, now) => deletePlacesExpiredBefore(handle, now, BATCH),
     (handle, now) => deleteAddressesUnusedSince(handle, now - config.knownAddressHistorySeconds * 1000, BATCH),
   ]
   for (const step of steps) {

@@ -10,7 +10,9 @@ declare module 'fastify' {
 /** The limits on failed logins and on registrations. */
 export default fp(
   async (app) => {
-    app.decorate('limits', new Limits(app))
+    const limits = new Limits(app)
+    app.decorate('limits', limits)
+    app.addHook('onClose', () => limits.flush())
   },
   { name: 'limits', dependencies: ['db', 'refusals'] },
 )

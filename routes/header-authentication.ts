@@ -2,9 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { checkCredentials } from '../domain/accounts/log-in.ts'
 import { messageProblem, notAuthenticated, Problem } from '../domain/errors.ts'
+import { deviceTokenOf } from '../http/device-token.ts'
 import { anyBody, looseCredentials, looseMembers } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
-import { Authenticated, OptionalCredentials } from '../schemas/credentials.ts'
+import { Authenticated, DeviceHeaders, OptionalCredentials } from '../schemas/credentials.ts'
 import { HeaderProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 
@@ -19,6 +20,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'Tells whether the access token of the `Authorization` header is good now. Credentials in the body are optional; ' +
         'when they are sent, they must be right and of the same user.',
       security: [{ accessToken: [] }],
+      headers: DeviceHeaders,
       body: ref(OptionalCredentials),
       response: { 200: ref(Authenticated) },
       problems: {
@@ -71,7 +73,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
   async function checkOwner(request: FastifyRequest): Promise<number> {
     const credentials = looseCredentials(request.body)
-    const user = credentials && (await checkCredentials(app, originOf(request), credentials.username, credentials.password))
+    const deviceToken = deviceTokenOf(request)
+    const user = credentials && (await checkCredentials(app, originOf(request), { ...credentials, deviceToken }))
     if (user === undefined) throw messageProblem('invalid_credentials', 'Invalid username or password')
     return user.id
   }

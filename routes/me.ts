@@ -6,8 +6,10 @@ import { changePassword, deleteAccount } from '../domain/accounts/own.ts'
 import { Problem, userNotFound } from '../domain/errors.ts'
 import { endOtherSessions, endOwnSession } from '../domain/sessions/logout.ts'
 import { sidOf } from '../domain/sessions/sid.ts'
+import { deviceTokenOf } from '../http/device-token.ts'
 import { originOf } from '../http/origin.ts'
 import { AccountDeletion, Me, PasswordChange, SessionId, type SessionOfMine, SessionsOfMine } from '../schemas/account.ts'
+import { DeviceHeaders } from '../schemas/credentials.ts'
 import { AccountDeletionProblem, BearerProblem, PasswordChangeProblem } from '../schemas/problems.ts'
 import { NoContent, ref } from '../schemas/ref.ts'
 import { Empty, TokenPair } from '../schemas/tokens.ts'
@@ -91,13 +93,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Change my password',
       description: 'Ends all my sessions, this one too, and answers the tokens of a new one.',
       ...common,
+      headers: DeviceHeaders,
       body: ref(PasswordChange),
       response: { 200: ref(TokenPair) },
       problems: { shape: PasswordChangeProblem, codes: [...bearerCodes, 'invalid', 'throttled', 'overloaded'], challenges: true },
     },
     async handler(request) {
       const { current_password: current, new_password: next } = request.body
-      return changePassword(app, originOf(request), request.user, { current, next })
+      return changePassword(app, originOf(request), request.user, { current, next, deviceToken: deviceTokenOf(request) })
     },
   })
 
@@ -107,12 +110,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Delete my account',
       description: 'A POST, for proxies and generated clients drop the body of a DELETE.',
       ...common,
+      headers: DeviceHeaders,
       body: ref(AccountDeletion),
       response: { 200: ref(Empty) },
       problems: { shape: AccountDeletionProblem, codes: [...bearerCodes, 'invalid', 'throttled', 'overloaded'], challenges: true },
     },
     async handler(request) {
-      await deleteAccount(app, originOf(request), request.user, request.body.password)
+      await deleteAccount(app, originOf(request), request.user, { ...request.body, deviceToken: deviceTokenOf(request) })
       return {}
     },
   })

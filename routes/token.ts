@@ -4,9 +4,10 @@ import { logIn } from '../domain/accounts/log-in.ts'
 import { challenge, messageProblem, Problem } from '../domain/errors.ts'
 import { checkToken } from '../domain/sessions/checks.ts'
 import { refreshSession } from '../domain/sessions/refresh.ts'
+import { deviceTokenOf } from '../http/device-token.ts'
 import { anyBody, looseRefreshToken } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
-import { Credentials } from '../schemas/credentials.ts'
+import { Credentials, DeviceHeaders } from '../schemas/credentials.ts'
 import { CredentialsProblem, RefreshAndVerifyProblem, RefreshProblem, VerifyProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Empty, RefreshAndVerifyAnswer, RefreshAnswer, RefreshRequest, TokenPair, VerifyRequest } from '../schemas/tokens.ts'
@@ -18,6 +19,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['tokens'],
       summary: 'Obtain a token pair',
       description: 'Starts a session and answers its tokens.',
+      headers: DeviceHeaders,
       body: ref(Credentials),
       response: { 200: ref(TokenPair) },
       problems: {
@@ -27,7 +29,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async handler(request) {
-      const login = await logIn(app, originOf(request), request.body.username, request.body.password)
+      const login = await logIn(app, originOf(request), { ...request.body, deviceToken: deviceTokenOf(request) })
       if (login.kind === 'granted') return login.tokens
       throw new Problem('no_active_account', 'No active account found with the given credentials', { headers: challenge })
     },

@@ -2,9 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { logIn } from '../domain/accounts/log-in.ts'
 import { register } from '../domain/accounts/register.ts'
 import { messageProblem } from '../domain/errors.ts'
+import { deviceTokenOf } from '../http/device-token.ts'
 import { anyBody, looseCredentials } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
-import { Credentials, Registered, Registration } from '../schemas/credentials.ts'
+import { Credentials, DeviceHeaders, Registered, Registration } from '../schemas/credentials.ts'
 import { CredentialsProblem, LoginProblem } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { LoginAnswer } from '../schemas/tokens.ts'
@@ -33,6 +34,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['users'],
       summary: 'Log in',
       description: 'Starts a session and answers its tokens.',
+      headers: DeviceHeaders,
       body: ref(Credentials),
       response: { 200: ref(LoginAnswer) },
       problems: { shape: LoginProblem, codes: ['invalid', 'invalid_credentials', 'throttled', 'overloaded', 'database_unavailable'] },
@@ -40,7 +42,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     validatorCompiler: anyBody,
     async handler(request) {
       const credentials = looseCredentials(request.body)
-      const login = credentials && (await logIn(app, originOf(request), credentials.username, credentials.password))
+      const deviceToken = deviceTokenOf(request)
+      const login = credentials && (await logIn(app, originOf(request), { ...credentials, deviceToken }))
       if (login?.kind === 'granted') return { message: 'Login successful', ...login.tokens }
       throw messageProblem('invalid_credentials', 'Invalid username or password')
     },

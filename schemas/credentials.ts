@@ -25,6 +25,20 @@ export type Credentials = Static<typeof Credentials>
 /** Credentials beside an `Authorization` header: both, or neither. */
 export const OptionalCredentials = Type.Partial(Credentials, { $id: 'OptionalCredentials', description: 'Both, or neither.' })
 
+/** Beside credentials. Any text will do, so that no token is refused for its form. */
+export const DeviceHeaders = Type.Object(
+  {
+    'X-Device-Token': Type.Optional(
+      Type.String({
+        description:
+          'A refresh token that this device was given before for the same user; it may have expired, or its session may have ended. ' +
+          'Then failures of others, at the same address or elsewhere, do not keep this device waiting.',
+      }),
+    ),
+  },
+  { $id: 'DeviceHeaders' },
+)
+
 export const Registered = Type.Object({ message: Type.String({ examples: ['User created successfully'] }) }, { $id: 'Registered' })
 
 export const Authenticated = Type.Object(

@@ -5,16 +5,30 @@ import { findUserByName, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
-import type { Attempt, Limits } from '../limits/attempts.ts'
+import type { Attempt, Claimant, Limits } from '../limits/attempts.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH } from '../passwords/policy.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
 import { startSession } from '../sessions/start.ts'
 import { codePoints, isStorable, strip } from '../text.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import { deviceOf } from './device.ts'
 
 /** What every comparison of a password needs. */
-export type PasswordCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
+type PasswordCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
+
+/** What every way to log in needs, and to confirm a change with the password. */
+export type LoginCore = PasswordCore & { readonly tokens: Tokens }
+
+/** What a client shows to log in, as it was sent. */
+export interface Credentials {
+  /** Is trimmed as it was at registration. */
+  readonly username: string
+  /** Is compared as it is. */
+  readonly password: string
+  /** A refresh token that the client was given before: see `deviceOf`. */
+  readonly deviceToken?: string | undefined
+}
 
 /** What came of a login. Its answer depends on the route. */
 export type Login = { readonly kind: 'granted'; readonly tokens: TokenPair } | { readonly kind: 'refused' }
@@ -23,18 +37,13 @@ export type Login = { readonly kind: 'granted'; readonly tokens: TokenPair } | {
  * Logs a user in by name and password: starts a session. Its failures are forgiven, and its address is remembered, in the
  * transaction that does so.
  *
- * @param username is trimmed as it was at registration; the password is compared as it is
  * @throws {Problem} `throttled` or `overloaded`
  */
-export async function logIn(
-  core: PasswordCore & { readonly tokens: Tokens },
-  origin: Origin,
-  username: string,
-  password: string,
-): Promise<Login> {
-  const granted = await withUser(core, origin, username, password, (user, attempt) => start(core, origin, user, password, attempt))
+export async function logIn(core: LoginCore, origin: Origin, credentials: Credentials): Promise<Login> {
+  const { password } = credentials
+  const granted = await withUser(core, origin, credentials, (user, attempt) => start(core, origin, user, password, attempt))
   // The hash was replaced after it had been compared: compare with the new one.
-  if (granted === 'changed') return logIn(core, origin, username, password)
+  if (granted === 'changed') return logIn(core, origin, credentials)
   return granted === undefined ? { kind: 'refused' } : { kind: 'granted', tokens: signPair(core, granted) }
 }
 
@@ -42,31 +51,29 @@ export async function logIn(
  * The active user with this name and password, without a session. Unknown and disabled users cost the same work as a wrong
  * password.
  *
- * @param username is trimmed as it was at registration; the password is compared as it is
  * @throws {Problem} `throttled` or `overloaded`
  */
-export function checkCredentials(core: PasswordCore, origin: Origin, username: string, password: string): Promise<User | undefined> {
-  return withUser(core, origin, username, password, async (user, attempt) => {
+export function checkCredentials(core: LoginCore, origin: Origin, credentials: Credentials): Promise<User | undefined> {
+  return withUser(core, origin, credentials, async (user, attempt) => {
     attempt.succeed(user)
     return user
   })
 }
 
-function withUser<T>(
-  core: PasswordCore,
+async function withUser<T>(
+  core: LoginCore,
   origin: Origin,
-  username: string,
-  password: string,
+  { username, password, deviceToken }: Credentials,
   work: (user: User, attempt: Attempt) => Promise<T>,
 ): Promise<T | undefined> {
   const name = strip(username)
   const find = async () => (isStorable(name) ? findUserByName(core.db.read, name) : undefined)
-  return withPassword(core, origin, { username: name, find }, password, work)
+  const device = await deviceOf(core, deviceToken, name)
+  return withPassword(core, origin, { username: name, device, find }, password, work)
 }
 
-/** Whose password is compared. The limits count `username` also where there is no such user; `find` is called after them. */
-interface Claimed {
-  readonly username: string
+/** Whose password is compared. `find` is called after the limits, which count the name also where there is no such user. */
+interface Claimed extends Claimant {
   readonly find: () => Promise<User | undefined>
 }
 
@@ -81,17 +88,17 @@ interface Claimed {
 export function withPassword<T>(
   core: PasswordCore,
   origin: Origin,
-  { username, find }: Claimed,
+  { find, ...claimant }: Claimed,
   password: string,
   work: (user: User, attempt: Attempt) => Promise<T>,
 ): Promise<T | undefined> {
-  return core.limits.attempt(origin, username, async (attempt) => {
+  return core.limits.attempt(origin, claimant, async (attempt) => {
     const user = await find()
     const matches = await passwordMatches(core.hashing, user, password)
     if (user?.is_active && matches) return work(user, attempt)
     attempt.fail()
     const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
-    core.refusals.note(origin, { kind: 'login_failed', reason, username, ...(user && { userId: user.id }) })
+    core.refusals.note(origin, { kind: 'login_failed', reason, username: claimant.username, ...(user && { userId: user.id }) })
     return undefined
   })
 }

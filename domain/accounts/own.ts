@@ -12,10 +12,13 @@ import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
 import { findBySid } from '../sessions/sid.ts'
 import { startSession } from '../sessions/start.ts'
-import type { Tokens } from '../tokens/tokens.ts'
-import { type PasswordCore, withPassword } from './log-in.ts'
+import { deviceOf } from './device.ts'
+import { type Credentials, type LoginCore, withPassword } from './log-in.ts'
 
 // What users do to their own account.
+
+/** What a user who is logged in confirms a change with. */
+type Confirmation = Omit<Credentials, 'username'>
 
 /** Djoser's text for the same fault, which clients of Django know. */
 const wrongPassword = ['Invalid password.']
@@ -30,13 +33,14 @@ const wrongPassword = ['Invalid password.']
  *   user or the session went meanwhile
  */
 export async function changePassword(
-  core: PasswordCore & { readonly tokens: Tokens; readonly breachCheck: BreachCheck },
+  core: LoginCore & { readonly breachCheck: BreachCheck },
   origin: Origin,
   caller: Caller,
-  passwords: { readonly current: string; readonly next: string },
+  passwords: { readonly current: string; readonly next: string; readonly deviceToken?: string | undefined },
 ): Promise<TokenPair> {
   const user = await existing(core, caller)
-  const currentErrors = await currentPasswordErrors(core, origin, user, passwords.current, 'current_password')
+  const current = { password: passwords.current, deviceToken: passwords.deviceToken }
+  const currentErrors = await currentPasswordErrors(core, origin, user, current, 'current_password')
   const faults = await passwordFaults(core, passwords.next, user.username)
   const errors = { ...currentErrors, ...(faults.length > 0 && { new_password: faults }) }
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
@@ -75,13 +79,13 @@ async function replacePassword(
  *
  * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when the user was deleted meanwhile
  */
-export async function deleteAccount(core: PasswordCore, origin: Origin, caller: Caller, password: string): Promise<void> {
+export async function deleteAccount(core: LoginCore, origin: Origin, caller: Caller, confirmation: Confirmation): Promise<void> {
   const user = await existing(core, caller)
-  const errors = await currentPasswordErrors(core, origin, user, password, 'password')
+  const errors = await currentPasswordErrors(core, origin, user, confirmation, 'password')
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
   const result = await core.db.write((handle) => deleteUnlessChanged(handle, core, origin, user))
   if (result === 'gone') throw userNotFound()
-  if (result === 'changed') return deleteAccount(core, origin, caller, password)
+  if (result === 'changed') return deleteAccount(core, origin, caller, confirmation)
 }
 
 async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, user: User): Promise<'gone' | 'changed' | 'deleted'> {
@@ -105,13 +109,14 @@ async function existing({ db }: Core, caller: Caller): Promise<User> {
 
 /** The wrong password of a user who is logged in is an error of its field, not a 401: the access token is good. */
 async function currentPasswordErrors(
-  core: PasswordCore,
+  core: LoginCore,
   origin: Origin,
   user: User,
-  password: string,
+  { password, deviceToken }: Confirmation,
   field: string,
 ): Promise<FieldErrors> {
-  const claimed = { username: user.username, find: async () => user }
+  const { username } = user
+  const claimed = { username, device: await deviceOf(core, deviceToken, username), find: async () => user }
   const isRight = await withPassword(core, origin, claimed, password, async (_user, attempt) => {
     attempt.succeed(user)
     return true

@@ -4,6 +4,7 @@ import type { Core } from '../context.ts'
 import { type FieldErrors, invalidFields, Problem } from '../errors.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import type { Limits } from '../limits/attempts.ts'
+import { networkFrom, rememberNetwork } from '../limits/known-networks.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { passwordFaults } from '../passwords/policy.ts'
@@ -48,11 +49,8 @@ async function allErrors(core: RegistrationCore, { username, password }: Candida
 }
 
 /** Looks the name up again in the transaction: it may have been taken while the password was hashed. */
-async function insert(
-  { db, hashing, clock }: RegistrationCore,
-  origin: Origin,
-  user: { username: string; password: string },
-): Promise<void> {
+async function insert(core: RegistrationCore, origin: Origin, user: { username: string; password: string }): Promise<void> {
+  const { db, hashing, clock } = core
   const username_key = fold(user.username)
   const password = await hashing.hash(user.password)
   const isInserted = await db.write(async (handle) => {
@@ -60,6 +58,7 @@ async function insert(
     if (await isNameTaken(handle, username_key)) return false
     const now = clock()
     const userId = await insertUser(handle, { username: user.username, username_key, password, created_at: now })
+    await rememberNetwork(handle, core, { id: userId }, networkFrom(origin), false)
     await recordEvent(handle, now, origin, { kind: 'user_registered', userId, username: user.username })
     return true
   })

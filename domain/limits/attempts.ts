@@ -1,15 +1,16 @@
 import type { Handle } from '../../db/database.ts'
-import { isKnownAddress, rememberAddress, trimKnownAddresses } from '../../db/known-addresses.ts'
+import { isKnownAddress } from '../../db/known-addresses.ts'
 import type { User } from '../../db/schema.ts'
-import { networkOf } from '../address.ts'
+import { wideNetworkOf } from '../address.ts'
 import type { Core } from '../context.ts'
 import { throttled } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
 import { isStorable } from '../text.ts'
-import { type Charged, charge, discharge, type Limit, limitOf, type Refused, refusal, waitMs } from './charging.ts'
+import { type Charged, charge, discharge, giveBack, type Limit, limitOf, type Refused, refusal, waitMs } from './charging.ts'
+import { networkFrom, rememberNetwork } from './known-networks.ts'
+import { Outcomes } from './outcomes.ts'
 import { rulesOf } from './rules.ts'
-import type { Outcome } from './tally.ts'
 import { WaitingLines } from './waiting-lines.ts'
 
 /** A power cut loses the last few failures at most, so an attempt does not wait for the disk. */
@@ -22,7 +23,7 @@ export interface Attempt {
   fail(): void
   /** It was no attempt: nothing was compared, or what was compared is no longer what is stored. */
   giveBack(): void
-  /** The password was right: forgives the failures of this name from this address, and remembers the address for the user. */
+  /** The password was right: forgives the failures of this name from this address, or of this device, and remembers the address. */
   succeed(user: Succeeded): void
   /** The same in the transaction that completes the login: then it holds exactly when the login does. */
   succeedIn(handle: Handle, user: Succeeded): Promise<void>
@@ -30,6 +31,14 @@ export interface Attempt {
 
 /** With `LIMITS=off`. */
 const uncounted: Attempt = { fail() {}, giveBack() {}, succeed() {}, async succeedIn() {} }
+
+/** Whose password is tried. */
+export interface Claimant {
+  /** As it was sent: there may be no such user. */
+  readonly username: string
+  /** The `sid` of a session that the user once had, when the attempt shows a token of it: see `deviceOf`. */
+  readonly device?: string | undefined
+}
 
 /** What an attempt was counted against. */
 interface Reservation {
@@ -44,16 +53,18 @@ interface Reservation {
  *
  * Names count as they were sent, whether there is such a user or not. Whoever shares an address with a user can find out that
  * the user has logged in from it: the user's failures there have a limit of their own, which is what saves the user from
- * those of others.
+ * those of others. Past the limits of an address and of a name there is a slow lane: see `lane.ts`.
  */
 export class Limits {
   readonly #core: Core & { readonly refusals: Refusals }
   readonly #rules: ReturnType<typeof rulesOf>
   readonly #lines = new WaitingLines()
+  readonly #outcomes: Outcomes
   #refused = 0
 
   constructor(core: Core & { readonly refusals: Refusals }) {
     this.#core = core
+    this.#outcomes = new Outcomes(core.db)
     this.#rules = rulesOf(core.config)
   }
 
@@ -68,8 +79,8 @@ export class Limits {
    *
    * @throws {Problem} `throttled`, and what `work` throws
    */
-  async attempt<T>(origin: Origin, username: string, work: (attempt: Attempt) => Promise<T>): Promise<T> {
-    const attempt = this.#core.config.limits === 'off' ? uncounted : this.#attemptOf(await this.#admit(origin, username))
+  async attempt<T>(origin: Origin, claimant: Claimant, work: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const attempt = this.#core.config.limits === 'off' ? uncounted : this.#attemptOf(await this.#admit(origin, claimant))
     try {
       return await work(attempt)
     } catch (error) {
@@ -88,76 +99,81 @@ export class Limits {
     if (refused) throw this.#throttled(refused)
   }
 
+  /** Writes the outcomes that could not be written until now; for the end of the service. */
+  async flush(): Promise<void> {
+    await this.#outcomes.flush()
+  }
+
   #attemptOf(reservation: Reservation): Attempt {
     return {
-      fail: () => this.#settleSoon(reservation, 'failed'),
-      giveBack: () => this.#settleSoon(reservation, 'returned'),
-      succeed: (user) => this.#writeSoon((handle) => this.#succeed(handle, reservation, user)),
+      fail: () => this.#outcomes.write((handle) => this.#fail(handle, reservation)),
+      giveBack: () => this.#outcomes.write((handle) => this.#giveBack(handle, reservation)),
+      succeed: (user) => this.#outcomes.write((handle) => this.#succeed(handle, reservation, user)),
       succeedIn: (handle, user) => this.#succeed(handle, reservation, user),
     }
   }
 
-  async #admit(origin: Origin, username: string): Promise<Reservation> {
-    const network = networkFrom(origin)
-    const answer = await this.#reserveInLine(username, network)
+  async #admit(origin: Origin, claimant: Claimant): Promise<Reservation> {
+    const answer = await this.#reserveInLine(origin, claimant)
     if ('charged' in answer) return answer
-    this.#core.refusals.note(origin, { kind: 'login_throttled', reason: answer.limit.name, username })
+    this.#core.refusals.note(origin, { kind: 'login_throttled', reason: answer.limit.name, username: claimant.username })
     throw this.#throttled(answer)
   }
 
   /** Attempts that come together are refused only if those before them fail: some of them may be honest. So they wait in line. */
-  async #reserveInLine(username: string, network: string): Promise<Reservation | Refused> {
-    const first = await this.#reserve(username, network)
+  async #reserveInLine(origin: Origin, claimant: Claimant): Promise<Reservation | Refused> {
+    const first = await this.#reserve(origin, claimant)
     if (!isBusy(first)) return first
     const ask = async () => {
-      const next = await this.#reserve(username, network)
+      const next = await this.#reserve(origin, claimant)
       return isBusy(next) ? undefined : next
     }
     return (await this.#lines.wait(first.limit.key, ask)) ?? first
   }
 
-  async #reserve(username: string, network: string): Promise<Reservation | Refused> {
+  async #reserve(origin: Origin, claimant: Claimant): Promise<Reservation | Refused> {
     const { db, clock } = this.#core
     const now = clock()
-    const isKnown = isStorable(username) && (await isKnownAddress(db.read, username, network))
-    const limits = this.#limitsOf(username, network, isKnown)
+    const network = networkFrom(origin)
+    const isKnown = isStorable(claimant.username) && (await isKnownAddress(db.read, claimant.username, network))
+    const limits = this.#limitsOf(origin, claimant, isKnown)
     // Reading first: a client that is refused again and again then costs no writes.
     const charged = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => charge(handle, limits, now), soon))
     return 'kind' in charged ? charged : { network, isKnown, charged }
   }
 
   /**
-   * From an address that the user has logged in from, only the failures of this name from there count. Neither those for the
-   * name from elsewhere, which would lock the user out, nor those of others from the same address, which many may share.
+   * With a token of the user's, only the failures that came with tokens of the same session count; from an address that the user has
+   * logged in from, only those of this name from there. Neither those for the name from elsewhere, which would lock the user out,
+   * nor those of others from the same address, which many may share.
    */
-  #limitsOf(username: string, network: string, isKnown: boolean): Limit[] {
+  #limitsOf(origin: Origin, { username, device }: Claimant, isKnown: boolean): Limit[] {
     const { pair, address, account } = this.#rules
+    if (device !== undefined) return [limitOf('device', this.#rules.device, device)]
+    const network = networkFrom(origin)
     const own = limitOf('pair', pair, username, network)
-    return isKnown ? [own] : [own, limitOf('address', address, network), limitOf('account', account, username)]
+    if (isKnown) return [own]
+    const wide = origin.address === null ? '' : wideNetworkOf(origin.address)
+    return [
+      own,
+      { ...limitOf('address', address, network), turns: { party: own.key, member: '', isSplit: true } },
+      { ...limitOf('account', account, username), turns: { party: wide, member: network, isSplit: false } },
+    ]
   }
 
-  #settleSoon(reservation: Reservation, outcome: Outcome): void {
-    this.#writeSoon((handle) => this.#settle(handle, reservation, outcome))
+  async #fail(handle: Handle, { charged }: Reservation): Promise<void> {
+    for (const one of charged) await discharge(handle, one, 'failed', this.#core.clock())
   }
 
-  /** In the background, but before what this process writes later. If it cannot be written, the attempt goes on counting as failed. */
-  #writeSoon(job: (handle: Handle) => Promise<void>): void {
-    this.#core.db.write(job, soon).catch(() => {})
-  }
-
-  async #settle(handle: Handle, { charged }: Reservation, outcome: Outcome): Promise<void> {
-    const now = this.#core.clock()
-    for (const one of charged) await discharge(handle, one, outcome, now)
+  async #giveBack(handle: Handle, { charged }: Reservation): Promise<void> {
+    for (const one of charged) await giveBack(handle, one, this.#core.clock())
   }
 
   async #succeed(handle: Handle, { charged, network, isKnown }: Reservation, user: Succeeded): Promise<void> {
-    const { clock, config } = this.#core
-    const now = clock()
-    // Only the failures of this name from this address are forgiven: those of the name, and of the address, may be an attacker's.
-    for (const one of charged) await discharge(handle, one, one.limit.name === 'pair' ? 'forgiven' : 'returned', now)
-    if (network === '') return
-    await rememberAddress(handle, { user_id: user.id, network, last_at: now })
-    if (!isKnown) await trimKnownAddresses(handle, user.id, config.knownAddressesPerUser)
+    const now = this.#core.clock()
+    // Only the failures of this name from this address, or of this device, are forgiven: the others may be an attacker's.
+    for (const one of charged) await discharge(handle, one, isOwn(one.limit) ? 'forgiven' : 'returned', now)
+    await rememberNetwork(handle, this.#core, user, network, isKnown)
   }
 
   #throttled(refused: Refused): Error {
@@ -166,17 +182,16 @@ export class Limits {
   }
 }
 
-/** Requests without an address, as over a Unix socket, count as one network. */
-function networkFrom({ address }: Origin): string {
-  return address === null ? '' : networkOf(address)
-}
-
 /** A registration counts whatever becomes of it: each one can ask whether a name is taken. */
 async function register(handle: Handle, limits: readonly Limit[], now: number): Promise<Refused | undefined> {
   const charged = await charge(handle, limits, now)
   if ('kind' in charged) return charged
   for (const one of charged) await discharge(handle, one, 'failed', now)
   return undefined
+}
+
+function isOwn({ name }: Limit): boolean {
+  return name === 'pair' || name === 'device'
 }
 
 function isBusy(answer: Reservation | Refused): answer is Refused & { kind: 'busy' } {

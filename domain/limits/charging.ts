@@ -2,15 +2,26 @@ import { hash } from 'node:crypto'
 import type { Handle } from '../../db/database.ts'
 import type { Tally } from '../../db/schema.ts'
 import { findTally, lockTally, saveOutcome, saveTally } from '../../db/tallies.ts'
-import { judge, type Outcome, type Rule, reserve, settle, type Verdict } from './tally.ts'
+import { type Lane, promisedTurn, promiseTurn, returnTurn, useTurn } from './lane.ts'
+import { failures, inFlight, judge, type Outcome, type Rule, reserve, settle, type Verdict } from './tally.ts'
 
-export type LimitName = 'pair' | 'address' | 'account' | 'registrations'
+export type LimitName = 'pair' | 'device' | 'address' | 'account' | 'registrations'
+
+/** Who takes turns in the slow lane of a limit: a party, and who in it. */
+export interface Turns {
+  readonly party: string
+  readonly member: string
+  /** Whether those who have failed have a lane of their own, so that they do not hold up those who have not. */
+  readonly isSplit: boolean
+}
 
 /** A limit that an attempt counts against. */
 export interface Limit {
   readonly name: LimitName
   readonly key: string
   readonly rule: Rule
+  /** Where the rule has a slow lane. */
+  readonly turns?: Turns
 }
 
 /** @param of what is limited. It is hashed, so that the database does not keep names, which may be mistyped passwords */
@@ -22,26 +33,54 @@ export function limitOf(name: LimitName, rule: Rule, ...of: string[]): Limit {
 export interface Charged {
   readonly limit: Limit
   readonly since: number
+  /** Where it took its turn. */
+  readonly lane?: Lane | undefined
 }
 
-export type Refused = Exclude<Verdict, { kind: 'go' }> & { readonly limit: Limit }
+/** Refused for `waitMs`; or `busy`, when that depends on attempts whose outcome is not known yet. */
+export type Refused = Exclude<Verdict, { kind: 'go' | 'lane' }> & { readonly limit: Limit }
 
-/** The limit that refuses an attempt, if one does, without counting it. `now` in milliseconds since the epoch. */
+/** A limit and its tally. Of several the first is that of whoever attempts, whom the others may keep waiting. */
+interface Counted {
+  readonly limit: Limit
+  readonly tally: Tally | undefined
+}
+
+/** A slow lane that an attempt has met, and the limit that it belongs to. */
+interface Met {
+  readonly limit: Limit
+  readonly lane: Lane
+  /** Before it the limit lets nobody through. */
+  readonly earliest: number
+}
+
+/**
+ * The limit that refuses an attempt, if one does, as far as that can be seen without counting the attempt or promising it a turn. `now` in
+ * milliseconds since the epoch.
+ */
 export async function refusal(handle: Handle, limits: readonly Limit[], now: number): Promise<Refused | undefined> {
-  const tallies: (Tally | undefined)[] = []
-  for (const { key } of limits) tallies.push(await findTally(handle, key))
-  return worst(limits, tallies, now)
+  const counted: Counted[] = []
+  for (const limit of limits) counted.push({ limit, tally: await findTally(handle, limit.key) })
+  return worst(counted, now) ?? beforeItsTurn(handle, counted, now)
 }
 
-/** Counts an attempt against all limits, or against none of them if one refuses it. Always give them in one order: they are locked one after the other. */
+/**
+ * Counts an attempt against all limits, or against none of them if one refuses it. Where it meets slow lanes it takes its turns, or is
+ * promised them. Always give the limits in one order: they are locked one after the other.
+ */
 export async function charge(handle: Handle, limits: readonly Limit[], now: number): Promise<readonly Charged[] | Refused> {
-  const tallies: Tally[] = []
-  for (const { key } of limits) tallies.push(await lockTally(handle, key))
-  const refused = worst(limits, tallies, now)
+  const counted: (Counted & { readonly tally: Tally })[] = []
+  for (const limit of limits) counted.push({ limit, tally: await lockTally(handle, limit.key) })
+  const met = lanesOf(counted, now)
+  const refused = worst(counted, now) ?? (await beforeItsTurn(handle, counted, now)) ?? (await takeTurns(handle, met, now))
   if (refused) return refused
-  const reserved = limits.map(({ rule }, i) => reserve(tallies[i] as Tally, rule, now))
-  for (const tally of reserved) await saveTally(handle, tally)
-  return limits.map((limit, i) => ({ limit, since: (reserved[i] as Tally).since }))
+  const charged: Charged[] = []
+  for (const { limit, tally } of counted) {
+    const reserved = reserve(tally, limit.rule, now)
+    await saveTally(handle, reserved)
+    charged.push({ limit, since: reserved.since, lane: met.find((one) => one.limit === limit)?.lane })
+  }
+  return charged
 }
 
 /** Counts the outcome of an attempt against one limit. */
@@ -50,16 +89,61 @@ export async function discharge(handle: Handle, { limit, since }: Charged, outco
   await saveOutcome(handle, tally.since === since ? settle(tally, outcome, now) : tally)
 }
 
+/** Undoes an attempt, as if it had not been made. */
+export async function giveBack(handle: Handle, charged: Charged, now: number): Promise<void> {
+  await discharge(handle, charged, 'returned', now)
+  if (charged.lane !== undefined) await returnTurn(handle, charged.lane)
+}
+
 /** How long to wait, as far as is known. */
 export function waitMs(refused: Refused): number {
   return refused.kind === 'wait' ? refused.waitMs : 0
 }
 
-/** Of the limits that refuse an attempt, the one that does so longest. */
-function worst(limits: readonly Limit[], tallies: readonly (Tally | undefined)[], now: number): Refused | undefined {
-  const refusals = limits.flatMap((limit, i): Refused[] => {
-    const verdict = judge(tallies[i], limit.rule, now)
-    return verdict.kind === 'go' ? [] : [{ ...verdict, limit }]
+/** Of the limits that refuse an attempt whoever comes next, the one that does so longest. */
+function worst(counted: readonly Counted[], now: number): Refused | undefined {
+  const refusals = counted.flatMap(({ limit, tally }): Refused[] => {
+    const verdict = judge(tally, limit.rule, now)
+    return verdict.kind === 'busy' || verdict.kind === 'wait' ? [{ ...verdict, limit }] : []
   })
-  return refusals.sort((a, b) => waitMs(b) - waitMs(a))[0]
+  return longest(refusals)
+}
+
+/** The slow lanes that an attempt meets. */
+function lanesOf(counted: readonly Counted[], now: number): Met[] {
+  const hasFailed = failures(counted[0]?.tally, now) > 0
+  return counted.flatMap(({ limit, tally }): Met[] => {
+    const { rule, turns, key } = limit
+    if (turns === undefined || tally === undefined || judge(tally, rule, now).kind !== 'lane') return []
+    const name = turns.isSplit && hasFailed ? `${key} again` : key
+    const lane = { lane: name, party: turns.party, member: turns.member, intervalMs: rule.delayMs(tally.count) }
+    return [{ limit, lane, earliest: tally.next_at }]
+  })
+}
+
+/** Whether an attempt comes before a turn that it was promised. Of several at once, the others wait for the outcome of the first. */
+async function beforeItsTurn(handle: Handle, counted: readonly Counted[], now: number): Promise<Refused | undefined> {
+  const refusals: (Refused | undefined)[] = []
+  for (const { limit, lane } of lanesOf(counted, now)) {
+    const turn = await promisedTurn(handle, lane, now)
+    if (turn !== 0) refusals.push(turn === undefined ? undefined : { kind: 'wait', waitMs: turn, limit })
+  }
+  const own = counted[0] as Counted
+  if (refusals.length > 0 && inFlight(own.tally, now) > 0) return { kind: 'busy', limit: own.limit }
+  return refusals.includes(undefined) ? undefined : longest(refusals as Refused[])
+}
+
+/** Takes the turns of an attempt in all lanes. When one has not come yet, all are promised, and none is taken. */
+async function takeTurns(handle: Handle, met: readonly Met[], now: number): Promise<Refused | undefined> {
+  const refusals: Refused[] = []
+  for (const { limit, lane, earliest } of met) {
+    const turn = await promiseTurn(handle, lane, now, earliest)
+    if (turn > 0) refusals.push({ kind: 'wait', waitMs: turn, limit })
+  }
+  if (refusals.length === 0) for (const { lane } of met) await useTurn(handle, lane, now)
+  return longest(refusals)
+}
+
+function longest(refusals: readonly Refused[]): Refused | undefined {
+  return refusals.toSorted((a, b) => waitMs(b) - waitMs(a))[0]
 }

@@ -8,12 +8,14 @@ export function rulesOf(config: Config): Record<LimitName, Rule> {
   const registrations = { windowMs: config.registrationsWindowSeconds * 1000, slides: false }
   const freeOfPair = config.loginFailuresPerPair
   const pairDelay = doubling(freeOfPair, config.loginFirstDelaySeconds * 1000, config.loginLongestDelaySeconds * 1000)
+  const own = { ...failures, slides: true, free: freeOfPair, delayMs: pairDelay }
+  // Past these, one login at a time goes on being let through: it may be the owner's, on a new device or from a shared address.
+  const lane = { ...failures, hasLane: true, delayMs: () => config.loginSlowLaneSeconds * 1000 } as const
   return {
-    pair: { ...failures, slides: true, free: freeOfPair, delayMs: pairDelay },
-    // As long as the window: an address past its limit waits until the window ends.
-    address: { ...failures, free: config.loginFailuresPerAddress, delayMs: () => failures.windowMs },
-    // One login at a time goes on being let through: it may be the owner's, on a new device.
-    account: { ...failures, free: config.loginFailuresPerAccount, delayMs: () => config.loginSlowLaneSeconds * 1000 },
+    pair: own,
+    device: own,
+    address: { ...lane, free: config.loginFailuresPerAddress },
+    account: { ...lane, free: config.loginFailuresPerAccount },
     registrations: { ...registrations, free: config.registrationsPerAddress, delayMs: () => registrations.windowMs },
   }
 }

@@ -10,6 +10,8 @@ export interface Rule {
   readonly slides: boolean
   /** How long after an attempt the next may come, after this number of failures. */
   delayMs(failures: number): number
+  /** Whether those past the limit take turns, one in each such time, instead of waiting for the same instant. */
+  readonly hasLane?: true
 }
 
 /** Waits that double with every failure past the free ones. */
@@ -18,14 +20,15 @@ export function doubling(free: number, firstMs: number, longestMs: number): Rule
 }
 
 /**
- * Whether an attempt may be made: `go`; `wait` for `waitMs`; or `busy`, when that depends on attempts whose outcome is not
- * known yet.
+ * Whether an attempt may be made: `go`; `lane`, when its turn has come; `wait` for `waitMs`; or `busy`, when that depends on attempts whose
+ * outcome is not known yet.
  */
-export type Verdict = { readonly kind: 'go' | 'busy' } | { readonly kind: 'wait'; readonly waitMs: number }
+export type Verdict = { readonly kind: 'go' | 'lane' } | { readonly kind: 'busy' } | { readonly kind: 'wait'; readonly waitMs: number }
 
 /** @param now milliseconds since the epoch, as all instants here */
 export function judge(tally: Tally | undefined, rule: Rule, now: number): Verdict {
   if (tally === undefined || !isLive(tally, now) || tally.count < rule.free || isFromFuture(tally, rule, now)) return { kind: 'go' }
+  if (rule.hasLane && failures(tally, now) >= rule.free) return { kind: 'lane' }
   if (inFlight(tally, now) > 0) return { kind: 'busy' }
   // Never longer than the rule says: the process that wrote the row may have a clock that is a little ahead.
   const waitMs = Math.min(tally.next_at - now, tally.expires_at - now, rule.delayMs(tally.count))
@@ -84,7 +87,14 @@ function isLive(tally: Tally, now: number): boolean {
   return tally.expires_at > now
 }
 
-function inFlight({ in_flight, in_flight_until }: Tally, now: number): number {
-  const leftMs = in_flight_until - now
-  return leftMs > 0 && leftMs <= IN_FLIGHT_MS + CLOCKS_DIFFER_MS ? in_flight : 0
+/** How many attempts have failed for sure. */
+export function failures(tally: Tally | undefined, now: number): number {
+  return tally !== undefined && isLive(tally, now) ? tally.count - inFlight(tally, now) : 0
+}
+
+/** How many attempts are under way. */
+export function inFlight(tally: Tally | undefined, now: number): number {
+  if (tally === undefined || !isLive(tally, now)) return 0
+  const leftMs = tally.in_flight_until - now
+  return leftMs > 0 && leftMs <= IN_FLIGHT_MS + CLOCKS_DIFFER_MS ? tally.in_flight : 0
 }

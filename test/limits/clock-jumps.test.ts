@@ -52,7 +52,7 @@ t.test('the limits of an address, of an account and on registrations wait no lon
   })
   const address = () => attempt(app, { username: 'erin', from: '198.51.100.1' })
   const account = () => attempt(app, { username: 'bob', from: '192.0.2.9' })
-  t.strictSame([await address(), await address()], [wrong, throttled(3600)])
+  t.strictSame([await address(), await address()], [wrong, throttled(30)])
   t.strictSame([await account(), await account()], [wrong, throttled(30)])
   t.equal((await registers(app, 'frank')).status, 201)
   t.strictSame(await registers(app, 'grace'), throttled(60))

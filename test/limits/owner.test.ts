@@ -40,7 +40,7 @@ t.test('when an address has reached its limit, users who logged in from it befor
   t.equal(await logsIn(a, { from: HOME }), 200)
   await failWithAnyName([a, b], 300, HOME)
   t.equal(await logsIn(b, { from: HOME }), 200)
-  t.strictSame(await attempt(b, { ...RIGHT, username: 'bob', from: HOME }), throttled(3600))
+  t.strictSame(await attempt(b, { ...RIGHT, username: 'bob', from: HOME }), throttled(30))
 })
 
 t.test('an IPv6 address is known by its /64', async (t) => {
@@ -60,23 +60,8 @@ t.test('from a new address the owner of an attacked account can log in after a w
   advance(30)
   t.equal(await logsIn(b, { from: HOME }), 200)
   await attempt(a, { from: '198.51.100.1' })
-  t.strictSame(await attempt(a, { from: '198.51.100.2' }), throttled(30), 'other addresses still wait for a turn')
+  t.strictSame(await attempt(a, { from: '198.51.100.2' }), throttled(60), 'other addresses still wait for their turns')
   t.equal(await logsIn(a, { from: HOME }), 200, 'the address of the owner does not')
-})
-
-t.test('one address cannot take all the turns of a limited account: its own wait for the pair comes first', async (t) => {
-  const { a, b, advance } = await two(t)
-  await register(a)
-  await failFromAnywhere([a, b], 100)
-  let turns = 0
-  let owner = 0
-  for (let seconds = 0; seconds < 3500 && owner !== 200; seconds += 10) {
-    if ((await attempt(a, { from: '198.51.100.1' })).status === 401) turns++
-    owner = await logsIn(b, { from: HOME })
-    advance(10)
-  }
-  t.equal(owner, 200)
-  t.ok(turns > 10 && turns <= 15, `after ${turns} turns of the other address`)
 })
 
 t.test('the twenty addresses of the latest logins are known', async (t) => {

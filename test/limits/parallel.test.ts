@@ -32,8 +32,8 @@ t.test('of two hundred wrong passwords sent at once for one name from as many ad
   const answers = await Promise.all(times(200, (i) => attempt(i % 2 ? a : b, { from: `198.18.0.${i}` })))
   t.equal(answers.filter(({ status }) => status === 401).length, 100)
   advance(30)
-  const more = await Promise.all(times(50, (i) => attempt(i % 2 ? a : b, { from: `198.18.1.${i}` })))
-  t.equal(more.filter(({ status }) => status === 401).length, 1, 'one is let through in thirty seconds')
+  const more = await Promise.all(times(200, (i) => attempt(i % 2 ? a : b, { from: `198.18.0.${i}` })))
+  t.equal(more.filter(({ status }) => status === 401).length, 1, 'then one has its turn')
 })
 
 for (const failures of [0, 3, 9, 10, 13]) {

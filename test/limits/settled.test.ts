@@ -3,19 +3,23 @@ import { DatabaseOverloaded } from '../../db/errors.ts'
 import { findUserByName } from '../../db/users.ts'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { deleteAccount } from '../../domain/accounts/own.ts'
+import { unavailable } from '../../domain/errors.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { build, PASSWORD, register, type TestApp } from '../helper.ts'
-import { attempt, RIGHT, wrong } from './limits.ts'
+import { attempt, RIGHT, throttled, wrong } from './limits.ts'
 
 const COUNTED = { count: 1, in_flight: 0 }
 /** The limits that count a failure at an address that is not known: of the pair, the address and the account. */
 const failure = [COUNTED, COUNTED, COUNTED]
 
-/** An app with one user, and with no count of the registration. */
+/** An app with one user, and with nothing left of the registration. */
 async function withUser(t: Test): Promise<TestApp> {
   const app = await build(t)
   await register(app)
-  await app.db.write((handle) => handle.deleteFrom('tallies').execute())
+  await app.db.write(async (handle) => {
+    await handle.deleteFrom('tallies').execute()
+    await handle.deleteFrom('known_addresses').execute()
+  })
   return app
 }
 
@@ -87,7 +91,7 @@ t.test('a login of a user who is disabled or deleted meanwhile counts as failed'
     (app: TestApp) => setActive(app, 'alice', false),
     async (app: TestApp) => {
       const id = (await findUserByName(app.db.read, 'alice'))?.id as number
-      await deleteAccount(app, noOrigin, { id, username: 'alice', sessionId: 0, sid: '0' }, PASSWORD)
+      await deleteAccount(app, noOrigin, { id, username: 'alice', sessionId: 0, sid: '0' }, { password: PASSWORD })
       await app.db.write((handle) => handle.deleteFrom('tallies').where('in_flight', '=', 0).execute())
     },
   ]
@@ -97,4 +101,38 @@ t.test('a login of a user who is disabled or deleted meanwhile counts as failed'
     t.strictSame(await attempt(app, RIGHT), wrong)
     t.strictSame(await state(app), { counts: failure, known: [], sessions: 0 })
   }
+})
+
+t.test('an outcome that could not be written, because too many writes wait, is written later', async (t) => {
+  const app = await withUser(t)
+  const { write } = app.db
+  app.hashing.matches = async () => {
+    app.db.write = async () => Promise.reject(new DatabaseOverloaded('too many writes are waiting'))
+    throw new Error('no hash')
+  }
+  t.equal((await attempt(app, RIGHT)).status, 500)
+  await app.limits.flush()
+  app.db.write = write
+  t.strictSame((await state(app)).counts, [
+    { count: 1, in_flight: 1 },
+    { count: 1, in_flight: 1 },
+    { count: 1, in_flight: 1 },
+  ])
+  await app.limits.flush()
+  t.strictSame((await state(app)).counts, [])
+})
+
+t.test('a turn of the slow lane that came to nothing, for the service was overloaded, is given back', async (t) => {
+  const app = await build(t, { LOGIN_FAILURES_PER_ACCOUNT: '1' })
+  await register(app)
+  await attempt(app, { from: '192.0.2.2' })
+  t.strictSame(await attempt(app, RIGHT), throttled(30))
+  t.strictSame(await attempt(app, { from: '192.0.2.3' }), throttled(60))
+  app.clock.advance(30)
+  const { matches } = app.hashing
+  app.hashing.matches = () => Promise.reject(unavailable('overloaded', 'Too many passwords are being checked. Try again later.'))
+  t.equal((await attempt(app, RIGHT)).status, 503)
+  app.hashing.matches = matches
+  t.strictSame(await attempt(app, { from: '192.0.2.4' }), throttled(60))
+  t.equal((await attempt(app, RIGHT)).status, 200)
 })

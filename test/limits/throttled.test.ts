@@ -42,11 +42,14 @@ t.test('a password change and the deletion of an account share the limits of the
   const change = () => changePassword(app, origin, caller, { current: 'wrong', next: 'another horse battery' })
   for (let i = 0; i < 5; i++) {
     await t.rejects(change(), { code: 'invalid', members: { current_password: ['Invalid password.'] } })
-    await t.rejects(deleteAccount(app, origin, caller, 'wrong'), { code: 'invalid', members: { password: ['Invalid password.'] } })
+    await t.rejects(deleteAccount(app, origin, caller, { password: 'wrong' }), {
+      code: 'invalid',
+      members: { password: ['Invalid password.'] },
+    })
   }
   const refused = { code: 'throttled', status: 429, headers: { 'retry-after': '1' } }
   await t.rejects(change(), refused)
-  await t.rejects(deleteAccount(app, origin, caller, RIGHT.password), refused)
+  await t.rejects(deleteAccount(app, origin, caller, { password: RIGHT.password }), refused)
   t.strictSame(await attempt(app), throttled(1))
 })
 
@@ -100,12 +103,16 @@ t.test('counts that have run out are swept, and so are known addresses after KNO
     (await app.db.read.selectFrom('tallies').selectAll().execute()).length,
     (await app.db.read.selectFrom('known_addresses').selectAll().execute()).length,
   ]
-  t.strictSame(await rows(), [302, 1], '150 pairs, 150 accounts, the address, and the registration')
+  t.strictSame(
+    await rows(),
+    [302, 2],
+    '150 pairs, 150 accounts, the address, and the registration; the address of it, and that of the login',
+  )
   await sweep(app)
-  t.strictSame(await rows(), [302, 1])
+  t.strictSame(await rows(), [302, 2])
   app.clock.advance(3600.001)
   await sweep(app)
-  t.strictSame(await rows(), [0, 1])
+  t.strictSame(await rows(), [0, 2])
   app.clock.advance(3600)
   await sweep(app)
   t.strictSame(await rows(), [0, 0])

@@ -1,0 +1,29 @@
+import t from 'tap'
+import { guessesStayBounded, ipv4, ipv6, ownerGetsIn } from './attackers.ts'
+import { attempt, failFromAnywhere, two } from './limits.ts'
+
+// test/slow/lane.slow.ts does the same with a hundred networks.
+t.test('while thirteen networks ask for a name all the time, its owner is in at a new address after fourteen turns', (t) => {
+  return ownerGetsIn(t, ipv4(13), 10)
+})
+
+t.test('the same holds against thirteen IPv6 networks of a /48', (t) => ownerGetsIn(t, ipv6(13), 30))
+
+t.test('thirteen networks get no more than a hundred guesses an hour at a name, and one each thirty seconds', (t) => {
+  return guessesStayBounded(t, ipv4(13), 60)
+})
+
+t.test('when the turns of an hour are saved for the next, no more than 340 guesses are possible within it', async (t) => {
+  const { a, advance } = await two(t)
+  await failFromAnywhere([a], 100)
+  const networks = ipv4(130)
+  for (const from of networks) t.equal((await attempt(a, { from })).status, 429)
+  advance(3600)
+  let guesses = 0
+  for (let seconds = 0; seconds < 3600; seconds += 120) {
+    for (const from of networks) if ((await attempt(a, { from })).status === 401) guesses++
+    advance(120)
+  }
+  t.ok(guesses <= 340, `${guesses} guesses`)
+  t.ok(guesses > 220, 'some were saved')
+})
