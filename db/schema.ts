@@ -11,6 +11,7 @@ export interface Tables {
   tallies: TalliesTable
   lane_places: LanePlacesTable
   known_addresses: KnownAddressesTable
+  secrets: SecretsTable
 }
 
 interface UsersTable {
@@ -196,6 +197,14 @@ interface KnownAddressesTable {
   /** An IPv4 address, or the /64 of an IPv6 address. */
   network: string
   last_at: number
+}
+
+/** Secrets that the service makes for itself, beside its signing keys. */
+interface SecretsTable {
+  /** What it is for. */
+  name: string
+  /** Encrypted if `SECRETS_KEY` is set. */
+  value: string
 }
 
 export type User = Selectable<UsersTable>

@@ -4,6 +4,7 @@ import { listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
 import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
+import { forgetIfSealedOtherwise } from '../keyed-hash.ts'
 import type { TokenType } from '../tokens/claims.ts'
 import { type KeyInfo, keyInfo, signingOf } from './describe.ts'
 import type { GeneratedKey } from './generate.ts'
@@ -95,8 +96,12 @@ export async function retireKey(core: KeyCore, kid: string): Promise<Retirement>
   })
 }
 
-/** Withdraws all keys that are in the database, where somebody else may have a copy of it. `JWT_SECRET` is not: it is a setting. */
-export function retireAllKeys(core: KeyCore): Promise<Retirement> {
+/**
+ * Withdraws all keys that are in the database, where somebody else may have a copy of it. `JWT_SECRET` is not: it is a setting. The key of
+ * hashes goes, too, where this process cannot read it, for no service would start with it.
+ */
+export async function retireAllKeys(core: KeyCore): Promise<Retirement> {
+  await forgetIfSealedOtherwise(core)
   return retire(core, (rows) => rows.filter((row) => !isSecret(row) && row.retired_at === null))
 }
 

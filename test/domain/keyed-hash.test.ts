@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { loadConfig } from '../../config.ts'
+import type { Database } from '../../db/database.ts'
+import { openDatabase } from '../../db/open.ts'
+import { systemClock } from '../../domain/clock.ts'
+import { openKeyedHash } from '../../domain/keyed-hash.ts'
+import { retireAllKeys } from '../../domain/keys/commands.ts'
+import { Secrets } from '../../domain/keys/secrets.ts'
+import { build } from '../helper.ts'
+import { folder } from '../server/process.ts'
+
+const OLD = Buffer.alloc(32, 1).toString('base64')
+const NEW = Buffer.alloc(32, 2).toString('base64')
+const old = { SECRETS_KEY: OLD }
+const both = { SECRETS_KEY: NEW, SECRETS_KEY_PREVIOUS: OLD }
+const fresh = { SECRETS_KEY: NEW }
+
+/** Processes on one database file, each with settings of its own. */
+function site(t: Test) {
+  const file = `${folder(t)}/latchkey.db`
+  const databases: Database[] = []
+  const close = async () => void (await Promise.all(databases.splice(0).map((db) => db.close())))
+  t.teardown(close)
+  const core = async (env: Record<string, string> = {}) => {
+    const config = loadConfig({ DATABASE_URL: `file:${file}`, ...env })
+    const db = await openDatabase(config.databaseUrl)
+    databases.push(db)
+    return { db, config, ...systemClock(), secrets: new Secrets(config) }
+  }
+  const hashWith = async (env?: Record<string, string>) => (await openKeyedHash(await core(env))).hash('alice')
+  return { file, core, close, hashWith }
+}
+
+t.test('a text has one hash of 128 bits in all processes on a database, and another one on another database', async (t) => {
+  const { core, hashWith } = site(t)
+  const first = await hashWith()
+  t.match(first, /^[\w-]{22}$/)
+  t.equal(await hashWith(), first)
+  t.not(await site(t).hashWith(), first)
+  t.not((await openKeyedHash(await core())).hash('Alice'), first)
+})
+
+t.test('processes that start together on a new database hash alike', async (t) => {
+  const { core } = site(t)
+  const cores = [await core(), await core(), await core()]
+  const hashes = await Promise.all(cores.map(async (one) => (await openKeyedHash(one)).hash('alice')))
+  t.equal(new Set(hashes).size, 1)
+})
+
+t.test('with SECRETS_KEY the key of hashes is stored encrypted, also when it is set later, and the file holds no plain copy', async (t) => {
+  const { file, core, close, hashWith } = site(t)
+  const first = await hashWith()
+  const { db } = await core()
+  const stored = () => db.read.selectFrom('secrets').selectAll().executeTakeFirstOrThrow()
+  const { value } = await stored()
+  t.match(value, /^[\w-]{43}$/)
+  t.equal(await hashWith(old), first)
+  t.match(await stored(), { name: 'keyed-hash', value: /^v1\.\S+$/ })
+  await close()
+  t.notOk(readFileSync(file, 'latin1').includes(value))
+})
+
+t.test('a change of SECRETS_KEY keeps the hashes: the key is encrypted with both, and then with the new one alone', async (t) => {
+  const { hashWith } = site(t)
+  const first = await hashWith(old)
+  for (const env of [both, old, both, fresh, fresh]) t.equal(await hashWith(env), first)
+  await t.rejects(hashWith(old), { message: /^SECRETS_KEY is not the key that the secrets of the database are encrypted with/ })
+})
+
+t.test('where SECRETS_KEY is missing or wrong, no hash is made, and nothing is changed', async (t) => {
+  const { core, hashWith } = site(t)
+  const first = await hashWith(old)
+  await t.rejects(hashWith(), { message: 'SECRETS_KEY is not set, and the secrets of the database are encrypted' })
+  await t.rejects(hashWith(fresh), { message: /^SECRETS_KEY is not the key/ })
+  t.equal(await hashWith(old), first)
+  const one = await core(old)
+  await one.db.write((handle) => handle.updateTable('secrets').set({ value: 'short' }).execute())
+  await t.rejects(hashWith(old), { message: 'the key of hashes of the database cannot be read: it is no key' })
+})
+
+t.test('where SECRETS_KEY was lost, retiring all keys lets another key of hashes be made; where it is known, the key stays', async (t) => {
+  const { core, hashWith } = site(t)
+  const first = await hashWith(old)
+  await retireAllKeys(await core(old))
+  t.equal(await hashWith(old), first)
+  await retireAllKeys(await core(fresh))
+  t.not(await hashWith(fresh), first)
+})
+
+t.test('the service hashes with the key of its database', async (t) => {
+  const app = await build(t)
+  t.equal(app.keyedHash.hash('alice'), (await openKeyedHash(app)).hash('alice'))
+})
