@@ -1,11 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listEvents } from '../db/auth-events.ts'
 import type { AuthEvent } from '../db/schema.ts'
+import { hashOfName, openKeyedHash } from '../domain/keyed-hash.ts'
+import { strip } from '../domain/text.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { runCommand } from './run.ts'
 
 const MOST = 10_000
 const CLIENT_WIDTH = 60
+const HASH_WIDTH = 8
 
 interface EventsOptions extends OutputOptions {
   readonly user?: string
@@ -17,16 +20,21 @@ export function addEvents(program: Command): void {
   program
     .command('events')
     .description('list what happened to users, sessions, keys and clients, newest first')
-    .addOption(new Option('--user <name>', 'only what happened to the user of exactly this name'))
+    .addOption(new Option('--user <name>', "only what happened to the user of exactly this name, or where it was typed and was no user's"))
     .addOption(new Option('--limit <number>', `the most events to list, up to ${MOST}`).default(100).argParser(limit))
     .addOption(jsonOption())
     .action((options: EventsOptions) =>
-      runCommand(async ({ db }) => {
+      runCommand(async (context) => {
         const { user, limit } = options
-        const events = await listEvents(db.read, { limit, ...(user !== undefined && { username: user }) })
+        const events = await listEvents(context.db.read, { limit, ...(user !== undefined && (await ofName(context, user))) })
         print(options, events.map(toDocument), events.map(toRow))
       }),
     )
+}
+
+/** The service hashes a name as it looks it up: without the white space around it. */
+async function ofName(context: Parameters<typeof openKeyedHash>[0], username: string) {
+  return { username, nameHash: hashOfName(await openKeyedHash(context), strip(username)) }
 }
 
 /** Every column, with its times in ISO 8601. */
@@ -34,13 +42,13 @@ function toDocument(event: AuthEvent): object {
   return { ...event, at: instant(event.at), last_at: instant(event.last_at) }
 }
 
-/** The same failure repeated within a minute is one event, with the time of the first and the number of `times`. */
-function toRow({ at, kind, reason, username, subject, session_id, count, address, client }: AuthEvent) {
+/** What is repeated within a minute is one event, with the time of the first and the number of `times`. */
+function toRow({ at, kind, reason, username, name_hash, subject, session_id, count, address, client }: AuthEvent) {
   return {
     time: instant(at),
     what: kind,
     why: reason,
-    who: username ?? subject,
+    who: username ?? (name_hash === null ? subject : `(unknown name ${name_hash.slice(0, HASH_WIDTH)}…)`),
     session: session_id,
     times: count,
     from: address,

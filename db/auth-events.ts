@@ -1,19 +1,28 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
-import type { AuthEvent, NewAuthEvent } from './schema.ts'
+import type { AuthEvent, EventKind, NewAuthEvent } from './schema.ts'
 import { takeTurn } from './turns.ts'
 
 /** An event when it happens: it has happened once. */
 export type FreshEvent = Omit<NewAuthEvent, 'id' | 'last_at' | 'count'>
 
-const insert = hot((db, value: Required<FreshEvent>) =>
+/** An event that happened `count` times: first at `event.at`, last at `lastAt`, both in milliseconds since the epoch. */
+export interface Repeated {
+  readonly event: Required<FreshEvent>
+  readonly lastAt: number
+  readonly count: number
+}
+
+const insert = hot((db, value: Required<FreshEvent> & { lastAt: number; count: number }) =>
   db.insertInto('auth_events').values({
     at: value.at,
-    last_at: value.at,
+    last_at: value.lastAt,
+    count: value.count,
     kind: value.kind,
     reason: value.reason,
     user_id: value.user_id,
     username: value.username,
+    name_hash: value.name_hash,
     session_id: value.session_id,
     subject: value.subject,
     actor_id: value.actor_id,
@@ -26,51 +35,107 @@ const insert = hot((db, value: Required<FreshEvent>) =>
 
 /** Adds an event. */
 export async function insertEvent(db: Handle, event: Required<FreshEvent>): Promise<void> {
-  await insert(db, event)
+  await insert(db, { ...event, lastAt: event.at, count: 1 })
 }
 
-/** An event that happened `count` times: first at `event.at`, last at `lastAt`, both in milliseconds since the epoch. */
-export interface Repeated {
-  readonly event: Required<FreshEvent>
-  readonly lastAt: number
-  readonly count: number
+const addCount = hot((db, value: { id: number; lastAt: number; count: number }) =>
+  db
+    .updateTable('auth_events')
+    .set((eb) => ({ count: eb('count', '+', value.count), last_at: value.lastAt }))
+    .where('id', '=', value.id),
+)
+
+/** Adds `count` to an event that happened again, the last time at `lastAt` (milliseconds since the epoch). */
+export async function addToEvent(db: Handle, id: number, lastAt: number, count: number): Promise<void> {
+  await addCount(db, { id, lastAt, count })
+}
+
+interface Sought extends Pick<Required<FreshEvent>, 'kind' | 'reason' | 'username' | 'address'> {
+  readonly after: number
+  readonly before: number
+}
+
+// `is not distinct from` is `=`, but null is the same as null.
+const ofUser = hot((db, value: Sought) => seek(db, value).where('username', 'is not distinct from', value.username))
+
+/** This condition is the one of the index on the address. */
+const ofNobody = hot((db, value: Sought) => seek(db, value).where('user_id', 'is', null))
+
+function seek(db: Handle, value: Sought) {
+  return db
+    .selectFrom('auth_events')
+    .select(['id', 'username', 'name_hash'])
+    .where('address', 'is not distinct from', value.address)
+    .where('at', '>', value.after)
+    .where('at', '<', value.before)
+    .where('kind', '=', value.kind)
+    .where('reason', 'is not distinct from', value.reason)
 }
 
 /**
  * Adds an event that was repeated to the count of the same event of less than `withinMs` before, or inserts it when there is none. Nor is it
  * added to one further in the future, of a time when the clock was wrong: it would be counted there until that day. Events are the same when
  * kind, reason, name and address are. Takes a turn: without it two processes would insert two rows.
+ *
+ * @param isOfManyNames whether they are the same whatever their names are; the row keeps a name as long as all have this one
  */
-export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, withinMs: number): Promise<void> {
+export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, withinMs: number, isOfManyNames: boolean): Promise<void> {
   await takeTurn(db, 'refusals')
   const { kind, reason, username, address } = event
-  const same = await db
-    .selectFrom('auth_events')
-    .select('id')
-    .where('username', username === null ? 'is' : '=', username)
-    .where('at', '>', lastAt - withinMs)
-    .where('at', '<', lastAt + withinMs)
-    .where('kind', '=', kind)
-    .where('reason', reason === null ? 'is' : '=', reason)
-    .where('address', address === null ? 'is' : '=', address)
-    .limit(1)
-    .executeTakeFirst()
-  if (same === undefined)
-    return void (await db
-      .insertInto('auth_events')
-      .values({ ...event, last_at: lastAt, count })
-      .execute())
-  await db
-    .updateTable('auth_events')
-    .set((eb) => ({ count: eb('count', '+', count), last_at: lastAt }))
-    .where('id', '=', same.id)
-    .execute()
+  const sought = { kind, reason, username, address, after: lastAt - withinMs, before: lastAt + withinMs }
+  const { rows } = await (event.user_id === null ? ofNobody : ofUser)(db, sought)
+  const same = rows.find((row) => isOfManyNames || isOfSameName(row, event))
+  if (same === undefined) return void (await insert(db, { ...event, lastAt, count }))
+  await addToEvent(db, same.id, lastAt, count)
+  if (!isOfSameName(same, event)) await forgetName(db, same.id)
 }
 
-/** The newest events, newest first; with `username` only those of this name. */
-export async function listEvents(db: Handle, { username, limit }: { username?: string; limit: number }): Promise<AuthEvent[]> {
+type Named = Pick<Required<FreshEvent>, 'username' | 'name_hash'>
+
+function isOfSameName(one: Named, other: Named): boolean {
+  return one.username === other.username && one.name_hash === other.name_hash
+}
+
+async function forgetName(db: Handle, id: number): Promise<void> {
+  await db.updateTable('auth_events').set({ username: null, name_hash: null }).where('id', '=', id).execute()
+}
+
+/** What tells the events of one user and kind apart. */
+export type RecentEvent = Pick<AuthEvent, 'id' | 'reason' | 'address' | 'client'>
+
+const recent = hot((db, value: { username: string; kind: EventKind; after: number; before: number; limit: number }) =>
+  db
+    .selectFrom('auth_events')
+    .select(['id', 'reason', 'address', 'client'])
+    .where('username', '=', value.username)
+    .where('at', '>', value.after)
+    .where('at', '<', value.before)
+    .where('kind', '=', value.kind)
+    .orderBy('at', 'desc')
+    .limit(value.limit),
+)
+
+/** The events of a user and kind between two instants in milliseconds since the epoch, newest first; at most `limit`. */
+export async function listRecentEvents(
+  db: Handle,
+  of: { readonly username: string; readonly kind: EventKind; readonly after: number; readonly before: number; readonly limit: number },
+): Promise<RecentEvent[]> {
+  return (await recent(db, of)).rows
+}
+
+interface Wanted {
+  /** Only the events of this name: of its user, and with its hash as `nameHash` also those of the time when it was no user's. */
+  readonly username?: string
+  readonly nameHash?: string
+  readonly limit: number
+}
+
+/** The newest events, newest first. */
+export async function listEvents(db: Handle, { username, nameHash, limit }: Wanted): Promise<AuthEvent[]> {
   const all = db.selectFrom('auth_events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit)
-  return (username === undefined ? all : all.where('username', '=', username)).execute()
+  if (username === undefined) return all.execute()
+  const named = all.where((where) => where.or([where('username', '=', username), where('name_hash', '=', nameHash ?? null)]))
+  return named.execute()
 }
 
 /** Deletes at most `limit` events older than `before` (milliseconds since the epoch); resolves to how many. */

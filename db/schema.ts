@@ -67,7 +67,7 @@ export type EndReason =
   | 'user_deleted'
   | 'admin'
 
-/** Rows are only added, but a refusal that is repeated is counted in its first row. An event stays when its user or session is deleted. */
+/** Rows are only added, but what is repeated is counted in its first row. An event stays when its user or session is deleted. */
 interface AuthEventsTable {
   id: Generated<number>
   at: number
@@ -77,8 +77,10 @@ interface AuthEventsTable {
   kind: EventKind
   reason: string | null
   user_id: number | null
-  /** As it was sent: after a failed login there may be no user of this name. */
+  /** Of a user. A name that was typed and is no user's is not kept. */
   username: string | null
+  /** Of a name that was typed and is no user's: a hash with a key of the database. */
+  name_hash: string | null
   /** The `sid` of the session. */
   session_id: string | null
   /** The `kid` of a key or the id of a client, for events about these. */

@@ -30,6 +30,11 @@ export class KeyedHash {
   }
 }
 
+/** The hash of a name that is no user's, as events keep it. */
+export function hashOfName(keyedHash: KeyedHash, name: string): string {
+  return keyedHash.hash(`name\0${name}`)
+}
+
 /**
  * The hash with the key of the database. It is made where there is none, and encrypted again where `SECRETS_KEY` has changed, as signing
  * keys are.

@@ -27,6 +27,11 @@ export function codePoints(text: string): number {
   return length
 }
 
+/** The longest beginning of a text that takes at most `limit` bytes in UTF-8 and ends with a whole character. */
+export function cut(text: string, limit: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(limit)).read)
+}
+
 /** Whether PostgreSQL and SQLite both keep the text as it is: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')

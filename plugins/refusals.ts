@@ -14,5 +14,5 @@ export default fp(
     app.decorate('refusals', refusals)
     app.addHook('onClose', () => refusals.flush())
   },
-  { name: 'refusals', dependencies: ['db'] },
+  { name: 'refusals', dependencies: ['db', 'keyed-hash'] },
 )

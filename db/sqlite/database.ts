@@ -7,6 +7,7 @@ import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
 import { openSqlite, PatientSqliteDialect, patiently } from './dialect.ts'
 import { fileOf, IN_MEMORY, isThere, makeFolderOf } from './file.ts'
+import { scrubOnce } from './scrub.ts'
 import { WriteQueue } from './write-queue.ts'
 
 const WRITES_WAITING_LIMIT = 2000
@@ -31,6 +32,7 @@ async function openFile(file: string): Promise<Database> {
   const writer = await connect(file)
   try {
     await migrate(writer)
+    await scrubOnce(file)
     return database(writer, await connect(file, { readonly: true }))
   } catch (error) {
     await writer.destroy()

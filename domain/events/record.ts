@@ -1,11 +1,12 @@
 import { type FreshEvent, insertEvent } from '../../db/auth-events.ts'
 import type { Handle } from '../../db/database.ts'
 import type { EventKind, User } from '../../db/schema.ts'
+import { cut } from '../text.ts'
 
-/** Where a request came from, as events and sessions keep it. */
+/** Where a request came from. */
 export interface Origin {
   readonly address: string | null
-  /** The `User-Agent`, cut short. */
+  /** The `User-Agent`, as it was sent. Node's parser refuses control characters in headers, so it can be stored and printed. */
   readonly client: string | null
   readonly requestId: string | null
 }
@@ -18,7 +19,9 @@ export interface Happening {
   readonly kind: EventKind
   readonly reason?: string
   readonly userId?: number
+  /** Of a user. Of a name that was typed `Refusals` keeps no more than its hash. */
   readonly username?: string
+  readonly nameHash?: string
   readonly sid?: string
   /** The `kid` of a key or the id of a client. */
   readonly subject?: string
@@ -31,8 +34,15 @@ export async function recordEvent(handle: Handle, at: number, origin: Origin, ha
   await insertEvent(handle, eventOf(at, origin, happening))
 }
 
-/** In UTF-16 units. No user has a longer name: what was typed into a failed login is cut here. */
-const NAME_LENGTH_LIMIT = 200
+/** What events and sessions keep of a `User-Agent`, in bytes of UTF-8: browsers send less, and nobody fills the database with more. */
+const CLIENT_BYTES = 200
+/** What events keep of a name, in bytes of UTF-8: 200 characters, which no name of a user exceeds, have no more. */
+export const NAME_BYTES = 800
+
+/** The `User-Agent` of a request as it is kept; null when there is none. */
+export function clientOf({ client }: Origin): string | null {
+  return client === null ? null : cut(client, CLIENT_BYTES)
+}
 
 /** The row of an event. */
 export function eventOf(at: number, origin: Origin, happening: Happening): Required<FreshEvent> {
@@ -41,13 +51,14 @@ export function eventOf(at: number, origin: Origin, happening: Happening): Requi
     kind: happening.kind,
     reason: happening.reason ?? null,
     user_id: happening.userId ?? null,
-    username: happening.username?.slice(0, NAME_LENGTH_LIMIT).toWellFormed().replaceAll('\0', '\ufffd') ?? null,
+    username: happening.username === undefined ? null : cut(happening.username, NAME_BYTES),
+    name_hash: happening.nameHash ?? null,
     session_id: happening.sid ?? null,
     subject: happening.subject ?? null,
     actor_id: happening.actor?.id ?? null,
     actor_name: happening.actor?.username ?? null,
     address: origin.address,
-    client: origin.client,
+    client: clientOf(origin),
     request_id: origin.requestId,
   }
 }

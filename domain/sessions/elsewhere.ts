@@ -3,7 +3,7 @@ import type { Session } from '../../db/schema.ts'
 import { findUse, noteElsewhere, type SessionState } from '../../db/sessions.ts'
 import { networkOf } from '../address.ts'
 import type { Core } from '../context.ts'
-import { type Origin, recordEvent } from '../events/record.ts'
+import { clientOf, type Origin, recordEvent } from '../events/record.ts'
 import type { Owner } from './ends.ts'
 import { sidOf } from './sid.ts'
 
@@ -18,12 +18,12 @@ export async function noteIfElsewhere(handle: Handle, { clock }: Core, origin: O
   const now = clock()
   const use = await findUse(handle, session.id)
   if (use === undefined || isSame(use, origin) || isRecent(use, now)) return
-  await noteElsewhere(handle, { id: session.id, at: now, address: origin.address ?? '', client: origin.client ?? '' })
+  await noteElsewhere(handle, { id: session.id, at: now, address: origin.address ?? '', client: clientOf(origin) ?? '' })
   await recordEvent(handle, now, origin, { kind: 'refresh_from_elsewhere', userId: user.id, username: user.username, sid: sidOf(session) })
 }
 
-function isSame(use: Pick<Session, 'address' | 'client'>, { address, client }: Origin): boolean {
-  return networkOf(use.address) === networkOf(address ?? '') && use.client === (client ?? '')
+function isSame(use: Pick<Session, 'address' | 'client'>, origin: Origin): boolean {
+  return networkOf(use.address) === networkOf(origin.address ?? '') && use.client === (clientOf(origin) ?? '')
 }
 
 function isRecent({ elsewhere_at: at }: Pick<Session, 'elsewhere_at'>, now: number): boolean {

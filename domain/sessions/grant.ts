@@ -2,7 +2,7 @@ import type { Session } from '../../db/schema.ts'
 import type { SessionState } from '../../db/sessions.ts'
 import { toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
-import type { Origin } from '../events/record.ts'
+import { clientOf, type Origin } from '../events/record.ts'
 import { accompany, newIdentity, type TokenIdentity } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { sidOf } from './sid.ts'
@@ -43,8 +43,8 @@ export function signAccess({ tokens, config, clock }: Core & { readonly tokens: 
 }
 
 /** The columns that say when and from where a session was used last. */
-export function lastUse({ address, client }: Origin, now: number): Pick<Session, 'refreshed_at' | 'address' | 'client'> {
-  return { refreshed_at: now, address: address ?? '', client: client ?? '' }
+export function lastUse(origin: Origin, now: number): Pick<Session, 'refreshed_at' | 'address' | 'client'> {
+  return { refreshed_at: now, address: origin.address ?? '', client: clientOf(origin) ?? '' }
 }
 
 /** The columns of a session's current refresh token. */

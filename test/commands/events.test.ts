@@ -12,6 +12,7 @@ const nothing = {
   reason: null,
   user_id: null,
   username: null,
+  name_hash: null,
   session_id: null,
   subject: null,
   actor_id: null,
@@ -62,6 +63,24 @@ t.test('--user selects the events of exactly one name, and --limit the newest ev
   t.strictSame(await ids('--limit', '2'), [4, 3])
   t.strictSame(await ids('--user', 'nobody'), [])
   t.strictSame(await ids('--user', "' or 1=1 --"), [])
+})
+
+t.test("--user also finds the events in which the name was typed and was no user's, which have its hash alone", async (t) => {
+  const file = await databaseFile(t)
+  const { url } = await serve(t, { DATABASE_URL: `file:${file}` })
+  const fail = (username: string) => postTo(`${url}/api/token/`, { username, password: PASSWORD })
+  await fail(' carol ')
+  await fail('dave')
+  await postTo(`${url}/api/users/`, { username: 'carol', password: PASSWORD })
+  const seen = async () => (await asJson(t, latchkey(file, 'events', '--json', '--user', 'carol'))) as NewAuthEvent[]
+  // A refusal is written within half a second.
+  for (let asked = 0; (await seen()).length < 2 && asked < 100; asked++);
+  const [registered, failed] = await seen()
+  t.match(registered, { kind: 'user_registered', username: 'carol', name_hash: null })
+  t.match(failed, { kind: 'login_failed', reason: 'user_unknown', username: null, name_hash: /^[\w-]{22}$/ })
+  t.equal((await seen()).length, 2)
+  const { stdout } = await latchkey(file, 'events', '--user', 'carol')
+  t.match(stdout, `user_unknown  (unknown name ${failed?.name_hash?.slice(0, 8)}…)  `)
 })
 
 t.test('without --limit at most a hundred events are printed', async (t) => {

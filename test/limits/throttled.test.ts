@@ -87,7 +87,7 @@ t.test('a throttled attempt is recorded as an event, with the limit that refused
       .filter(({ kind }) => kind === 'login_throttled')
       .map(({ reason, username, address, count }) => [reason, username, address, count]),
     [
-      ['address', 'dave', '192.0.2.1', 1],
+      ['address', null, '192.0.2.1', 1],
       ['account', 'alice', '192.0.2.3', 1],
       ['pair', 'alice', '192.0.2.1', 1],
     ],
