@@ -8,7 +8,7 @@ import { isDatabaseUrl } from './db/open.ts'
 /** A setting that is missing or wrong. The message is one line: the variable, what it must be, and what it is, unless that is a secret. */
 export class ConfigError extends Error {}
 
-FormatRegistry.Set('http-origin', isHttpOrigin)
+FormatRegistry.Set('origin', isOrigin)
 FormatRegistry.Set('public-url', isPublicUrl)
 FormatRegistry.Set('claim', (value) => value === value.trim() && !/\p{C}/u.test(value))
 FormatRegistry.Set('range-url', isRangeUrl)
@@ -224,10 +224,11 @@ export const settings = {
   ),
   corsOrigins: list(
     'CORS_ORIGINS',
-    'origins like https://app.example.com, separated by commas',
-    { format: 'http-origin' },
+    'origins like https://app.example.com or capacitor://localhost, or null, separated by commas',
+    { format: 'origin' },
     {
-      description: 'Origins whose pages may call the API; none when unset.',
+      description:
+        'Origins whose pages may call the API, of any scheme; none when unset. `null` is [every sandboxed frame and local file](limits.md#web-pages).',
     },
   ),
   logLevel: oneOf('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -341,6 +342,11 @@ function isPublicUrl(value: string): boolean {
 /** The digits of a hash are appended to it, and it may be logged: so it has no query, no fragment and no credentials. */
 function isRangeUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:\/\/[^?#@\s]+$/.test(value)
+}
+
+/** As browsers send it: of web pages, of web views with a scheme of their own, or `null`. */
+function isOrigin(value: string): boolean {
+  return value === 'null' || isHttpOrigin(value) || /^(?!https?:)[a-z][a-z\d+.-]*:\/\/[\w.-]*(:\d{1,5})?$/.test(value)
 }
 
 function isHttpOrigin(value: string): boolean {

@@ -17,6 +17,7 @@ export const problems = {
   user_inactive: { statuses: [401], when: 'the user of the token is disabled' },
   token_user_mismatch: { statuses: [401], when: 'the token belongs to another user than the credentials' },
   not_authenticated: { statuses: [401], when: 'nothing was presented' },
+  cross_site: { statuses: [403], when: 'a page of another site sends a password, and its origin is not in `CORS_ORIGINS`' },
   registration_closed: { statuses: [403], when: '`REGISTRATION=closed`' },
   not_found: { statuses: [404], when: 'there is nothing at this path' },
   method_not_allowed: { statuses: [405], when: 'the path does not know this method; `Allow` lists those it knows' },
@@ -77,6 +78,11 @@ export function messageProblem(code: ProblemCode, message: string, status = prob
 export function oauthProblem(code: 'invalid_request' | 'invalid_client', detail: string): Problem {
   const headers = code === 'invalid_client' ? { 'www-authenticate': 'Basic realm="api"' } : {}
   return new Problem(code, detail, { headers, members: { error: code } })
+}
+
+/** A password that a page of another site sends. */
+export function crossSite(): Problem {
+  return new Problem('cross_site', 'Pages of this origin may not send passwords: it is not in CORS_ORIGINS.')
 }
 
 /** Fields that are wrong, each with its messages at the top level (as in Django REST framework) and under `errors`. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from './clock.ts'
 
 /**
  * Does some work again and again, `everyMs` after the last time has ended. It does not keep the process alive.
@@ -50,5 +51,23 @@ export function spaced<T>(work: () => Promise<T>, spacingMs: number): () => Prom
   return () => {
     next ??= mayBegin.then(begin)
     return next
+  }
+}
+
+/**
+ * Tells of something that may happen often: the first time at once, and then at most once in `everyMs`.
+ *
+ * @param monotonic a clock that nobody sets, in milliseconds
+ * @param tell gets how often it has happened since it was last told of, this time included, and what is said of the last time
+ */
+export function counted<T = void>(everyMs: number, monotonic: Clock, tell: (count: number, last: T) => void): (last: T) => void {
+  let toldAt = Number.NEGATIVE_INFINITY
+  let count = 0
+  return (last) => {
+    count++
+    if (monotonic() - toldAt < everyMs) return
+    toldAt = monotonic()
+    tell(count, last)
+    count = 0
   }
 }

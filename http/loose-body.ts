@@ -13,6 +13,12 @@ export function looseMembers(body: unknown): Readonly<Record<string, unknown>> {
   return typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : {}
 }
 
+/** Whether a body has a username or a password, whatever they are. */
+export function hasCredentials(body: unknown): boolean {
+  const { username, password } = looseMembers(body)
+  return username !== undefined || password !== undefined
+}
+
 /**
  * Username, trimmed, and password of a body; undefined when one of them is not a string.
  *

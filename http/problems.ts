@@ -27,7 +27,7 @@ export function problemDocument({ status, message, code, members }: Problem): ob
 }
 
 function toProblem(error: FastifyError | Error, request: FastifyRequest): Problem {
-  if (error instanceof Problem) return error.code === 'throttled' ? withMessage(error, request) : error
+  if (error instanceof Problem) return codesOfAnyRoute.has(error.code) ? withMessage(error, request) : error
   if (error instanceof DatabaseUnavailable) return unavailable('database_unavailable', 'The database does not answer. Try again later.')
   if (error instanceof DatabaseOverloaded) return unavailable('overloaded', 'Too many writes are waiting. Try again later.')
   const { validation, statusCode } = error as FastifyError
@@ -38,7 +38,10 @@ function toProblem(error: FastifyError | Error, request: FastifyRequest): Proble
   )
 }
 
-/** The limits do not know which route they stop: where the problems of the route have a `message`, this one gets it, too. */
+/** Of problems that are thrown by what does not know which route it stops. */
+const codesOfAnyRoute: ReadonlySet<ProblemCode> = new Set(['throttled', 'cross_site'])
+
+/** Where the problems of the route have a `message`, such a problem gets it, too. */
 function withMessage(problem: Problem, { routeOptions }: FastifyRequest): Problem {
   const isAsked = 'message' in (routeOptions.schema?.problems?.shape.properties ?? {})
   const { code, message, headers } = problem

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { checkCredentials } from '../domain/accounts/log-in.ts'
 import { messageProblem, notAuthenticated, Problem } from '../domain/errors.ts'
 import { deviceTokenOf } from '../http/device-token.ts'
-import { anyBody, looseCredentials, looseMembers } from '../http/loose-body.ts'
+import { anyBody, hasCredentials, looseCredentials } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
 import { Authenticated, DeviceHeaders, OptionalCredentials } from '../schemas/credentials.ts'
 import { HeaderProblem } from '../schemas/problems.ts'
@@ -11,7 +11,7 @@ import { ref } from '../schemas/ref.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/api/token/authentication-token-header/', {
-    config: { isLimitedByAddress: true },
+    config: { isLimitedByAddress: true, takesPassword: 'perhaps' },
     schema: {
       operationId: 'authenticateByHeader',
       tags: ['tokens'],
@@ -27,6 +27,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         shape: HeaderProblem,
         codes: [
           'invalid',
+          'cross_site',
           'authorization_header_required',
           'bad_authorization_header',
           'not_authenticated',
@@ -62,10 +63,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
   /** The checks have the order of the original API: where several fail, a client sees the error of the first. */
   async function checkBody(request: FastifyRequest): Promise<void> {
-    const { username, password } = looseMembers(request.body)
-    const hasCredentials = username !== undefined || password !== undefined
-    const owner = hasCredentials ? await checkOwner(request) : undefined
-    if (!request.user) throw missingToken(request, hasCredentials)
+    const owner = hasCredentials(request.body) ? await checkOwner(request) : undefined
+    if (!request.user) throw missingToken(request, owner !== undefined)
     if (owner !== undefined && owner !== request.user.id) {
       throw messageProblem('token_user_mismatch', 'Token does not belong to the authenticated user')
     }
@@ -81,12 +80,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 }
 
 /** The problem of a request without a bearer token. A token without a scheme has an error of its own. */
-function missingToken({ headers }: FastifyRequest, hasCredentials: boolean): Problem {
+function missingToken({ headers }: FastifyRequest, hasOwner: boolean): Problem {
   const header = headers.authorization ?? ''
   if (header !== '' && !header.includes(' ')) {
     return messageProblem('bad_authorization_header', "Invalid Authorization header format. Expected 'Bearer <token>'.", 400)
   }
-  if (hasCredentials) return messageProblem('authorization_header_required', 'Authorization header is required')
+  if (hasOwner) return messageProblem('authorization_header_required', 'Authorization header is required')
   return notAuthenticated()
 }
 

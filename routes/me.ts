@@ -28,7 +28,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   const common = { tags: ['account'], security: [{ accessToken: [] }] }
   const problems = { shape: BearerProblem, codes: [...bearerCodes], challenges: true as const }
 
-  app.addHook('onRequest', async (request) => {
+  // Before the body is read, but after the hooks of a route: what they refuse is nobody's yet.
+  app.addHook('preParsing', async (request) => {
     await app.authenticate(request)
   })
 
@@ -88,6 +89,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/users/me/password/', {
+    config: { takesPassword: 'always' },
     schema: {
       operationId: 'changeMyPassword',
       summary: 'Change my password',
@@ -96,7 +98,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       headers: DeviceHeaders,
       body: ref(PasswordChange),
       response: { 200: ref(TokenPair) },
-      problems: { shape: PasswordChangeProblem, codes: [...bearerCodes, 'invalid', 'throttled', 'overloaded'], challenges: true },
+      problems: {
+        shape: PasswordChangeProblem,
+        codes: [...bearerCodes, 'invalid', 'cross_site', 'throttled', 'overloaded'],
+        challenges: true,
+      },
     },
     async handler(request) {
       const { current_password: current, new_password: next } = request.body
@@ -105,6 +111,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/users/me/delete/', {
+    config: { takesPassword: 'always' },
     schema: {
       operationId: 'deleteMe',
       summary: 'Delete my account',
@@ -113,7 +120,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       headers: DeviceHeaders,
       body: ref(AccountDeletion),
       response: { 200: ref(Empty) },
-      problems: { shape: AccountDeletionProblem, codes: [...bearerCodes, 'invalid', 'throttled', 'overloaded'], challenges: true },
+      problems: {
+        shape: AccountDeletionProblem,
+        codes: [...bearerCodes, 'invalid', 'cross_site', 'throttled', 'overloaded'],
+        challenges: true,
+      },
     },
     async handler(request) {
       await deleteAccount(app, originOf(request), request.user, { ...request.body, deviceToken: deviceTokenOf(request) })

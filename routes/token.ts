@@ -14,6 +14,7 @@ import { Empty, RefreshAndVerifyAnswer, RefreshAnswer, RefreshRequest, TokenPair
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/api/token/', {
+    config: { takesPassword: 'always' },
     schema: {
       operationId: 'obtainTokenPair',
       tags: ['tokens'],
@@ -24,7 +25,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: ref(TokenPair) },
       problems: {
         shape: CredentialsProblem,
-        codes: ['invalid', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
+        codes: ['invalid', 'cross_site', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
         challenges: true,
       },
     },

@@ -12,6 +12,7 @@ import { LoginAnswer } from '../schemas/tokens.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/api/users/', {
+    config: { takesPassword: 'always' },
     schema: {
       operationId: 'registerUser',
       tags: ['users'],
@@ -19,7 +20,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Starts no session.',
       body: ref(Registration),
       response: { 201: ref(Registered) },
-      problems: { shape: CredentialsProblem, codes: ['invalid', 'registration_closed', 'throttled', 'overloaded', 'database_unavailable'] },
+      problems: {
+        shape: CredentialsProblem,
+        codes: ['invalid', 'cross_site', 'registration_closed', 'throttled', 'overloaded', 'database_unavailable'],
+      },
     },
     attachValidation: true,
     async handler(request, reply) {
@@ -29,6 +33,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/api/users/authentication/', {
+    config: { takesPassword: 'always' },
     schema: {
       operationId: 'logIn',
       tags: ['users'],
@@ -37,7 +42,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       headers: DeviceHeaders,
       body: ref(Credentials),
       response: { 200: ref(LoginAnswer) },
-      problems: { shape: LoginProblem, codes: ['invalid', 'invalid_credentials', 'throttled', 'overloaded', 'database_unavailable'] },
+      problems: {
+        shape: LoginProblem,
+        codes: ['invalid', 'cross_site', 'invalid_credentials', 'throttled', 'overloaded', 'database_unavailable'],
+      },
     },
     validatorCompiler: anyBody,
     async handler(request) {

@@ -22,6 +22,11 @@ const throttled = {
   detail: 'Request was throttled. Expected available in 1 second.',
   message: 'Request was throttled. Expected available in 1 second.',
 }
+const crossSite = {
+  code: 'cross_site',
+  detail: 'Pages of this origin may not send passwords: it is not in CORS_ORIGINS.',
+  message: 'Pages of this origin may not send passwords: it is not in CORS_ORIGINS.',
+}
 const tokenFault = { code: 'token_not_valid', detail: 'Token is invalid or expired' }
 
 export const ProblemShape = Type.Object(members, {
@@ -33,6 +38,7 @@ export const ProblemShape = Type.Object(members, {
     { code: 'user_inactive', detail: 'User is inactive' },
     { code: 'not_authenticated', detail: 'Authentication credentials were not provided.' },
     { code: 'not_found', detail: 'Not found.' },
+    { code: 'cross_site', detail: 'Pages of this origin may not send passwords: it is not in CORS_ORIGINS.' },
     { code: 'registration_closed', detail: 'Registration is closed.' },
     { code: 'request_timeout', detail: 'The request did not arrive in time.' },
     { code: 'payload_too_large', detail: 'The body is larger than 16 KiB.' },
@@ -57,6 +63,7 @@ export const LoginProblem = Type.Object(
     examples: [
       { code: 'invalid', detail: 'Username and password are required', message: 'Username and password are required' },
       { code: 'invalid_credentials', detail: 'Invalid username or password', message: 'Invalid username or password' },
+      crossSite,
       throttled,
     ],
   },

@@ -42,18 +42,15 @@ const refused: [env: Record<string, string>, message: string][] = [
   [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "true"'],
   [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/33"'],
   [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/8,"'],
-  [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "*"'],
-  [
-    { CORS_ORIGINS: 'https://app.example.com/' },
-    'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "https://app.example.com/"',
-  ],
-  [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "null"'],
-  ...['https://*.example.com', 'HTTPS://app.example.com', 'https://app.example.com:443', 'https://app.example.com,*'].map(
-    (origins): [Record<string, string>, string] => [
-      { CORS_ORIGINS: origins },
-      `CORS_ORIGINS must be origins like https://app.example.com, separated by commas, got "${origins}"`,
-    ],
-  ),
+  ...[
+    ...['*', 'NULL', 'null,', 'https', 'http://', '://x', '//app.example.com', 'app.example.com', 'https://app.example.com,*'],
+    ...['https://app.example.com/', 'https://*.example.com', 'HTTPS://app.example.com', 'https://app.example.com:443'],
+    ...['capacitor://localhost/', 'Ionic://localhost', 'app://*', 'app://x:y', 'app:x', 'app://x#y', 'app://x?y', 'app://x y'],
+    ...['app://x\\y', 'app://x\ny', 'app://ä'],
+  ].map((origins): [Record<string, string>, string] => [
+    { CORS_ORIGINS: origins },
+    `CORS_ORIGINS must be origins like https://app.example.com or capacitor://localhost, or null, separated by commas, got ${JSON.stringify(origins)}`,
+  ]),
   ...['yes', 'ftp://pwned.example.com/range/', 'https://pwned.example.com/?range='].map((url): [Record<string, string>, string] => [
     { BREACH_CHECK_URL: url },
     `BREACH_CHECK_URL must be an http or https URL like https://api.pwnedpasswords.com/range/, got "${url}"`,
@@ -124,6 +121,14 @@ t.test('a refused URL that may have a password in it is not printed', async (t) 
       t.throws(() => loadConfig({ [name]: url }), { message }, `${name} ${JSON.stringify(url)}`)
     }
   }
+})
+
+t.test('CORS_ORIGINS takes origins of pages, of web views with a scheme of their own, and null', async (t) => {
+  const origins = [
+    ...['https://app.example.com', 'http://localhost:5173', 'http://[::1]:5173', 'capacitor://localhost', 'ionic://localhost'],
+    ...['app://x', 'app://-', 'tauri://localhost', 'chrome-extension://abcdefghijklmnop', 'app+v2.x://my_app:80', 'file://', 'null'],
+  ]
+  t.same(loadConfig({ CORS_ORIGINS: origins.join(', ') }).corsOrigins, origins)
 })
 
 t.test('PUBLIC_URL is localhost with the port of PORT while it is unset, and the issuer follows it', async (t) => {

@@ -175,6 +175,7 @@ function explain({ code }: LogInProblem): string {
     case 'headers_too_large':
     case 'request_timeout':
     case 'internal_error':
+    case 'cross_site':
       return 'a fault'
     default:
       return code satisfies never

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { repeat, spaced } from '../../domain/repetition.ts'
+import { counted, repeat, spaced } from '../../domain/repetition.ts'
 
 /** Work that runs until a test ends it. */
 function controlled() {
@@ -86,4 +86,28 @@ t.test('repeat: stopping waits for the run under way, and no other begins', asyn
   await over
   await sleep(20)
   t.equal(running.length, 1)
+})
+
+t.test('counted: tells of the first time at once, and then once an interval of how often it has happened since', async (t) => {
+  let now = 5
+  const told: unknown[] = []
+  const happens = counted(
+    100,
+    () => now,
+    (count, last: string) => told.push([now, count, last]),
+  )
+  const at = (time: number, name: string) => {
+    now = time
+    happens(name)
+  }
+  at(5, 'a')
+  for (const time of [6, 50, 104]) at(time, 'b')
+  t.same(told, [[5, 1, 'a']])
+  at(105, 'c')
+  at(106, 'd')
+  at(9000, 'e')
+  t.same(told.slice(1), [
+    [105, 4, 'c'],
+    [9000, 2, 'e'],
+  ])
 })

@@ -51,6 +51,17 @@ t.test('CORS_ORIGINS allows exactly its origins, and none that resembles one of 
   t.equal(allowed((await app.inject('/.well-known/jwks.json')).headers), undefined, 'no origin')
 })
 
+t.test('CORS_ORIGINS allows web views with a scheme of their own, and null where it is named', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: 'capacitor://localhost,null' })
+  for (const origin of ['capacitor://localhost', 'null']) {
+    t.equal((await preflight(app, origin)).headers['access-control-allow-origin'], origin)
+    t.equal((await post(app, '/api/token/', {}, { origin })).headers['access-control-allow-origin'], origin)
+  }
+  for (const origin of ['capacitor://localhost:80', 'capacitor://other', 'ionic://localhost', 'http://localhost', 'NULL', '']) {
+    t.equal((await preflight(app, origin)).headers['access-control-allow-origin'], undefined, origin)
+  }
+})
+
 t.test('with CORS_ORIGINS every answer has Vary: Origin, and none allows credentials', async (t) => {
   const app = await build(t, { CORS_ORIGINS: APP })
   for (const route of routesOf(app)) {

@@ -1,24 +1,7 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { build, PASSWORD, register } from '../helper.ts'
-import { openBrowser } from './browser.ts'
-
-/** The port of another site. `127.0.0.1` with it is one origin, `localhost` with it another. */
-async function sitePort(t: Pick<Test, 'teardown'>): Promise<number> {
-  const server = createServer((_request, response) =>
-    response.setHeader('content-type', 'text/html').end('<!doctype html><title>site</title>'),
-  )
-  server.listen(0)
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return (server.address() as AddressInfo).port
-}
+import { openBrowser, sitePort } from './browser.ts'
 
 /** What a page sees of an answer: status, request id and body, or the name of the error. */
 function see(page: Page, url: string, init: object): Promise<unknown> {

@@ -35,6 +35,7 @@ const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) =>
   user_inactive: [401, askedAlone((app) => afterUserChange(app, (handle) => handle.updateTable('users').set({ is_active: 0 }).execute()))],
   token_user_mismatch: [401, asked(async (app) => post(app, HEADER, { ...RIGHT, username: 'bob' }, await bearer(app)))],
   not_authenticated: [401, asked((app) => post(app, HEADER, {}))],
+  cross_site: [403, asked((app) => post(app, OBTAIN, RIGHT, { origin: 'https://evil.example' }))],
   registration_closed: [403, async (t) => seenIn(await post(await build(t, { REGISTRATION: 'closed' }), REGISTER, RIGHT))],
   not_found: [404, asked((app) => app.inject('/nowhere'))],
   method_not_allowed: [405, asked((app) => app.inject({ method: 'DELETE', url: OBTAIN }))],
