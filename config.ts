@@ -251,7 +251,8 @@ export const settings = {
     maximum: 100_000,
     default: 256,
     description:
-      'Password hashes that may wait for their turn: two cores compute as many in some three seconds. A login past it is asked to try again.',
+      'Password hashes that may wait for their turn, shared among networks: two cores compute as many in some three seconds. A login past it ' +
+      'is asked to try again.',
   }),
   maxConnections: count('MAX_CONNECTIONS', {
     maximum: 1_000_000,

@@ -24,14 +24,28 @@ export function normalAddress(text: string | undefined): string | undefined {
 
 /** The network that limits count by: an IPv4 address, or the first 64 bits of an IPv6 address, which one customer usually has. */
 export function networkOf(address: string): string {
-  return firstBits(address, 64)
+  return prefixOf(address, 64)
 }
 
-/** The network that turns go round by: an IPv4 address, or the first 48 bits of an IPv6 address, the most that one customer has. */
+/** In whose names a request waits: the network of one customer, and the part of it that is usually one household or machine. */
+export type Shares = readonly [wide: string, narrow: string]
+
+/**
+ * The networks that share what is scarce: alike among the wide ones, and within a wide one alike among the narrow ones. An IPv4 address is
+ * both; of an IPv6 address they are the first 48 bits, which a customer can have, and the first 64.
+ *
+ * @param address in its normal form, or a network as `networkOf` writes it; null for a request without one, which all count as one network
+ */
+export function sharesOf(address: string | null): Shares {
+  const [bare = ''] = (address ?? '').split('/')
+  return [wideNetworkOf(bare), networkOf(bare)]
+}
+
+/** The network that one customer may have: an IPv4 address, or the first 48 bits of an IPv6 address. */
 export function wideNetworkOf(address: string): string {
-  return firstBits(address, 48)
+  return prefixOf(address, 48)
 }
 
-function firstBits(address: string, bits: number): string {
+function prefixOf(address: string, bits: number): string {
   return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toRFC5952String()}/${bits}` : address
 }

@@ -85,16 +85,17 @@ interface Claimed extends Claimant {
  * @returns undefined for a wrong password
  * @throws {Problem} `throttled` or `overloaded`
  */
-export function withPassword<T>(
+export async function withPassword<T>(
   core: PasswordCore,
   origin: Origin,
   { find, ...claimant }: Claimed,
   password: string,
   work: (user: User, attempt: Attempt) => Promise<T>,
 ): Promise<T | undefined> {
+  core.hashing.refuseIfFull(origin)
   return core.limits.attempt(origin, claimant, async (attempt) => {
     const user = await find()
-    const matches = await passwordMatches(core.hashing, user, password)
+    const matches = await passwordMatches(core.hashing, origin, user, password)
     if (user?.is_active && matches) return work(user, attempt)
     attempt.fail()
     const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
@@ -104,9 +105,9 @@ export function withPassword<T>(
 }
 
 /** An unknown user costs the same work as a known one. */
-async function passwordMatches(hashing: Hashing, user: User | undefined, password: string): Promise<boolean> {
+async function passwordMatches(hashing: Hashing, origin: Origin, user: User | undefined, password: string): Promise<boolean> {
   if (codePoints(password) > PASSWORD_MAX_LENGTH) return false
-  const matches = await hashing.matches(user?.password ?? hashing.decoy, password)
+  const matches = await hashing.matches(origin, user?.password ?? hashing.decoy, password)
   // A lone surrogate is hashed as the replacement character, which would make two different passwords equal.
   return matches && password.isWellFormed() && user !== undefined
 }
@@ -119,7 +120,7 @@ async function start(
   attempt: Attempt,
 ): Promise<Granted | 'changed' | undefined> {
   const { hashing, db } = core
-  const betterHash = hashing.isWeaker(user.password) ? await hashing.hash(password) : undefined
+  const betterHash = hashing.isWeaker(user.password) ? await hashing.hash(origin, password) : undefined
   const granted = await db.write((handle) => startUnlessChanged(handle, core, origin, user, attempt, betterHash))
   if (granted === 'changed') attempt.giveBack()
   if (granted === undefined) attempt.fail()

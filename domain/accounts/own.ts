@@ -44,7 +44,7 @@ export async function changePassword(
   const faults = await passwordFaults(core, passwords.next, user.username)
   const errors = { ...currentErrors, ...(faults.length > 0 && { new_password: faults }) }
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-  const newHash = await core.hashing.hash(passwords.next)
+  const newHash = await core.hashing.hash(origin, passwords.next)
   const result = await core.db.write((handle) => replacePassword(handle, core, origin, caller, user, newHash))
   if (result === 'changed') return changePassword(core, origin, caller, passwords)
   if (result instanceof Error) throw result

@@ -29,6 +29,7 @@ const nameTaken = ['user login with this username already exists.']
 export async function register(core: RegistrationCore, origin: Origin, candidate: Candidate, shapeErrors: FieldErrors): Promise<void> {
   if (core.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
   if (shapeErrors.non_field_errors) throw invalidFields(shapeErrors)
+  core.hashing.refuseIfFull(origin)
   // Before the name is looked up: registration reveals which names are taken, and the limit slows such questions down.
   await core.limits.registration(origin)
   const errors = await allErrors(core, candidate, shapeErrors)
@@ -52,7 +53,7 @@ async function allErrors(core: RegistrationCore, { username, password }: Candida
 async function insert(core: RegistrationCore, origin: Origin, user: { username: string; password: string }): Promise<void> {
   const { db, hashing, clock } = core
   const username_key = fold(user.username)
-  const password = await hashing.hash(user.password)
+  const password = await hashing.hash(origin, user.password)
   const isInserted = await db.write(async (handle) => {
     await takeTurn(handle, `name ${username_key}`)
     if (await isNameTaken(handle, username_key)) return false

@@ -1,7 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import { isKnownAddress } from '../../db/known-addresses.ts'
 import type { User } from '../../db/schema.ts'
-import { wideNetworkOf } from '../address.ts'
+import { sharesOf } from '../address.ts'
 import type { Core } from '../context.ts'
 import { throttled } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
@@ -128,7 +128,7 @@ export class Limits {
       const next = await this.#reserve(origin, claimant)
       return isBusy(next) ? undefined : next
     }
-    return (await this.#lines.wait(first.limit.key, ask)) ?? first
+    return (await this.#lines.wait(first.limit.key, sharesOf(origin.address), ask)) ?? first
   }
 
   async #reserve(origin: Origin, claimant: Claimant): Promise<Reservation | Refused> {
@@ -153,11 +153,11 @@ export class Limits {
     const network = networkFrom(origin)
     const own = limitOf('pair', pair, username, network)
     if (isKnown) return [own]
-    const wide = origin.address === null ? '' : wideNetworkOf(origin.address)
+    const [wide, narrow] = sharesOf(origin.address)
     return [
       own,
       { ...limitOf('address', address, network), turns: { party: own.key, member: '', isSplit: true } },
-      { ...limitOf('account', account, username), turns: { party: wide, member: network, isSplit: false } },
+      { ...limitOf('account', account, username), turns: { party: wide, member: narrow, isSplit: false } },
     ]
   }
 

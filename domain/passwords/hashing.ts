@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { hash } from '@node-rs/argon2'
-import pLimit from 'p-limit'
+import { sharesOf } from '../address.ts'
 import type { Core } from '../context.ts'
-import { unavailable } from '../errors.ts'
+import { type Problem, unavailable } from '../errors.ts'
+import type { Origin } from '../events/record.ts'
+import { FairQueue } from '../fair-queue.ts'
 import { costOf, verifyHash } from './formats.ts'
 
 /** The longest `Retry-After`, whatever the queue seems to need: a clock that jumps makes hashes look slow. */
@@ -14,11 +16,12 @@ const LEAST_KIB_A_LANE = 8
 
 /**
  * Password hashes: argon2id (RFC 9106) in PHC string format. They are computed off the event loop, at most
- * `HASHING_CONCURRENCY` at once, so that the rest of the service keeps its share of the machine.
+ * `HASHING_CONCURRENCY` at once, so that the rest of the service keeps its share of the machine. Those that wait take turns by network, and
+ * when `HASHING_QUEUE` of them wait, the network with most of them gives way to others.
  */
 export class Hashing {
   readonly #core: Pick<Core, 'config' | 'clock'>
-  readonly #turn: ReturnType<typeof pLimit>
+  readonly #queue: FairQueue
   /** How long the latest took. */
   readonly #hashesMs: number[] = []
   #refused = 0
@@ -26,9 +29,9 @@ export class Hashing {
   readonly decoy: string
 
   constructor(core: Pick<Core, 'config' | 'clock'>) {
-    const { argon2MemoryKib, argon2Iterations, argon2Parallelism, hashingConcurrency } = core.config
+    const { argon2MemoryKib, argon2Iterations, argon2Parallelism, hashingConcurrency, hashingQueue } = core.config
     this.#core = core
-    this.#turn = pLimit(hashingConcurrency)
+    this.#queue = new FairQueue({ concurrency: hashingConcurrency, capacity: hashingQueue })
     const unpadded = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '')
     const cost = `m=${argon2MemoryKib},t=${argon2Iterations},p=${argon2Parallelism}`
     this.decoy = `$argon2id$v=19$${cost}$${unpadded(16)}$${unpadded(32)}`
@@ -36,13 +39,26 @@ export class Hashing {
 
   /** Hashes that are being computed, hashes that wait for their turn, and those that were refused since the start. */
   get stats(): { readonly active: number; readonly waiting: number; readonly refused: number } {
-    return { active: this.#turn.activeCount, waiting: this.#turn.pendingCount, refused: this.#refused }
+    return { active: this.#queue.active, waiting: this.#queue.waiting, refused: this.#refused }
   }
 
-  /** @throws {Problem} `overloaded` when too many wait */
-  hash(password: string): Promise<string> {
+  /**
+   * Refuses who would find no place in the queue, before anything else is done for it: reading and counting for a flood of logins would
+   * otherwise take the time of all others.
+   *
+   * @throws {Problem} `overloaded`
+   */
+  refuseIfFull({ address }: Origin): void {
+    if (!this.#queue.admits(sharesOf(address))) throw this.#refusal()
+  }
+
+  /**
+   * @param origin in whose name it waits
+   * @throws {Problem} `overloaded` when too many wait
+   */
+  hash(origin: Origin, password: string): Promise<string> {
     const { argon2MemoryKib: memoryCost, argon2Iterations: timeCost, argon2Parallelism: parallelism } = this.#core.config
-    return this.#inTurn(() => hash(password, { memoryCost, timeCost, parallelism }))
+    return this.#inTurn(origin, () => hash(password, { memoryCost, timeCost, parallelism }))
   }
 
   /**
@@ -52,10 +68,11 @@ export class Hashing {
    * would tell a user with an older hash from an unknown name. Two differences remain: memory and passes are only nearly
    * interchangeable, and a hash that costs more, from before the settings were lowered, takes longer.
    *
+   * @param origin in whose name it waits
    * @throws {Problem} `overloaded` when too many wait
    */
-  matches(stored: string, password: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+  matches(origin: Origin, stored: string, password: string): Promise<boolean> {
+    return this.#inTurn(origin, async () => {
       const matches = await verifyHash(stored, password)
       await this.#makeUp(stored, password)
       return matches
@@ -79,12 +96,16 @@ export class Hashing {
   }
 
   /** When the queue is full it refuses at once: a waiting request holds memory, and its client gives up before its turn comes. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#turn.pendingCount >= this.#core.config.hashingQueue) {
-      this.#refused++
-      throw unavailable('overloaded', 'Too many passwords are being checked. Try again later.', this.#queueSeconds())
+  #inTurn<T>(origin: Origin, work: () => Promise<T>): Promise<T> {
+    const refused = (): never => {
+      throw this.#refusal()
     }
-    return this.#turn(() => this.#timed(work))
+    return this.#queue.run(sharesOf(origin.address), () => this.#timed(work), refused)
+  }
+
+  #refusal(): Problem {
+    this.#refused++
+    return unavailable('overloaded', 'Too many passwords are being checked. Try again later.', this.#queueSeconds())
   }
 
   async #timed<T>(work: () => Promise<T>): Promise<T> {
@@ -99,7 +120,7 @@ export class Hashing {
 
   /** How long the hashes that wait now will take, in whole seconds. */
   #queueSeconds(): number {
-    const hashes = this.#turn.pendingCount + this.#turn.activeCount
+    const hashes = this.#queue.waiting + this.#queue.active
     const sorted = this.#hashesMs.toSorted((a, b) => a - b)
     const hashMs = sorted[(sorted.length - 1) >> 1] ?? 0
     const seconds = Math.ceil((hashMs * hashes) / this.#core.config.hashingConcurrency / 1000)

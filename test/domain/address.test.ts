@@ -1,5 +1,5 @@
 import t from 'tap'
-import { networkOf, normalAddress } from '../../domain/address.ts'
+import { networkOf, normalAddress, sharesOf, wideNetworkOf } from '../../domain/address.ts'
 
 const FORMS: readonly [text: string | undefined, normal: string | undefined][] = [
   ['192.0.2.1', '192.0.2.1'],
@@ -52,4 +52,17 @@ t.test('an IPv4 address is a network by itself, and an IPv6 address belongs to i
   t.equal(networkOf('2001:db8:1:2:ffff:ffff:ffff:ffff'), '2001:db8:1:2::/64')
   t.equal(networkOf('2001:db8:1:3::1'), '2001:db8:1:3::/64')
   t.equal(networkOf('::1'), '::/64')
+})
+
+t.test('an IPv4 address is a wide network by itself, and an IPv6 address belongs to its /48', async (t) => {
+  t.equal(wideNetworkOf('192.0.2.1'), '192.0.2.1')
+  t.equal(wideNetworkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1::/48')
+  t.equal(wideNetworkOf('2001:db8:1:ffff:ffff:ffff:ffff:ffff'), '2001:db8:1::/48')
+})
+
+t.test('an address shares with its wide and its narrow network, and those without one share with each other', async (t) => {
+  t.strictSame(sharesOf('192.0.2.1'), ['192.0.2.1', '192.0.2.1'])
+  t.strictSame(sharesOf('2001:db8:1:2:3:4:5:6'), ['2001:db8:1::/48', '2001:db8:1:2::/64'])
+  t.strictSame(sharesOf(networkOf('2001:db8:1:2:3:4:5:6')), ['2001:db8:1::/48', '2001:db8:1:2::/64'], 'its /64 does as well')
+  t.strictSame(sharesOf(null), ['', ''])
 })

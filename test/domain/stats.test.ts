@@ -1,4 +1,5 @@
 import t from 'tap'
+import { noOrigin } from '../../domain/events/record.ts'
 import { build, headerOf, logIn, PASSWORD, post, register } from '../helper.ts'
 
 t.test('what queues, limits, caches and checks count can be read', async (t) => {
@@ -21,7 +22,7 @@ t.test('what queues, limits, caches and checks count can be read', async (t) => 
 
 t.test('stats count what waits and what was refused in a flood', async (t) => {
   const app = await build(t, { HASHING_CONCURRENCY: '1', HASHING_QUEUE: '1' })
-  const hashes = Array.from({ length: 3 }, () => app.hashing.hash(PASSWORD))
+  const hashes = Array.from({ length: 3 }, () => app.hashing.hash(noOrigin, PASSWORD))
   const outcomes = Promise.allSettled(hashes)
   await Promise.resolve()
   t.match(app.hashing.stats, { refused: 1 })

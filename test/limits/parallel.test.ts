@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
+import { noOrigin } from '../../domain/events/record.ts'
 import { build, register, type TestApp } from '../helper.ts'
 import { attempt, failFromAnywhere, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
 
@@ -83,7 +84,7 @@ t.test('an attempt whose password could not be hashed does not count as a failur
   const app = await build(t)
   await register(app)
   const { matches } = app.hashing
-  app.hashing.matches = () => app.hashing.hash('x').then(() => Promise.reject(new Error('overloaded')))
+  app.hashing.matches = () => app.hashing.hash(noOrigin, 'x').then(() => Promise.reject(new Error('overloaded')))
   for (let i = 0; i < 30; i++) t.equal((await attempt(app)).status, 500)
   app.hashing.matches = matches
   for (let i = 0; i < 10; i++) t.strictSame(await attempt(app), wrong)

@@ -10,11 +10,11 @@ function beforeSession(app: TestApp, happen: () => Promise<unknown>): void {
   const { hashing } = app
   const hash = hashing.hash.bind(hashing)
   hashing.isWeaker = () => true
-  hashing.hash = async (password) => {
+  hashing.hash = async (...args) => {
     hashing.isWeaker = () => false
     hashing.hash = hash
     await happen()
-    return hash(password)
+    return hash(...args)
   }
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { replacePasswordHash } from '../../db/users.ts'
+import { noOrigin } from '../../domain/events/record.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import { type Answer, answerOf, bearerRefused, REFRESH, success, TAKERS, tokenRefused } from '../wire/wire.ts'
 import { bearer, CHANGE, ENDED, NEXT, reasonsOf, wrong } from './me.ts'
@@ -31,9 +32,9 @@ async function open(t: Test): Promise<{ app: TestApp; mine: Pair }> {
 function whenHashed<T>(app: TestApp, order: 'before' | 'beside', act: () => Promise<T>): Promise<T> {
   const { hash } = app.hashing
   const { promise, resolve } = Promise.withResolvers<T>()
-  app.hashing.hash = async (password) => {
+  app.hashing.hash = async (...args) => {
     app.hashing.hash = hash
-    const hashed = await app.hashing.hash(password)
+    const hashed = await app.hashing.hash(...args)
     resolve(act())
     if (order === 'before') await promise
     return hashed
@@ -117,7 +118,7 @@ t.test('a change succeeds also when a login has meanwhile stored the same passwo
   const { app, mine } = await open(t)
   const { password } = await app.db.read.selectFrom('users').select('password').executeTakeFirstOrThrow()
   const stored = whenHashed(app, 'before', async () => {
-    const costlier = await app.hashing.hash(PASSWORD)
+    const costlier = await app.hashing.hash(noOrigin, PASSWORD)
     await app.db.write((handle) => replacePasswordHash(handle, 1, password, costlier))
   })
   t.equal((await change(app, mine)).statusCode, 200)

@@ -7,6 +7,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { problems } from '../../domain/errors.ts'
+import { noOrigin } from '../../domain/events/record.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import { HEADER, INTROSPECT, LOGIN, OBTAIN, postRaw, REFRESH, REFRESH_AND_VERIFY, REGISTER } from './wire.ts'
 
@@ -157,9 +158,10 @@ async function readOnly(app: TestApp): Promise<LightMyRequestResponse> {
 
 /** Logs in while a slow comparison runs and the queue is full. */
 async function withAllHashingTaken(app: TestApp): Promise<LightMyRequestResponse> {
-  const running = app.hashing.matches(app.hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=3'), 'x')
+  const here = { ...noOrigin, address: '127.0.0.1' }
+  const running = app.hashing.matches(here, app.hashing.decoy.replace(/m=\d+,t=\d+/, 'm=65536,t=3'), 'x')
   await turn()
-  const waiting = Array.from({ length: app.config.hashingQueue }, () => app.hashing.matches('no hash', 'x'))
+  const waiting = Array.from({ length: app.config.hashingQueue }, () => app.hashing.matches(here, 'no hash', 'x'))
   const answer = await post(app, LOGIN, RIGHT)
   await Promise.all([running, ...waiting])
   return answer

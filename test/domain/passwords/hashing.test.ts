@@ -1,6 +1,7 @@
 import t from 'tap'
 import { loadConfig } from '../../../config.ts'
 import type { Problem } from '../../../domain/errors.ts'
+import { noOrigin } from '../../../domain/events/record.ts'
 import { Hashing } from '../../../domain/passwords/hashing.ts'
 import { PASSWORD } from '../../helper.ts'
 
@@ -15,11 +16,11 @@ function smallQueue() {
     return now
   }
   const hashing = new Hashing({ config, clock })
-  return { pace, hashing, fill: () => Array.from({ length: 4 }, () => hashing.hash(PASSWORD)) }
+  return { pace, hashing, fill: () => Array.from({ length: 4 }, () => hashing.hash(noOrigin, PASSWORD)) }
 }
 
 async function refusalOf(hashing: Hashing): Promise<Problem> {
-  return hashing.hash(PASSWORD).then(
+  return hashing.hash(noOrigin, PASSWORD).then(
     () => Promise.reject(new Error('it was not refused')),
     (problem) => problem,
   )
@@ -32,7 +33,7 @@ t.test('a hash that is asked for when the queue is full is refused at once, and 
   t.match(first, { code: 'overloaded', status: 503, message: 'Too many passwords are being checked. Try again later.' })
   t.match(await refusalOf(hashing), { code: 'overloaded' })
   for (const hash of await Promise.all(waiting)) t.match(hash, /^\$argon2id\$/)
-  t.equal(await hashing.matches(await hashing.hash(PASSWORD), PASSWORD), true, 'afterwards the queue has room again')
+  t.equal(await hashing.matches(noOrigin, await hashing.hash(noOrigin, PASSWORD), PASSWORD), true, 'afterwards the queue has room again')
 })
 
 t.test('the Retry-After of a refusal is the time until all that wait will have been hashed', async (t) => {
@@ -50,13 +51,13 @@ t.test('a few slow hashes among others do not make Retry-After longer', async (t
   const { pace, hashing, fill } = smallQueue()
   for (const hashMs of [500, 10_000, 500, 10_000]) {
     pace.hashMs = hashMs
-    await hashing.hash(PASSWORD)
+    await hashing.hash(noOrigin, PASSWORD)
   }
   const first = fill()
   t.equal((await refusalOf(hashing)).headers['retry-after'], '2', 'four hashes of 0.5 s each')
   await Promise.all(first)
 
-  for (let i = 0; i < 32; i++) await hashing.hash(PASSWORD)
+  for (let i = 0; i < 32; i++) await hashing.hash(noOrigin, PASSWORD)
   const second = fill()
   t.equal((await refusalOf(hashing)).headers['retry-after'], '40', 'four hashes of 10 s each, once most are that slow')
   await Promise.all(second)
@@ -69,9 +70,34 @@ for (const [hashMs, seconds] of [
   t.test(`Retry-After is from 1 to 60 seconds, even when the clock jumps by ${hashMs} ms`, async (t) => {
     const { pace, hashing, fill } = smallQueue()
     pace.hashMs = hashMs
-    await hashing.hash(PASSWORD)
+    await hashing.hash(noOrigin, PASSWORD)
     const waiting = fill()
     t.equal((await refusalOf(hashing)).headers['retry-after'], seconds)
     await Promise.all(waiting)
   })
 }
+
+/** Asks for hashes in the name of an address. */
+function asking(hashing: Hashing, address: string, count: number): Promise<string>[] {
+  return Array.from({ length: count }, () => hashing.hash({ ...noOrigin, address }, PASSWORD))
+}
+
+t.test('when the queue is full, a hash for another network displaces the newest that waits for the largest one', async (t) => {
+  const { hashing } = smallQueue()
+  const many = asking(hashing, '192.0.2.1', 4)
+  const [newcomer] = asking(hashing, '192.0.2.2', 1)
+  await t.rejects(many.pop() as Promise<string>, { code: 'overloaded', message: 'Too many passwords are being checked. Try again later.' })
+  t.match(await newcomer, /^\$argon2id\$/)
+  for (const hash of await Promise.all(many)) t.match(hash, /^\$argon2id\$/)
+  t.strictSame(hashing.stats, { active: 0, waiting: 0, refused: 1 })
+})
+
+t.test('comparisons wait in the same queue, and the addresses of one /64 are one network', async (t) => {
+  const { hashing } = smallQueue()
+  const own = [1, 2, 3, 4].map((i) => hashing.matches({ ...noOrigin, address: `2001:db8::${i}` }, 'no hash', PASSWORD))
+  const fifth = hashing.matches({ ...noOrigin, address: '2001:db8::5' }, 'no hash', PASSWORD)
+  await t.rejects(fifth, { code: 'overloaded' })
+  const other = hashing.matches({ ...noOrigin, address: '2001:db8:1::1' }, 'no hash', PASSWORD)
+  await t.rejects(own.pop() as Promise<boolean>, { code: 'overloaded', status: 503, headers: { 'retry-after': '1' } })
+  t.strictSame(await Promise.all([...own, other]), [false, false, false, false])
+})
