@@ -5,6 +5,8 @@ interface Route {
 }
 
 interface KnownPath {
+  /** As its route names it. */
+  readonly pattern: string
   readonly segments: readonly string[]
   readonly methods: readonly string[]
 }
@@ -19,18 +21,18 @@ export class KnownPaths {
 
   add({ url, method }: Route): void {
     const path = withoutLastSlash(url)
-    const { segments, methods } = this.#paths.get(path) ?? { segments: path.split('/'), methods: [] }
-    this.#paths.set(path, { segments, methods: [...new Set([methods, method].flat())] })
+    const { pattern, segments, methods } = this.#paths.get(path) ?? { pattern: url, segments: path.split('/'), methods: [] }
+    this.#paths.set(path, { pattern, segments, methods: [...new Set([methods, method].flat())] })
   }
 
   /**
-   * The methods of a path, in the order in which they were added; undefined when there is no such path.
+   * The path that a request asks for, and its methods in the order in which they were added; undefined when there is no such path.
    *
-   * @param path of a request, as it was sent: without its query, its escapes not decoded
+   * @param url the request's target, as it was sent: its escapes are not decoded
    */
-  methodsOf(path: string): readonly string[] | undefined {
-    const asked = withoutLastSlash(path).split('/')
-    return [...this.#paths.values()].find(({ segments }) => isMatch(segments, asked))?.methods
+  find(url: string): Pick<KnownPath, 'pattern' | 'methods'> | undefined {
+    const asked = withoutLastSlash(pathOf(url)).split('/')
+    return [...this.#paths.values()].find(({ segments }) => isMatch(segments, asked))
   }
 }
 
@@ -38,6 +40,11 @@ function isMatch(segments: readonly string[], asked: readonly string[]): boolean
   return (
     segments.length === asked.length && segments.every((segment, i) => segment === asked[i] || (segment.startsWith(':') && asked[i] !== ''))
   )
+}
+
+/** The path of a request's target: without its query, and without the scheme and authority of an absolute URL (RFC 9112 §3.2.2). */
+function pathOf(url: string): string {
+  return (url.split('?')[0] as string).replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
 }
 
 function withoutLastSlash(path: string): string {

@@ -6,10 +6,17 @@ import { ajvOptions } from './ajv.ts'
 import { answerClientError } from './client-errors.ts'
 import { requestId, securityHeaders } from './headers.ts'
 import { createHttpServer } from './node-server.ts'
+import { loggedError } from './problem-log.ts'
 import { sendError } from './problems.ts'
 import { requestLine } from './request-line.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
+
+/** Members of a log line that are never shown, should one ever be logged. */
+const SECRET_MEMBERS = [
+  ...['password', 'refresh', 'access', 'token', '*.password', '*.token'],
+  ...['headers.authorization', 'req.headers.authorization', 'headers["x-device-token"]', 'req.headers["x-device-token"]'],
+]
 
 /** Fastify's own options: limits, request ids, the log, and the answers to requests that reach no route and no hook. */
 export function serverOptions(config: Config): FastifyHttpOptions<Server> {
@@ -25,7 +32,9 @@ export function serverOptions(config: Config): FastifyHttpOptions<Server> {
     logController: new LogController({ disableRequestLogging: true }),
     logger: {
       level: config.logLevel,
-      redact: ['password', 'refresh', 'access', 'token', 'headers.authorization', 'req.headers.authorization', '*.password', '*.token'],
+      redact: [...SECRET_MEMBERS],
+      // Fastify's own `req` has the URL, which may contain a secret.
+      serializers: { err: loggedError, req: ({ method }) => ({ method }) },
     },
     // For a malformed URL Fastify runs no hook, so the headers and the log line of every answer are added here.
     frameworkErrors: (error, request, reply) => {

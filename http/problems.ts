@@ -3,12 +3,13 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { DatabaseOverloaded, DatabaseUnavailable } from '../db/errors.ts'
 import { invalidFields, Problem, type ProblemCode, unavailable } from '../domain/errors.ts'
 import { bodyFields, fieldErrors } from './field-errors.ts'
+import { refused } from './request-line.ts'
 
-/** Answers a request with an error. A fault of the service is logged; the answer says nothing of its cause. */
+/** Answers a request with an error. The log may say why (`problem-log.ts`); the answer to a fault of the service says nothing of its cause. */
 export function sendError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request)
   request.problemCode = problem.code
-  if (problem.status >= 500) request.log.error({ err: error }, error.message)
+  request.server.problemLog.note(error, problem, refused(request))
   return (
     reply
       .code(problem.status)

@@ -1,21 +1,24 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { addressOf } from './origin.ts'
+import type { Refused } from './problem-log.ts'
 
 /** What the log line of a request says. `ms` is the time from its headers to the end of its answer, in milliseconds. */
 export function requestLine(request: FastifyRequest, reply: FastifyReply): object {
   return {
     method: request.method,
-    path: pathOf(request.url),
+    path: patternOf(request),
     status: reply.statusCode,
     ms: Math.round(reply.elapsedTime * 10) / 10,
     ip: addressOf(request),
   }
 }
 
-/**
- * The path of a request's target, as it was sent; for the log and for telling 404 from 405. The query is cut off, because it may contain
- * a token, and so is the scheme and authority of an absolute URL (RFC 9112 §3.2.2), which may contain a password.
- */
-export function pathOf(url: string): string {
-  return (url.split('?')[0] as string).replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
+/** What the log says of a request when it says why that was refused. */
+export function refused(request: FastifyRequest): Refused {
+  return { reqId: request.id, method: request.method, path: patternOf(request), ip: addressOf(request) }
+}
+
+/** The path of a route as the API document has it, such as `/api/users/me/sessions/:id/`: one that was sent may hold a secret. */
+function patternOf(request: FastifyRequest): string | undefined {
+  return request.routeOptions.url ?? request.knownPath
 }

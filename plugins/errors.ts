@@ -15,5 +15,5 @@ export default fp(
     app.decorateRequest('problemCode', undefined)
     app.setErrorHandler(sendError)
   },
-  { name: 'errors', dependencies: ['validation'] },
+  { name: 'errors', dependencies: ['validation', 'problem-log'] },
 )

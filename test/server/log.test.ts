@@ -11,6 +11,7 @@ const QUERY = 'query-hunter4'
 const FORGED = 'eyJhbGciOiJIUzI1NiJ9.hunter5.hunter6'
 const BASIC = 'aHVudGVyNzpodW50ZXI4'
 const JUNK = 'hunter9-junk'
+const PATH = 'hunter10-path'
 
 const json = 'Content-Type: application/json\r\n'
 
@@ -37,6 +38,9 @@ async function tour({ url, port }: Service, file: string): Promise<Pair[]> {
   for (const authorization of [`Bearer ${second.access}`, `Bearer ${FORGED}`, `Basic ${BASIC}`, JUNK]) {
     await postTo(authenticate, credentials, { authorization })
   }
+  for (const path of [PATH, `api/token/${PATH}/`, `api/users/me/sessions/${PATH}/`]) {
+    for (const method of ['GET', 'DELETE', 'OPTIONS', 'PATCH']) await fetch(`${url}/${path}`, { method })
+  }
   await fetch(`${url}/nothing?token=${first.refresh}&${QUERY}`)
   await fetch(`${url}/api/token/?${QUERY}`, { headers: { authorization: `Bearer ${first.access}`, cookie: JUNK } })
   for (const request of [
@@ -44,7 +48,8 @@ async function tour({ url, port }: Service, file: string): Promise<Pair[]> {
     `POST /api/token/ HTTP/1.1\r\nHost: x\r\n${json}Authorization: Bearer ${FORGED}\r\nContent-Length: 4x\r\n\r\n{"password":"${WRONG}"}`,
     `POST /api/token/ HTTP/1.1\r\nHost: x\r\n${json}Transfer-Encoding: chunked\r\n\r\nzz{"password":"${WRONG}"}`,
     `${JUNK} ${WRONG}\r\n\r\n`,
-    `GET /%zz?${QUERY} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `GET /${PATH}%zz?${QUERY} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `PATCH http://x/api/users/me/sessions/${PATH.repeat(20)}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
     `GET http://${JUNK}:${WRONG}@x/nothing?${QUERY} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
     `GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${JUNK} "}\r\nConnection: close\r\n\r\n`,
     `POST /api/token/ HTTP/1.1\r\nHost: x\r\n${json}Content-Length: 99999\r\n\r\n{"password":"${WRONG}"`,
@@ -96,7 +101,7 @@ for (const level of ['info', 'trace']) {
     t.ok(logged.some(({ status }) => status === 500))
     t.ok(logged.some(({ level }) => level === 50))
     const text = withBytes(service.output())
-    for (const secret of [PASSWORD, WRONG, QUERY, FORGED, BASIC, JUNK, 'argon2id', 'BEGIN PRIVATE']) {
+    for (const secret of [PASSWORD, WRONG, QUERY, FORGED, BASIC, JUNK, PATH, 'argon2id', 'BEGIN PRIVATE']) {
       t.notOk(text.includes(secret), `nothing of ${secret}`)
     }
     for (const token of pairs.flatMap(({ access, refresh }) => [access, refresh])) {
@@ -126,7 +131,14 @@ t.test('an internal error is answered with a request id, under which the log has
   await service.stop()
   const own = lines(t, service.output()).filter(({ reqId }) => reqId === 'find-me')
   t.match(own, [
-    { level: 50, err: { type: 'TypeError', stack: /refresh-chain\.ts/ } },
+    {
+      level: 50,
+      count: 1,
+      method: 'POST',
+      path: '/api/token/refresh/',
+      ip: '127.0.0.1',
+      err: { type: 'TypeError', stack: /refresh-chain\.ts/ },
+    },
     { level: 30, method: 'POST', path: '/api/token/refresh/', status: 500, ip: '127.0.0.1' },
   ])
 })
@@ -159,10 +171,10 @@ t.test('a short plain X-Request-Id is used, any other replaced; the id is in the
       logged.filter(({ reqId }) => reqId === id).map(({ method, path, status }) => [method, path, status]),
       [
         ['GET', '/health/live', 200],
-        ['GET', '/nothing', 404],
+        ['GET', undefined, 404],
         ['DELETE', '/api/token/', 405],
         ['POST', '/api/token/', 400],
-        ['GET', '/%zz', 400],
+        ['GET', undefined, 400],
       ],
     )
   }
