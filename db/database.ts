@@ -39,8 +39,17 @@ export interface Database {
    * @throws {QueryRefused} and whatever else the job throws
    */
   write<T>(job: WriteJob<T>, options?: WriteOptions): Promise<T>
-  /** Write jobs that wait now, and jobs that were refused since the start because too many waited. */
-  readonly stats: { readonly waiting: number; readonly refused: number }
+  /**
+   * Write jobs that wait now, jobs that were refused since the start because too many waited, and the bytes that a log of writes beside the
+   * database, which `tidy` keeps short, had when `tidy` last ran; 0 where there is none, or where a server takes care of it.
+   */
+  readonly stats: { readonly waiting: number; readonly refused: number; readonly logBytes: number }
+  /**
+   * What a database leaves to whoever has it open; to be called every some seconds. It holds the event loop no longer than a write does.
+   *
+   * @throws {DatabaseUnavailable} when the database cannot do its work
+   */
+  tidy(): Promise<void>
   /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }

@@ -11,6 +11,7 @@ const REFUSALS: Partial<Record<ProblemCode, 'warn' | 'info'>> = {
   overloaded: 'warn',
   stopping: 'info',
   throttled: 'info',
+  cross_site: 'info',
 }
 
 /** Faults that are told apart within a second. Further ones are counted as one. */

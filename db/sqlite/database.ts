@@ -1,13 +1,16 @@
 import { resolve } from 'node:path'
+import type SQLite from 'better-sqlite3'
 import { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import type { Dialect } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
-import { openSqlite, PatientSqliteDialect, patiently } from './dialect.ts'
+import { openSqlite } from './connection.ts'
+import { PatientSqliteDialect, patiently } from './dialect.ts'
 import { fileOf, IN_MEMORY, isThere, makeFolderOf } from './file.ts'
 import { scrubOnce } from './scrub.ts'
+import { WriteAheadLog } from './write-ahead-log.ts'
 import { WriteQueue } from './write-queue.ts'
 
 const WRITES_WAITING_LIMIT = 2000
@@ -29,11 +32,13 @@ export const sqlite: Dialect = (url) => {
 async function openFile(file: string): Promise<Database> {
   makeFolderOf(file)
   await patiently(() => useWriteAheadLog(file))
-  const writer = await connect(file)
+  const sqlite = await patiently(() => openSqlite(file))
+  const writer = await connect(sqlite, true)
   try {
     await migrate(writer)
     await scrubOnce(file)
-    return database(writer, await connect(file, { readonly: true }))
+    const reader = await connect(await patiently(() => openSqlite(file, { readonly: true })), true)
+    return database(writer, reader, new WriteAheadLog(file, sqlite))
   } catch (error) {
     await writer.destroy()
     throw error
@@ -42,7 +47,7 @@ async function openFile(file: string): Promise<Database> {
 
 /** There is one connection, because a second one would see another memory; a read waits for the batch of writes. */
 async function openInMemory(): Promise<Database> {
-  const only = await connect(IN_MEMORY)
+  const only = await connect(openSqlite(IN_MEMORY), false)
   await migrate(only)
   return database(only, only)
 }
@@ -57,15 +62,15 @@ function useWriteAheadLog(file: string): void {
   }
 }
 
-async function connect(file: string, options?: { readonly: boolean }): Promise<Kysely<Tables>> {
-  const sqlite = await patiently(() => openSqlite(file, options))
-  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, file !== IN_MEMORY) })
+/** @param isDirect as in `PatientSqliteDialect` */
+async function connect(sqlite: SQLite.Database, isDirect: boolean): Promise<Kysely<Tables>> {
+  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, isDirect) })
   // Kysely closes only a connection that it has used, and hot queries do not go through Kysely.
   await db.connection().execute(async () => {})
   return db
 }
 
-function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {
+function database(writer: Kysely<Tables>, reader: Kysely<Tables>, log?: WriteAheadLog): Database {
   const queue = new WriteQueue(writer)
   let refused = 0
   return {
@@ -76,7 +81,10 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>): Database {
       throw new DatabaseOverloaded('too many writes are waiting')
     },
     get stats() {
-      return { waiting: queue.waiting, refused }
+      return { waiting: queue.waiting, refused, logBytes: log?.bytes ?? 0 }
+    },
+    async tidy() {
+      await log?.tidy()
     },
     async close() {
       await queue.idle()

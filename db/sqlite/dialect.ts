@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import SQLite from 'better-sqlite3'
+import type SQLite from 'better-sqlite3'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -13,8 +13,6 @@ import {
 import type { Adapter } from '../dialect.ts'
 import { isBusy, translate } from './errors.ts'
 
-/** SQLite itself must not wait for a lock: it would block the event loop. */
-const BUSY_TIMEOUT_MS = 0
 /** How long a statement is tried again while another process holds the lock. */
 const BUSY_DEADLINE_MS = 5000
 /** Short, because there is no queue for the lock, and between two commits of a busy process it is free for less than a millisecond. */
@@ -69,25 +67,6 @@ class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
       if (isBusy(error)) return undefined
       throw translate(error)
     }
-  }
-}
-
-/**
- * Opens a SQLite file with the settings that we rely on: foreign keys, and commits that survive a power cut.
- *
- * @throws when the file cannot be opened or is not a database
- */
-export function openSqlite(file: string, options: { readonly readonly?: boolean } = {}): SQLite.Database {
-  const database = new SQLite(file, { timeout: BUSY_TIMEOUT_MS, ...options })
-  try {
-    database.pragma('foreign_keys = ON')
-    database.pragma('synchronous = FULL')
-    // Deleted content is overwritten, where that costs no further writes: plain private keys must not stay in the file.
-    database.pragma('secure_delete = FAST')
-    return database
-  } catch (error) {
-    database.close()
-    throw error
   }
 }
 

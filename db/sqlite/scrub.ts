@@ -1,4 +1,5 @@
-import { openSqlite, patiently } from './dialect.ts'
+import { openSqlite } from './connection.ts'
+import { patiently } from './dialect.ts'
 
 /** The `user_version` of a file that holds nothing but what is in its rows, since migration 013 has deleted names from them. */
 const SCRUBBED = 1
