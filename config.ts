@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { FormatRegistry, type SchemaOptions, type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { Check } from '@sinclair/typebox/value'
 import { isDatabaseUrl } from './db/open.ts'
+import { rangeOf } from './domain/address.ts'
 
 /** A setting that is missing or wrong. The message is one line: the variable, what it must be, and what it is, unless that is a secret. */
 export class ConfigError extends Error {}
@@ -12,7 +12,8 @@ FormatRegistry.Set('origin', isOrigin)
 FormatRegistry.Set('public-url', isPublicUrl)
 FormatRegistry.Set('claim', (value) => value === value.trim() && !/\p{C}/u.test(value))
 FormatRegistry.Set('range-url', isRangeUrl)
-FormatRegistry.Set('cidr', isCidr)
+// Not all addresses: that would let every client choose its own, and with it its limits.
+FormatRegistry.Set('cidr', (value) => rangeOf(value) !== undefined)
 FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
 FormatRegistry.Set('database-url', isDatabaseUrl)
 
@@ -352,12 +353,4 @@ function isOrigin(value: string): boolean {
 
 function isHttpOrigin(value: string): boolean {
   return isPublicUrl(value) && new URL(value).origin === value && !value.includes('*')
-}
-
-function isCidr(value: string): boolean {
-  const [address = '', bits, ...rest] = value.split('/')
-  const family = isIP(address)
-  if (family === 0 || rest.length > 0) return false
-  // /0 would let every client choose its own address, and with it its limits.
-  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /** How proxies write an address with its port; the brackets also without one. */
@@ -48,4 +48,45 @@ export function wideNetworkOf(address: string): string {
 
 function prefixOf(address: string, bits: number): string {
   return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toRFC5952String()}/${bits}` : address
+}
+
+/** The addresses that begin with the same bits as this one. */
+interface Range {
+  readonly address: string
+  readonly family: 'ipv4' | 'ipv6'
+  readonly bits: number
+}
+
+/**
+ * A range of addresses in CIDR notation, or of one address; mapped IPv4 as IPv4.
+ *
+ * @returns undefined for anything else, for one with a zone, and for all addresses of a family
+ */
+export function rangeOf(cidr: string): Range | undefined {
+  const [base = '', bits, ...rest] = cidr.split('/')
+  const address = isIP(base) > 0 && !base.includes('%') ? normalAddress(base) : undefined
+  if (address === undefined || rest.length > 0 || (bits !== undefined && !/^[1-9]\d{0,2}$/.test(bits))) return undefined
+  const family = familyOf(address)
+  const longest = family === 'ipv4' ? 32 : 128
+  const mapping = isIP(base) === 6 && family === 'ipv4' ? 96 : 0
+  const range = { address, family, bits: bits === undefined ? longest : Number(bits) - mapping } as const
+  return range.bits > 0 && range.bits <= longest ? range : undefined
+}
+
+/**
+ * Makes what tells whether an address is in one of some ranges. Each is brought into normal form first, as `normalAddress` does: proxies and
+ * sockets write the same address in several ways. What is no address is in none.
+ */
+export function inRanges(cidrs: readonly string[]): (text: string | undefined) => boolean {
+  // A list a family, because `BlockList` takes IPv4 for mapped into IPv6: `::/8` would have all of it.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const { address, family, bits } of cidrs.flatMap((cidr) => rangeOf(cidr) ?? [])) lists[family].addSubnet(address, bits, family)
+  return (text) => {
+    const address = normalAddress(text)
+    return address !== undefined && lists[familyOf(address)].check(address, familyOf(address))
+  }
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 4 ? 'ipv4' : 'ipv6'
 }

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { type FastifyHttpOptions, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { Config } from '../config.ts'
-import { normalAddress } from '../domain/address.ts'
+import { inRanges, normalAddress } from '../domain/address.ts'
 import { ajvOptions } from './ajv.ts'
 import { answerClientError } from './client-errors.ts'
 import { requestId, securityHeaders } from './headers.ts'
@@ -27,7 +27,7 @@ export function serverOptions(config: Config): FastifyHttpOptions<Server> {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
-    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    trustProxy: config.trustProxy.length > 0 ? inRanges(config.trustProxy) : false,
     genReqId: requestId,
     logController: new LogController({ disableRequestLogging: true }),
     logger: {

@@ -1,18 +1,24 @@
 import fp from 'fastify-plugin'
+import { counted } from '../domain/repetition.ts'
+import { isForwarded } from '../http/origin.ts'
+
+const WARN_EVERY_MS = 600_000
 
 /**
- * Warns, once, of `X-Forwarded-For` while `TRUST_PROXY` is not set: the header is ignored then, because any client could send it, and all
- * clients behind a proxy count as one address.
+ * Warns of requests that came through a proxy while `TRUST_PROXY` is not set: their headers are ignored then, because any client could send
+ * them, and all clients behind the proxy count as one address.
  */
 export default fp(
   async (app) => {
     if (app.config.trustProxy.length > 0) return
-    let hasWarned = false
+    const warn = counted(WARN_EVERY_MS, app.monotonic, (requests) => {
+      app.log.warn(
+        { requests },
+        'X-Forwarded-For and Forwarded are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one',
+      )
+    })
     app.addHook('onRequest', (request, _reply, done) => {
-      if (!hasWarned && request.headers['x-forwarded-for'] !== undefined) {
-        hasWarned = true
-        request.log.warn('X-Forwarded-For is ignored, for TRUST_PROXY is not set: every client of a proxy counts as its address')
-      }
+      if (isForwarded(request)) warn()
       done()
     })
   },

@@ -41,7 +41,15 @@ const refused: [env: Record<string, string>, message: string][] = [
   [{ DATABASE_URL: 'file:' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 5 bytes'],
   [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "true"'],
   [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/33"'],
-  [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/8,"'],
+  ...[
+    ...['10.0.0.0/8,', '10.0.0.0/', '10.0.0.0/0', '::/0', '::/129', '10.0.0.0/08', '10.0.0.0/8/8'],
+    ...['loopback', '10.0.0.1:80', '[::1]', 'fe80::1%eth0'],
+    // All IPv4 addresses, as mapped ones.
+    ...['::ffff:0:0/96', '::ffff:10.0.0.0/8'],
+  ].map((proxies): [Record<string, string>, string] => [
+    { TRUST_PROXY: proxies },
+    `TRUST_PROXY must be addresses or CIDRs, separated by commas, got "${proxies}"`,
+  ]),
   ...[
     ...['*', 'NULL', 'null,', 'https', 'http://', '://x', '//app.example.com', 'app.example.com', 'https://app.example.com,*'],
     ...['https://app.example.com/', 'https://*.example.com', 'HTTPS://app.example.com', 'https://app.example.com:443'],

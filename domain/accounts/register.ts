@@ -4,7 +4,7 @@ import type { Core } from '../context.ts'
 import { type FieldErrors, invalidFields, Problem } from '../errors.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import type { Limits } from '../limits/attempts.ts'
-import { networkFrom, rememberNetwork } from '../limits/known-networks.ts'
+import { rememberNetwork } from '../limits/known-networks.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { passwordFaults } from '../passwords/policy.ts'
@@ -59,7 +59,7 @@ async function insert(core: RegistrationCore, origin: Origin, user: { username: 
     if (await isNameTaken(handle, username_key)) return false
     const now = clock()
     const userId = await insertUser(handle, { username: user.username, username_key, password, created_at: now })
-    await rememberNetwork(handle, core, { id: userId }, networkFrom(origin), false)
+    await rememberNetwork(handle, core, { id: userId }, origin, false)
     await recordEvent(handle, now, origin, { kind: 'user_registered', userId, username: user.username })
     return true
   })

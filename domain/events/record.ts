@@ -9,10 +9,15 @@ export interface Origin {
   /** The `User-Agent`, as it was sent. Node's parser refuses control characters in headers, so it can be stored and printed. */
   readonly client: string | null
   readonly requestId: string | null
+  /**
+   * Whether the address is that of a proxy that is not trusted to say whom it asks for: nobody knows who shares it, so it says nothing of a
+   * user, and is remembered for none.
+   */
+  readonly isShared: boolean
 }
 
 /** What the service does by itself, or the operator by a command, comes from no request. */
-export const noOrigin: Origin = { address: null, client: null, requestId: null }
+export const noOrigin: Origin = { address: null, client: null, requestId: null, isShared: false }
 
 /** What happened, and to whom. Never a secret. */
 export interface Happening {

@@ -42,7 +42,7 @@ export interface Claimant {
 
 /** What an attempt was counted against. */
 interface Reservation {
-  readonly network: string
+  readonly origin: Origin
   readonly isKnown: boolean
   readonly charged: readonly Charged[]
 }
@@ -135,11 +135,11 @@ export class Limits {
     const { db, clock } = this.#core
     const now = clock()
     const network = networkFrom(origin)
-    const isKnown = isStorable(claimant.username) && (await isKnownAddress(db.read, claimant.username, network))
+    const isKnown = !origin.isShared && isStorable(claimant.username) && (await isKnownAddress(db.read, claimant.username, network))
     const limits = this.#limitsOf(origin, claimant, isKnown)
     // Reading first: a client that is refused again and again then costs no writes.
     const charged = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => charge(handle, limits, now), soon))
-    return 'kind' in charged ? charged : { network, isKnown, charged }
+    return 'kind' in charged ? charged : { origin, isKnown, charged }
   }
 
   /**
@@ -169,11 +169,11 @@ export class Limits {
     for (const one of charged) await giveBack(handle, one, this.#core.clock())
   }
 
-  async #succeed(handle: Handle, { charged, network, isKnown }: Reservation, user: Succeeded): Promise<void> {
+  async #succeed(handle: Handle, { charged, origin, isKnown }: Reservation, user: Succeeded): Promise<void> {
     const now = this.#core.clock()
     // Only the failures of this name from this address, or of this device, are forgiven: the others may be an attacker's.
     for (const one of charged) await discharge(handle, one, isOwn(one.limit) ? 'forgiven' : 'returned', now)
-    await rememberNetwork(handle, this.#core, user, network, isKnown)
+    await rememberNetwork(handle, this.#core, user, origin, isKnown)
   }
 
   #throttled(refused: Refused): Error {

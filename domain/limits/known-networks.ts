@@ -12,7 +12,7 @@ export function networkFrom({ address }: Pick<Origin, 'address'>): string {
 
 /**
  * Remembers that a user has logged in or registered from a network, so that the failures of others do not count there: in the transaction
- * that makes it true.
+ * that makes it true. Not the address of a proxy that `TRUST_PROXY` does not name, which anybody may share.
  *
  * @param isKnown whether it was remembered before
  */
@@ -20,10 +20,10 @@ export async function rememberNetwork(
   handle: Handle,
   { clock, config }: Pick<Core, 'clock' | 'config'>,
   user: Pick<User, 'id'>,
-  network: string,
+  origin: Origin,
   isKnown: boolean,
 ): Promise<void> {
-  if (network === '' || config.limits === 'off') return
-  await rememberAddress(handle, { user_id: user.id, network, last_at: clock() })
+  if (origin.address === null || origin.isShared || config.limits === 'off') return
+  await rememberAddress(handle, { user_id: user.id, network: networkFrom(origin), last_at: clock() })
   if (!isKnown) await trimKnownAddresses(handle, user.id, config.knownAddressesPerUser)
 }

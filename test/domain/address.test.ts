@@ -1,5 +1,5 @@
 import t from 'tap'
-import { networkOf, normalAddress, sharesOf, wideNetworkOf } from '../../domain/address.ts'
+import { inRanges, networkOf, normalAddress, rangeOf, sharesOf, wideNetworkOf } from '../../domain/address.ts'
 
 const FORMS: readonly [text: string | undefined, normal: string | undefined][] = [
   ['192.0.2.1', '192.0.2.1'],
@@ -65,4 +65,41 @@ t.test('an address shares with its wide and its narrow network, and those withou
   t.strictSame(sharesOf('2001:db8:1:2:3:4:5:6'), ['2001:db8:1::/48', '2001:db8:1:2::/64'])
   t.strictSame(sharesOf(networkOf('2001:db8:1:2:3:4:5:6')), ['2001:db8:1::/48', '2001:db8:1:2::/64'], 'its /64 does as well')
   t.strictSame(sharesOf(null), ['', ''])
+})
+
+t.test('a range is in CIDR notation or one address, and of mapped addresses it is that of IPv4', async (t) => {
+  t.same(rangeOf('10.0.0.0/8'), { address: '10.0.0.0', family: 'ipv4', bits: 8 })
+  t.same(rangeOf('10.0.0.1'), { address: '10.0.0.1', family: 'ipv4', bits: 32 })
+  t.same(rangeOf('2001:DB8::/32'), { address: '2001:db8::', family: 'ipv6', bits: 32 })
+  t.same(rangeOf('2001:db8::1'), { address: '2001:db8::1', family: 'ipv6', bits: 128 })
+  t.same(rangeOf('::ffff:10.0.0.0/104'), { address: '10.0.0.0', family: 'ipv4', bits: 8 })
+  t.same(rangeOf('::ffff:10.0.0.1'), { address: '10.0.0.1', family: 'ipv4', bits: 32 })
+})
+
+t.test('a text that is no range, and all addresses of a family, are refused', async (t) => {
+  const texts = [
+    '',
+    '10.0.0.0/',
+    '10.0.0.0/0',
+    '10.0.0.0/33',
+    '10.0.0.0/8/8',
+    '10.0.0.0/08',
+    '10.0.0.0/-1',
+    '10.0.0.0/8 ',
+    '10.0/8',
+    'loopback',
+  ]
+  for (const text of [...texts, '::/0', '::/129', '::ffff:0:0/96', '::ffff:0:0/90', 'fe80::1%eth0', '[::1]', '10.0.0.1:80']) {
+    t.equal(rangeOf(text), undefined, text)
+  }
+})
+
+t.test('an address is in a range however it is written, and only in one of its family', async (t) => {
+  const isTrusted = inRanges(['10.0.0.0/8', '192.0.2.7', '2001:db8::/33', 'fe80::1'])
+  const inside = ['10.255.255.255', '10.0.0.1:80', '::ffff:10.0.0.1', '[::ffff:a00:1]:443', '192.0.2.7', '2001:DB8:7fff::', 'fe80::1%eth0']
+  const outside = ['9.255.255.255', '11.0.0.0', '192.0.2.8', '2001:db8:8000::', 'fe80::2', '64:ff9b::10.0.0.1', '::1']
+  for (const address of inside) t.equal(isTrusted(address), true, address)
+  for (const address of [...outside, ...NO_ADDRESSES]) t.equal(isTrusted(address), false, String(address))
+  t.equal(inRanges(['::/8', '::/1'])('10.0.0.1'), false)
+  t.equal(inRanges([])('10.0.0.1'), false)
 })

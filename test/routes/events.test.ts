@@ -7,7 +7,7 @@ import { build, claimsOf, logIn, PASSWORD, post, register, START, type TestApp }
 import { folder } from '../server/process.ts'
 
 const KEYS_MADE = 3
-const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r' })
+const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r', isShared: false })
 
 /** All events but those that say which keys the service made at its start: one that signs access tokens, the next, and one of refresh tokens. */
 async function events(app: TestApp) {

@@ -11,12 +11,13 @@ const FORGERIES: readonly (string | string[])[] = [
   '2001:db8::7',
   '127.0.0.1',
   'unknown',
+  '203.0.113.7:51234',
   ', ,',
   `${'203.0.113.7,'.repeat(200)}203.0.113.8`,
 ]
 
 /** The way, the trusted proxies, and the address that is then seen with every header of FORGERIES. */
-const WAYS: readonly [way: 'direct' | 'one' | 'two' | 'dual', trusted: string, address: string][] = [
+const WAYS: readonly [way: 'direct' | 'one' | 'two' | 'ported' | 'dual', trusted: string, address: string][] = [
   ['direct', '', CLIENT],
   ['direct', BOTH, CLIENT],
   ['one', '', INNER],
@@ -28,6 +29,9 @@ const WAYS: readonly [way: 'direct' | 'one' | 'two' | 'dual', trusted: string, a
   ['two', INNER, OUTER],
   ['two', BOTH, CLIENT],
   ['two', '127.0.0.0/27', CLIENT],
+  ['ported', INNER, OUTER],
+  ['ported', BOTH, CLIENT],
+  ['ported', '127.0.0.0/27', CLIENT],
   ['dual', INNER, CLIENT],
 ]
 

@@ -28,31 +28,33 @@ export interface Way {
 
 export interface Proxied {
   readonly service: Service
-  /** Ports of one nginx: one proxy, two of them, one on a socket for both families, one over IPv6. */
-  readonly ports: { readonly direct: number; readonly one: number; readonly two: number; readonly dual: number; readonly six: number }
+  /** Ports of one nginx: one proxy, two of them, two of which the inner one adds ports, one on a socket for both families, one over IPv6. */
+  readonly ports: Readonly<Record<'direct' | 'one' | 'two' | 'ported' | 'dual' | 'six', number>>
 }
 
 /** A service on both families behind nginx. The proxies add the address that they see to what the client says, as is usual. */
 export async function proxied(t: Test, env: Record<string, string>): Promise<Proxied> {
   const service = await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, HOST: '::', LOG_LEVEL: 'info', ...env })
   await postTo(`http://127.0.0.1:${service.port}/api/users/`, CREDENTIALS)
-  const [one = 0, two = 0, dual = 0, six = 0] = await freePorts(4)
+  const [one = 0, two = 0, ported = 0, dual = 0, six = 0] = await freePorts(5)
   const place = folder(t)
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${place}/${kind};`)
-  const proxy = (listen: string, to: string, by: string) =>
+  const proxy = (listen: string, to: string, by: string, added = '$proxy_add_x_forwarded_for') =>
     `server { listen ${listen}; location / { proxy_pass http://${to}; proxy_bind ${by};
-     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } }`
+     proxy_set_header X-Forwarded-For ${added}; } }`
   writeFileSync(
     `${place}/nginx.conf`,
     `daemon off; pid ${place}/pid; error_log stderr; worker_processes 1; events {}
      http { access_log off; ${temporary.join(' ')}
      ${proxy(`127.0.0.1:${one}; listen [::1]:${one}; listen ${INNER}:${one}`, `127.0.0.1:${service.port}`, INNER)}
      ${proxy(`127.0.0.1:${two}; listen [::1]:${two}`, `${INNER}:${one}`, OUTER)}
+     ${proxy(`127.0.0.1:${ported}`, `${INNER}:${ported}`, OUTER)}
+     ${proxy(`${INNER}:${ported}`, `127.0.0.1:${service.port}`, INNER, '$proxy_add_x_forwarded_for:$remote_port')}
      ${proxy(`[::]:${dual} ipv6only=off`, `127.0.0.1:${service.port}`, INNER)}
      ${proxy(`[::]:${six}`, `[::1]:${service.port}`, '::1')} }`,
   )
   await startNginx(t, place, six)
-  return { service, ports: { direct: service.port, one, two, dual, six } }
+  return { service, ports: { direct: service.port, one, two, ported, dual, six } }
 }
 
 async function startNginx(t: Test, place: string, port: number): Promise<void> {

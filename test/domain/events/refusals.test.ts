@@ -3,7 +3,7 @@ import { hashOfName } from '../../../domain/keyed-hash.ts'
 import { build, logIn, post, register, START, type TestApp } from '../../helper.ts'
 import { attempt } from '../../limits/limits.ts'
 
-const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r' })
+const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r', isShared: false })
 
 /** The refusals of an app, without what all rows have. */
 async function refusals(app: TestApp) {
