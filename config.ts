@@ -258,7 +258,9 @@ export const settings = {
   maxConnections: count('MAX_CONNECTIONS', {
     maximum: 1_000_000,
     default: 2000,
-    description: 'Connections open at once; one more is closed at once. Each may hold some 40 kB of memory.',
+    description:
+      'Connections open at once, a quarter of them for one network that is no proxy of `TRUST_PROXY`; for one more an idle one is closed. Each ' +
+      'may hold some 40 kB of memory.',
   }),
 } satisfies TProperties
 

@@ -23,6 +23,13 @@ export class Chain<T> {
     return this.#last?.value
   }
 
+  /** The first value of which something is true. Takes the longer the later it comes. */
+  find(isIt: (value: T) => boolean): T | undefined {
+    let link = this.#first
+    while (link !== undefined && !isIt(link.value)) link = link.after
+    return link?.value
+  }
+
   /** Puts a link to the end, wherever it was. */
   append(link: Link<T>): void {
     link.chain?.remove(link)

@@ -66,9 +66,9 @@ export function parseAnswers(text: string): WireAnswer[] {
   return answers
 }
 
-/** A connection that stays open. */
-export async function open(t: Cleanup, port: number): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1' })
+/** A connection that stays open. @param localAddress where it comes from; on Linux any that begins with 127 */
+export async function open(t: Cleanup, port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
   socket.on('error', () => {})
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')
