@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { AuthEvent, EventKind, NewAuthEvent } from './schema.ts'
@@ -101,24 +102,26 @@ async function forgetName(db: Handle, id: number): Promise<void> {
 }
 
 /** What tells the events of one user and kind apart. */
-export type RecentEvent = Pick<AuthEvent, 'id' | 'reason' | 'address' | 'client'>
+export type RecentEvent = Pick<AuthEvent, 'id' | 'reason' | 'session_id' | 'address' | 'client'>
 
-const recent = hot((db, value: { username: string; kind: EventKind; after: number; before: number; limit: number }) =>
+/** In the query as it stands: SQLite prepares one with a limit that each run brings again at each. */
+const RECENT_LIMIT = 64
+
+const recent = hot((db, value: { username: string; kind: EventKind; after: number; before: number }) =>
   db
     .selectFrom('auth_events')
-    .select(['id', 'reason', 'address', 'client'])
+    .select(['id', 'reason', 'session_id', 'address', 'client'])
     .where('username', '=', value.username)
     .where('at', '>', value.after)
     .where('at', '<', value.before)
     .where('kind', '=', value.kind)
-    .orderBy('at', 'desc')
-    .limit(value.limit),
+    .limit(sql.lit(RECENT_LIMIT)),
 )
 
-/** The events of a user and kind between two instants in milliseconds since the epoch, newest first; at most `limit`. */
+/** The events of a user and kind between two instants in milliseconds since the epoch; at most 64. */
 export async function listRecentEvents(
   db: Handle,
-  of: { readonly username: string; readonly kind: EventKind; readonly after: number; readonly before: number; readonly limit: number },
+  of: { readonly username: string; readonly kind: EventKind; readonly after: number; readonly before: number },
 ): Promise<RecentEvent[]> {
   return (await recent(db, of)).rows
 }

@@ -91,3 +91,23 @@ export async function deleteSessionsEndedBefore(db: Handle, before: number, limi
   const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
   return Number(numDeletedRows)
 }
+
+const countEnded = hot((db, value: { userId: number }) =>
+  db
+    .selectFrom('sessions')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('user_id', '=', value.userId)
+    .where('ended_at', 'is not', null),
+)
+
+const deleteOldest = hot((db, value: { userId: number; limit: number }) => {
+  const ended = db.selectFrom('sessions').select('id').where('user_id', '=', value.userId).where('ended_at', 'is not', null)
+  return db.deleteFrom('sessions').where('id', 'in', ended.orderBy('ended_at').orderBy('id').limit(value.limit))
+})
+
+/** Deletes ended sessions of a user but the `kept` that ended last: the oldest first, and at most `limit`. */
+export async function trimEndedSessions(db: Handle, userId: number, kept: number, limit: number): Promise<void> {
+  const { rows } = await countEnded(db, { userId })
+  const surplus = Number(rows[0]?.count) - kept
+  if (surplus > 0) await deleteOldest(db, { userId, limit: Math.min(surplus, limit) })
+}

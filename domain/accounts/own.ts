@@ -4,6 +4,7 @@ import { takeTurn } from '../../db/turns.ts'
 import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
+import { recordOfUser } from '../events/of-users.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
 import { passwordFaults } from '../passwords/policy.ts'
@@ -70,7 +71,7 @@ async function replacePassword(
   const ending = endingNow(core, origin, 'password_changed')
   await endSessions(handle, user, 'all', ending)
   const { id: userId, username } = user
-  await recordEvent(handle, ending.at, origin, { kind: 'password_changed', userId, username, sid: caller.sid })
+  await recordOfUser(handle, ending.at, origin, { kind: 'password_changed', userId, username, sid: caller.sid })
   return startSession(handle, core, origin, user, 'password_changed')
 }
 

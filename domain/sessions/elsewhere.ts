@@ -3,7 +3,8 @@ import type { Session } from '../../db/schema.ts'
 import { findUse, noteElsewhere, type SessionState } from '../../db/sessions.ts'
 import { networkOf } from '../address.ts'
 import type { Core } from '../context.ts'
-import { clientOf, type Origin, recordEvent } from '../events/record.ts'
+import { recordOfUser } from '../events/of-users.ts'
+import { clientOf, type Origin } from '../events/record.ts'
 import type { Owner } from './ends.ts'
 import { sidOf } from './sid.ts'
 
@@ -19,7 +20,7 @@ export async function noteIfElsewhere(handle: Handle, { clock }: Core, origin: O
   const use = await findUse(handle, session.id)
   if (use === undefined || isSame(use, origin) || isRecent(use, now)) return
   await noteElsewhere(handle, { id: session.id, at: now, address: origin.address ?? '', client: clientOf(origin) ?? '' })
-  await recordEvent(handle, now, origin, { kind: 'refresh_from_elsewhere', userId: user.id, username: user.username, sid: sidOf(session) })
+  await recordOfUser(handle, now, origin, { kind: 'refresh_from_elsewhere', userId: user.id, username: user.username, sid: sidOf(session) })
 }
 
 function isSame(use: Pick<Session, 'address' | 'client'>, origin: Origin): boolean {

@@ -2,7 +2,8 @@ import type { Handle } from '../../db/database.ts'
 import { findSurplusSessions, insertSession } from '../../db/sessions.ts'
 import { CLOCKS_DIFFER_MS, toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
-import { type Origin, recordEvent } from '../events/record.ts'
+import { recordOfUser } from '../events/of-users.ts'
+import type { Origin } from '../events/record.ts'
 import { newIdentity } from '../tokens/identity.ts'
 import { endingNow, endSessions, type Owner } from './ends.ts'
 import { currentToken, type Granted, lastUse } from './grant.ts'
@@ -34,6 +35,6 @@ export async function startSession(handle: Handle, core: Core, origin: Origin, u
     ...currentToken(refresh),
   })
   const sid = sidOf({ id, sid_secret })
-  await recordEvent(handle, now, origin, { kind: 'login', ...(reason && { reason }), userId: user.id, username: user.username, sid })
+  await recordOfUser(handle, now, origin, { kind: 'login', ...(reason && { reason }), userId: user.id, username: user.username, sid })
   return { userId: user.id, sid, sessionExpiresAt: expiresAt, refresh }
 }

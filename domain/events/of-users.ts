@@ -1,0 +1,45 @@
+import { addToEvent, type FreshEvent, insertEvent, listRecentEvents, type RecentEvent } from '../../db/auth-events.ts'
+import type { Handle } from '../../db/database.ts'
+import { networkOf } from '../address.ts'
+import { eventOf, type Happening, type Origin } from './record.ts'
+
+/** Events of one user and kind that are the same within this time are one row with a count. */
+const SAME_WITHIN_MS = 60_000
+/** Rows of one user and kind within that time. */
+const OF_ONE_USER = 20
+
+/** What a user has done, or what has become of a session of the user. */
+export interface UserHappening extends Happening {
+  readonly userId: number
+  readonly username: string
+}
+
+/**
+ * Records, in the transaction that makes it true, what a user can make happen as often as the user likes. Logins, and the sessions that they
+ * supersede, are one row with a count where they come from one network and client within a minute; the row has the session of the first. Of
+ * more than 20 rows a minute of a kind, the rest is counted in one without session, address and client.
+ *
+ * @param at milliseconds since the epoch
+ */
+export async function recordOfUser(handle: Handle, at: number, origin: Origin, happening: UserHappening): Promise<void> {
+  const event = eventOf(at, origin, happening)
+  const of = { username: event.username as string, kind: event.kind }
+  const recent = await listRecentEvents(handle, { ...of, after: at - SAME_WITHIN_MS, before: at + SAME_WITHIN_MS })
+  const isMany = recent.length >= OF_ONE_USER
+  const same = recent.find((row) => isRepeated(row, event)) ?? (isMany ? recent.find((row) => isRest(row, event)) : undefined)
+  if (same !== undefined) return addToEvent(handle, same.id, at, 1)
+  await insertEvent(handle, isMany ? { ...event, session_id: null, address: null, client: null, request_id: null } : event)
+}
+
+function isRepeated(row: RecentEvent, event: Required<FreshEvent>): boolean {
+  const isFolded = event.kind === 'login' || event.reason === 'superseded'
+  return isFolded && row.session_id !== null && row.reason === event.reason && row.client === event.client && isNear(row, event)
+}
+
+function isNear({ address }: RecentEvent, event: Required<FreshEvent>): boolean {
+  return networkOf(address ?? '') === networkOf(event.address ?? '')
+}
+
+function isRest(row: RecentEvent, event: Required<FreshEvent>): boolean {
+  return row.session_id === null && row.reason === event.reason
+}

@@ -1,0 +1,96 @@
+import { sql } from 'kysely'
+import t, { type Test } from 'tap'
+import { logOutUser } from '../../../domain/accounts/administration.ts'
+import { sweep } from '../../../domain/sweeping.ts'
+import { build, logIn, post, register, START, type TestApp } from '../../helper.ts'
+import { answerOf, bearerRefused, HEADER, REFRESH, tokenRefused, VERIFY } from '../../wire/wire.ts'
+
+const DAY = 86_400
+
+/** An app on which alice has had so many sessions, which ended a second after each other until now. */
+async function withEnded(t: Test, count: number, env: Record<string, string> = {}): Promise<TestApp> {
+  const app = await build(t, env)
+  await register(app)
+  await app.db.write((handle) =>
+    sql`
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})
+      insert into sessions (user_id, created_at, refreshed_at, expires_at, refresh_jti, refresh_iat, refresh_exp, replaced, ended_at, end_reason)
+      select 1, 0, 0, 0, 'j' || i, 0, 0, '', ${START} - (${count} - i) * 1000, 'logout' from n`.execute(handle),
+  )
+  return app
+}
+
+async function ended(app: TestApp): Promise<{ count: number; first: number }> {
+  const { count, first } = await app.db.read
+    .selectFrom('sessions')
+    .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.min('id').as('first')])
+    .where('ended_at', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return { count, first }
+}
+
+t.test('at most 1000 ended sessions of a user are kept: the oldest goes with the end of the next', async (t) => {
+  const app = await withEnded(t, 999, { SESSIONS_PER_USER: '1' })
+  await logIn(app)
+  t.strictSame(await ended(app), { count: 999, first: 1 })
+  await logIn(app)
+  t.strictSame(await ended(app), { count: 1000, first: 1 })
+  await logIn(app)
+  t.strictSame(await ended(app), { count: 1000, first: 2 })
+})
+
+t.test('of a user who has many more, a hundred go at once, or as many as end', async (t) => {
+  const app = await withEnded(t, 5000)
+  await logIn(app)
+  t.strictSame(await ended(app), { count: 5000, first: 1 })
+  await logOutUser(app, 'alice')
+  t.strictSame(await ended(app), { count: 4901, first: 101 })
+  for (let i = 0; i < 50; i++) {
+    await logIn(app)
+    await logOutUser(app, 'alice')
+  }
+  t.match(await ended(app), { count: 1000 })
+})
+
+t.test('it is so of sessions that expire', async (t) => {
+  const app = await withEnded(t, 1000)
+  for (let i = 0; i < 30; i++) await logIn(app)
+  app.clock.advance(2 * DAY)
+  await sweep(app)
+  t.strictSame(await ended(app), { count: 1000, first: 31 })
+})
+
+t.test('those of another user stay', async (t) => {
+  const app = await withEnded(t, 1500)
+  await register(app, 'bob')
+  await logIn(app, 'bob')
+  await logOutUser(app, 'bob')
+  t.strictSame(await ended(app), { count: 1501, first: 1 })
+})
+
+t.test('while the clock is not steady none is deleted', async (t) => {
+  const app = await withEnded(t, 1000)
+  await logIn(app)
+  app.clock.jump(3600)
+  await logOutUser(app, 'alice')
+  t.match(await ended(app), { count: 1001 })
+})
+
+t.test('a token of a session that is not kept any more is refused as one of a session that has ended', async (t) => {
+  const app = await withEnded(t, 0, { SESSIONS_PER_USER: '1' })
+  const first = await logIn(app)
+  await logIn(app)
+  const answers = async () => ({
+    refresh: answerOf(await post(app, REFRESH, { refresh: first.refresh })),
+    verify: answerOf(await post(app, VERIFY, { token: first.access })),
+    header: answerOf(await post(app, HEADER, {}, { authorization: `Bearer ${first.access}` })),
+  })
+  const before = await answers()
+  await app.db.write((handle) => handle.deleteFrom('sessions').where('id', '=', 1).execute())
+  t.strictSame(await answers(), before)
+  t.strictSame(before, {
+    refresh: tokenRefused('Token is blacklisted'),
+    verify: tokenRefused('Token is blacklisted'),
+    header: bearerRefused('Token is blacklisted'),
+  })
+})
