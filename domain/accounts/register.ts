@@ -19,6 +19,9 @@ export interface Candidate {
 }
 
 const nameTaken = ['user login with this username already exists.']
+/** In bytes of UTF-8. Some characters fold to eighteen, and the folded name stands in an index. */
+const NAME_KEY_BYTES = 1024
+const nameKeyTooLong = ['This username takes too much space in its compatibility form.']
 
 /**
  * Registers a user. An answer names everything that is wrong with both fields.
@@ -41,12 +44,17 @@ async function allErrors(core: RegistrationCore, { username, password }: Candida
   const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
   const faults = typeof password === 'string' && password !== '' ? await passwordFaults(core, password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
-  const isTaken = name !== undefined && (await isNameTaken(core.db.read, fold(name)))
-  const usernameErrors = isTaken ? nameTaken : (shapeErrors.username ?? [])
+  const nameErrors = name === undefined ? [] : await nameFaults(core, fold(name))
+  const usernameErrors = nameErrors.length > 0 ? nameErrors : (shapeErrors.username ?? [])
   return {
     ...(passwordErrors.length > 0 && { password: passwordErrors }),
     ...(usernameErrors.length > 0 && { username: usernameErrors }),
   }
+}
+
+async function nameFaults({ db }: RegistrationCore, key: string): Promise<string[]> {
+  if (Buffer.byteLength(key) > NAME_KEY_BYTES) return nameKeyTooLong
+  return (await isNameTaken(db.read, key)) ? nameTaken : []
 }
 
 /** Looks the name up again in the transaction: it may have been taken while the password was hashed. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { codePoints, fold, isFalsy, isStorable, strip } from '../../domain/text.ts'
+import { codePoints, cut, fold, isFalsy, isStorable, strip } from '../../domain/text.ts'
 
 t.test('the white space that is stripped is that of str.strip in Python', async (t) => {
   t.equal(strip('\x1c\x85\xa0\u3000 a\tb \u2028'), 'a\tb')
@@ -12,6 +12,20 @@ t.test('names fold by case and compatibility form', async (t) => {
   t.equal(fold('Ａlice'), fold('alice'))
   t.equal(fold('ﬁ'), fold('FI'))
   t.not(fold('alice'), fold('alicia'))
+})
+
+t.test('a text is cut by its bytes, and no character in half', async (t) => {
+  for (const [text, limit, kept] of [
+    ['alice', 5, 'alice'],
+    ['alice', 4, 'alic'],
+    ['é😀é', 8, 'é😀é'],
+    ['é😀é', 7, 'é😀'],
+    ['é😀é', 5, 'é'],
+    ['é', 1, ''],
+    ['', 0, ''],
+  ] as const) {
+    t.equal(cut(text, limit), kept)
+  }
 })
 
 t.test('lengths count code points', async (t) => {

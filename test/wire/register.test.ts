@@ -1,4 +1,5 @@
 import t from 'tap'
+import { fold } from '../../domain/text.ts'
 import { build, PASSWORD, post, register, seen } from '../helper.ts'
 import {
   answerOf,
@@ -11,6 +12,7 @@ import {
   NOT_A_STRING,
   NUL,
   NULL,
+  OBTAIN,
   postForm,
   postRaw,
   problem,
@@ -36,6 +38,32 @@ t.test('B1: a name that is taken is refused, also with spaces around it', async 
   for (const username of ['alice', ' alice', 'alice\u3000']) {
     t.strictSame(answerOf(await post(app, REGISTER, { username, password: PASSWORD })), invalid({ username: TAKEN }), show(username))
   }
+})
+
+t.test('B1: a name whose folded form takes more than 1024 bytes is refused, and its user of before goes on logging in', async (t) => {
+  const app = await build(t)
+  const tooLong = invalid({ username: ['This username takes too much space in its compatibility form.'] })
+  // It folds to eighteen characters, and to 33 bytes.
+  const long = '\ufdfa'.repeat(190)
+  t.strictSame(answerOf(await post(app, REGISTER, { username: long, password: PASSWORD })), tooLong)
+  const most = `${'\ufdfa'.repeat(31)}a`
+  t.strictSame(answerOf(await post(app, REGISTER, { username: `${most}a`, password: PASSWORD })), tooLong, 'of 1025 bytes')
+  t.strictSame(answerOf(await post(app, REGISTER, { username: most, password: PASSWORD })), created, 'of 1024 bytes')
+  for (const username of ['\u{1f600}'.repeat(200), '\u3400'.repeat(200)]) {
+    t.strictSame(
+      answerOf(await post(app, REGISTER, { username, password: PASSWORD })),
+      created,
+      'of 200 characters that fold to themselves',
+    )
+  }
+  await app.db.write((handle) =>
+    handle
+      .updateTable('users')
+      .set({ username: long, username_key: fold(long) })
+      .where('id', '=', 1)
+      .execute(),
+  )
+  t.equal((await post(app, OBTAIN, { username: long, password: PASSWORD })).statusCode, 200)
 })
 
 t.test('B1: missing fields are listed, the password first', async (t) => {
