@@ -6,7 +6,7 @@ import { eventOf, type Happening, type Origin } from './record.ts'
 /** Events of one user and kind that are the same within this time are one row with a count. */
 const SAME_WITHIN_MS = 60_000
 /** Rows of one user and kind within that time. */
-const OF_ONE_USER = 20
+const OF_ONE_USER = 10
 
 /** What a user has done, or what has become of a session of the user. */
 export interface UserHappening extends Happening {
@@ -17,7 +17,7 @@ export interface UserHappening extends Happening {
 /**
  * Records, in the transaction that makes it true, what a user can make happen as often as the user likes. Logins, and the sessions that they
  * supersede, are one row with a count where they come from one network and client within a minute; the row has the session of the first. Of
- * more than 20 rows a minute of a kind, the rest is counted in one without session, address and client.
+ * more than 10 rows a minute of a kind, the rest is counted in one without session, address and client.
  *
  * @param at milliseconds since the epoch
  */
