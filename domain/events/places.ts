@@ -1,12 +1,12 @@
 import type { FreshEvent } from '../../db/auth-events.ts'
-import { networkOf } from '../address.ts'
+import { networkOf, wideNetworkOf } from '../address.ts'
 
 type Event = Required<FreshEvent>
 
 const MINUTE_MS = 60_000
 /** Different refusals that are written in a minute, beside the failed logins of users. */
 const DIFFERENT_A_MINUTE = 300
-/** How many of them come from one network. */
+/** How many of them come from one network: an IPv4 address, or a /48 of IPv6. */
 const OF_ONE_NETWORK = 30
 
 /** Who shares a row of refusals past a limit: one row for a network, with its name as long as all have the same. */
@@ -29,8 +29,8 @@ export class Places {
   place(event: Event): Event {
     this.#begin(Math.floor(event.at / MINUTE_MS))
     if (event.kind === 'login_failed' && event.user_id !== null) return event
-    if (isOfManyNames(event)) return this.#take({ ...event, address: networkFrom(event) }, true) ?? nameless(event)
-    return this.#take(event, false) ?? this.#take(ofNetwork(event), true) ?? nameless(event)
+    const own = isOfManyNames(event) ? { ...event, address: within(event, networkOf) } : event
+    return this.#take(own, false) ?? this.#take(ofNetwork(event), true) ?? nameless(event)
   }
 
   #begin(minute: number): void {
@@ -45,7 +45,7 @@ export class Places {
     const key = keyOf(event)
     if (this.#taken.has(key)) return event
     if (this.#taken.size >= DIFFERENT_A_MINUTE) return undefined
-    if (!isOfNetwork && !this.#takeOf(networkFrom(event) ?? '')) return undefined
+    if (!isOfNetwork && !this.#takeOf(within(event, wideNetworkOf) ?? '')) return undefined
     this.#taken.add(key)
     return event
   }
@@ -64,12 +64,14 @@ export function keyOf(event: Event): string {
   return JSON.stringify(isOfManyNames(event) ? [kind, reason, address] : [kind, reason, username, name_hash, address])
 }
 
-function networkFrom({ address }: Event): string | null {
-  return address === null ? null : networkOf(address)
+/** The network of an event's address, which may be the network of an address itself. */
+function within({ address }: Event, network: typeof networkOf): string | null {
+  const [bare] = address?.split('/') ?? []
+  return bare === undefined ? null : network(bare)
 }
 
 function ofNetwork(event: Event): Event {
-  return { ...nameless(event), address: networkFrom(event) }
+  return { ...nameless(event), address: within(event, wideNetworkOf) }
 }
 
 /** The event without what it may have of many. */
