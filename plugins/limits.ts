@@ -14,5 +14,5 @@ export default fp(
     app.decorate('limits', limits)
     app.addHook('onClose', () => limits.flush())
   },
-  { name: 'limits', dependencies: ['db', 'refusals'] },
+  { name: 'limits', dependencies: ['db', 'keyed-hash', 'refusals'] },
 )

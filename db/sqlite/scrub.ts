@@ -1,3 +1,4 @@
+import { DatabaseUnavailable } from '../errors.ts'
 import { openSqlite } from './connection.ts'
 import { patiently } from './dialect.ts'
 
@@ -5,13 +6,14 @@ import { patiently } from './dialect.ts'
 const SCRUBBED = 1
 
 /**
- * Writes the file anew where it may hold what a migration has deleted: on free pages, and in gaps of others. Once: while it has not been
- * done, each start tries again. What is deleted later is overwritten as it is deleted.
- *
- * @throws {DatabaseUnavailable} when there is no room for a copy of the database, or another process writes for too long
+ * Writes the file anew where it may hold what a migration has deleted: on free pages, and in gaps of others. Once: where there is no room
+ * for a copy of the database, or another process writes for too long, the next start tries again. What is deleted later is overwritten as
+ * it is deleted.
  */
 export async function scrubOnce(file: string): Promise<void> {
-  await patiently(() => scrub(file))
+  await patiently(() => scrub(file)).catch((error) => {
+    if (!(error instanceof DatabaseUnavailable)) throw error
+  })
 }
 
 function scrub(file: string): void {

@@ -6,16 +6,18 @@ import type { Core } from '../context.ts'
 import { throttled } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
+import type { KeyedHash } from '../keyed-hash.ts'
 import { isStorable } from '../text.ts'
-import { type Charged, charge, discharge, giveBack, type Limit, limitOf, type Refused, refusal, waitMs } from './charging.ts'
+import { type Charged, charge, discharge, giveBack, type Limit, type Refused, refusal, waitMs } from './charging.ts'
 import { networkFrom, rememberNetwork } from './known-networks.ts'
 import { Outcomes } from './outcomes.ts'
-import { rulesOf } from './rules.ts'
+import { type Claimant, Rules } from './rules.ts'
 import { WaitingLines } from './waiting-lines.ts'
 
 /** A power cut loses the last few failures at most, so an attempt does not wait for the disk. */
 const soon = { isDurable: false }
 
+type LimitsCore = Core & { readonly refusals: Refusals; readonly keyedHash: KeyedHash }
 type Succeeded = Pick<User, 'id'>
 
 /** An attempt that was let through. It counts as failed until one of these is called. */
@@ -31,14 +33,6 @@ export interface Attempt {
 
 /** With `LIMITS=off`. */
 const uncounted: Attempt = { fail() {}, giveBack() {}, succeed() {}, async succeedIn() {} }
-
-/** Whose password is tried. */
-export interface Claimant {
-  /** As it was sent: there may be no such user. */
-  readonly username: string
-  /** The `sid` of a session that the user once had, when the attempt shows a token of it: see `deviceOf`. */
-  readonly device?: string | undefined
-}
 
 /** What an attempt was counted against. */
 interface Reservation {
@@ -56,16 +50,16 @@ interface Reservation {
  * those of others. Past the limits of an address and of a name there is a slow lane: see `lane.ts`.
  */
 export class Limits {
-  readonly #core: Core & { readonly refusals: Refusals }
-  readonly #rules: ReturnType<typeof rulesOf>
+  readonly #core: LimitsCore
+  readonly #rules: Rules
   readonly #lines = new WaitingLines()
   readonly #outcomes: Outcomes
   #refused = 0
 
-  constructor(core: Core & { readonly refusals: Refusals }) {
+  constructor(core: LimitsCore) {
     this.#core = core
     this.#outcomes = new Outcomes(core.db)
-    this.#rules = rulesOf(core.config)
+    this.#rules = new Rules(core.config, core.keyedHash)
   }
 
   /** Attempts that wait for the outcome of others, and attempts and registrations that were refused since the start. */
@@ -94,7 +88,7 @@ export class Limits {
     const { config, db, clock } = this.#core
     if (config.limits === 'off') return
     const now = clock()
-    const limits = [limitOf('registrations', this.#rules.registrations, networkFrom(origin))]
+    const limits = this.#rules.ofRegistration(origin)
     const refused = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => register(handle, limits, now), soon))
     if (refused) throw this.#throttled(refused)
   }
@@ -136,29 +130,10 @@ export class Limits {
     const now = clock()
     const network = networkFrom(origin)
     const isKnown = !origin.isShared && isStorable(claimant.username) && (await isKnownAddress(db.read, claimant.username, network))
-    const limits = this.#limitsOf(origin, claimant, isKnown)
+    const limits = this.#rules.ofAttempt(origin, claimant, isKnown)
     // Reading first: a client that is refused again and again then costs no writes.
     const charged = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => charge(handle, limits, now), soon))
     return 'kind' in charged ? charged : { origin, isKnown, charged }
-  }
-
-  /**
-   * With a token of the user's, only the failures that came with tokens of the same session count; from an address that the user has
-   * logged in from, only those of this name from there. Neither those for the name from elsewhere, which would lock the user out,
-   * nor those of others from the same address, which many may share.
-   */
-  #limitsOf(origin: Origin, { username, device }: Claimant, isKnown: boolean): Limit[] {
-    const { pair, address, account } = this.#rules
-    if (device !== undefined) return [limitOf('device', this.#rules.device, device)]
-    const network = networkFrom(origin)
-    const own = limitOf('pair', pair, username, network)
-    if (isKnown) return [own]
-    const [wide, narrow] = sharesOf(origin.address)
-    return [
-      own,
-      { ...limitOf('address', address, network), turns: { party: own.key, member: '', isSplit: true } },
-      { ...limitOf('account', account, username), turns: { party: wide, member: narrow, isSplit: false } },
-    ]
   }
 
   async #fail(handle: Handle, { charged }: Reservation): Promise<void> {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { Handle } from '../../db/database.ts'
 import type { Tally } from '../../db/schema.ts'
 import { findTally, lockTally, saveOutcome, saveTally } from '../../db/tallies.ts'
@@ -22,11 +21,6 @@ export interface Limit {
   readonly rule: Rule
   /** Where the rule has a slow lane. */
   readonly turns?: Turns
-}
-
-/** @param of what is limited. It is hashed, so that the database does not keep names, which may be mistyped passwords */
-export function limitOf(name: LimitName, rule: Rule, ...of: string[]): Limit {
-  return { name, rule, key: hash('sha256', JSON.stringify([name, ...of]), 'base64url') }
 }
 
 /** An attempt that was counted. When the tally has begun anew since, its `since` is another, and the outcome no longer concerns it. */

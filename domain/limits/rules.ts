@@ -1,9 +1,58 @@
 import type { Config } from '../../config.ts'
-import type { LimitName } from './charging.ts'
+import { sharesOf } from '../address.ts'
+import type { Origin } from '../events/record.ts'
+import type { KeyedHash } from '../keyed-hash.ts'
+import type { Limit, LimitName } from './charging.ts'
+import { networkFrom } from './known-networks.ts'
 import { doubling, type Rule } from './tally.ts'
 
-/** The rule of each limit, from the settings. */
-export function rulesOf(config: Config): Record<LimitName, Rule> {
+/** Whose password is tried. */
+export interface Claimant {
+  /** As it was sent: there may be no such user. */
+  readonly username: string
+  /** The `sid` of a session that the user once had, when the attempt shows a token of it: see `deviceOf`. */
+  readonly device?: string | undefined
+}
+
+/** Which limits hold for whom, by the settings. */
+export class Rules {
+  readonly #rules: Record<LimitName, Rule>
+  readonly #keyedHash: KeyedHash
+
+  constructor(config: Config, keyedHash: KeyedHash) {
+    this.#rules = rulesOf(config)
+    this.#keyedHash = keyedHash
+  }
+
+  ofRegistration(origin: Origin): Limit[] {
+    return [this.#limit('registrations', networkFrom(origin))]
+  }
+
+  /**
+   * With a token of the user's, only the failures that came with tokens of the same session count; from an address where the user is known,
+   * only those of this name from there. Neither those for the name from elsewhere, which would lock the user out, nor those of others
+   * from the same address, which many may share.
+   */
+  ofAttempt(origin: Origin, { username, device }: Claimant, isKnown: boolean): Limit[] {
+    if (device !== undefined) return [this.#limit('device', device)]
+    const network = networkFrom(origin)
+    const own = this.#limit('pair', username, network)
+    if (isKnown) return [own]
+    const [party, member] = sharesOf(origin.address)
+    return [
+      own,
+      { ...this.#limit('address', network), turns: { party: own.key, member: '', isSplit: true } },
+      { ...this.#limit('account', username), turns: { party, member, isSplit: false } },
+    ]
+  }
+
+  /** @param of what is limited. It is hashed, so that the database does not keep names, which may be mistyped passwords */
+  #limit(name: LimitName, ...of: string[]): Limit {
+    return { name, rule: this.#rules[name], key: this.#keyedHash.hash(JSON.stringify([name, ...of])) }
+  }
+}
+
+function rulesOf(config: Config): Record<LimitName, Rule> {
   const failures = { windowMs: config.loginFailuresWindowSeconds * 1000, slides: false }
   const registrations = { windowMs: config.registrationsWindowSeconds * 1000, slides: false }
   const freeOfPair = config.loginFailuresPerPair

@@ -12,9 +12,9 @@ const MINUTES_A_DAY = 24 * 60
 const CLIENT = 'é'.repeat(300)
 const REQUEST_ID = 'r'.repeat(64)
 
-/** Two of one number are one /64. */
+/** Two of one number are one /48 and one /64. */
 const addressOf = (network: number, host = 1) =>
-  `2001:db8:1111:${(0x1000 + network).toString(16)}:1111:1111:1111:${(0x1000 + host).toString(16)}`
+  `2001:db8:${(0x1000 + network).toString(16)}:1111:1111:1111:1111:${(0x1000 + host).toString(16)}`
 const from = (address: string) => ({ address, client: CLIENT, requestId: REQUEST_ID, isShared: false })
 
 /** The bytes of the database that are in use. */
