@@ -36,6 +36,8 @@ export interface Server {
 export interface ServerOptions {
   readonly limit?: MemoryLimit | undefined
   readonly watchesLoop?: boolean
+  /** Settings of this server alone. */
+  readonly env?: Record<string, string>
 }
 
 /** Starts a server and waits until it answers `GET /health/ready`. */

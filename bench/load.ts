@@ -20,6 +20,10 @@ export interface Load {
   readonly supply: 'repeat' | 'once' | 'each' | 'chain'
   /** Requests a second, evenly spaced, over all connections; as many as are answered when undefined. */
   readonly perSecond?: number
+  /** In whose names the connections send, in turn: a server that trusts this one as a proxy takes these addresses for the clients'. */
+  readonly addresses?: readonly string[]
+  /** Answers that are no success are counted; without this they are errors. */
+  readonly mayBeRefused?: boolean
 }
 
 export interface Outcome {
@@ -27,6 +31,8 @@ export interface Outcome {
   readonly rate: number
   /** Answers altogether, with those that came after the time was over. */
   readonly answers: number
+  /** How many of these are no success. */
+  readonly refused: number
   /** From the instant a request was due to the end of its answer. */
   readonly latenciesMs: readonly number[]
   /** Of a chain, the next body of each connection. */
@@ -37,6 +43,7 @@ export interface Outcome {
 interface Progress {
   inTime: number
   answers: number
+  refused: number
   readonly latenciesMs: number[]
 }
 
@@ -62,14 +69,15 @@ async function runTogether(loads: readonly Load[]): Promise<Outcome[]> {
 async function run(load: Load, othersAreOver: () => boolean): Promise<Outcome> {
   const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.open(load.port)))
   const nextRequest = supplier(load)
-  const progress: Progress = { inTime: 0, answers: 0, latenciesMs: [] }
+  const progress: Progress = { inTime: 0, answers: 0, refused: 0, latenciesMs: [] }
   const start = performance.now()
   const { seconds } = load
   const isOver = seconds === undefined ? othersAreOver : () => performance.now() >= start + seconds * 1000
   const last = await Promise.all(clients.map((client, index) => runClient(client, index, load, nextRequest, progress, start, isOver)))
   for (const client of clients) client.close()
   const elapsedSeconds = seconds ?? (performance.now() - start) / 1000
-  return { rate: progress.inTime / elapsedSeconds, answers: progress.answers, latenciesMs: progress.latenciesMs, bodies: last }
+  const { answers, refused, latenciesMs } = progress
+  return { rate: progress.inTime / elapsedSeconds, answers, refused, latenciesMs, bodies: last }
 }
 
 /** Sends requests until the time is over; resolves to the body that would come next. */
@@ -88,10 +96,12 @@ async function runClient(
   let body = isChain ? (load.bodies[index] as string) : ''
   while (!isOver()) {
     if (stepMs > 0) await until(due)
-    const answer = await client.ask(isChain ? postRequest(load.path, body) : nextRequest())
-    if (answer.status < 200 || answer.status > 299) throw new Error(`unexpected answer: ${answer.status} ${answer.body}`)
+    const answer = await client.ask(inNameOf(load, index, isChain ? postRequest(load.path, body) : nextRequest()))
+    const isRefused = answer.status < 200 || answer.status > 299
+    if (isRefused && !load.mayBeRefused) throw new Error(`unexpected answer: ${answer.status} ${answer.body}`)
     const now = performance.now()
     progress.answers++
+    if (isRefused) progress.refused++
     if (!isOver()) progress.inTime++
     if (stepMs > 0) progress.latenciesMs.push(now - due)
     if (isChain) body = JSON.stringify({ refresh: JSON.parse(answer.body).refresh })
@@ -99,6 +109,12 @@ async function runClient(
     due += stepMs
   }
   return body
+}
+
+/** The request of a connection, with the address of its client. */
+function inNameOf({ addresses }: Load, index: number, request: string): string {
+  if (addresses === undefined) return request
+  return request.replace('\r\n', `\r\nx-forwarded-for: ${addresses[index % addresses.length]}\r\n`)
 }
 
 function supplier({ path, bodies, supply }: Load): () => string {

@@ -30,6 +30,7 @@ export async function openBench(): Promise<Bench> {
           LOG_LEVEL: 'warn',
           REGISTRATIONS_PER_ADDRESS: FAR_AWAY,
           LOGIN_FAILURES_PER_PAIR: FAR_AWAY,
+          ...options?.env,
         },
         options,
       ),

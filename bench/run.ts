@@ -1,5 +1,6 @@
 // `npm run bench` prints all rows, `npm run bench -- refresh memory` only those whose names begin with one of the words.
 import { availableParallelism } from 'node:os'
+import { fairnessRows } from './fairness-rows.ts'
 import { floodRows } from './flood-rows.ts'
 import { openBench } from './open.ts'
 import { passwordRows } from './password-rows.ts'
@@ -7,7 +8,7 @@ import { processRows } from './process-rows.ts'
 import type { Line } from './row.ts'
 import { tokenRows } from './token-rows.ts'
 
-const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows }
+const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows, ...fairnessRows }
 const asked = process.argv.slice(2)
 const chosen = Object.entries(allRows).filter(([name]) => asked.length === 0 || asked.some((start) => name.startsWith(start)))
 if (chosen.length === 0) throw new Error(`no such row: there are ${Object.keys(allRows).join(', ')}`)
