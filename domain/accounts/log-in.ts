@@ -93,7 +93,7 @@ export async function withPassword<T>(
   password: string,
   work: (user: User, attempt: Attempt) => Promise<T>,
 ): Promise<T | undefined> {
-  core.hashing.refuseIfFull(origin)
+  await core.hashing.refuseIfFull(origin)
   return core.limits.attempt(origin, claimant, async (attempt) => {
     const user = await find()
     const matches = await passwordMatches(core.hashing, origin, user, password)

@@ -32,7 +32,7 @@ const nameKeyTooLong = ['This username takes too much space in its compatibility
 export async function register(core: RegistrationCore, origin: Origin, candidate: Candidate, shapeErrors: FieldErrors): Promise<void> {
   if (core.config.registration === 'closed') throw new Problem('registration_closed', 'Registration is closed.')
   if (shapeErrors.non_field_errors) throw invalidFields(shapeErrors)
-  core.hashing.refuseIfFull(origin)
+  await core.hashing.refuseIfFull(origin)
   // Before the name is looked up: registration reveals which names are taken, and the limit slows such questions down.
   await core.limits.registration(origin)
   const errors = await allErrors(core, candidate, shapeErrors)

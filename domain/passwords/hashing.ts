@@ -6,6 +6,7 @@ import { type Problem, unavailable } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import { FairQueue } from '../fair-queue.ts'
 import { costOf, verifyHash } from './formats.ts'
+import { RefusalPace } from './refusal-pace.ts'
 
 /** The longest `Retry-After`, whatever the queue seems to need: a clock that jumps makes hashes look slow. */
 const RETRY_AFTER_LIMIT_SECONDS = 60
@@ -22,6 +23,7 @@ const LEAST_KIB_A_LANE = 8
 export class Hashing {
   readonly #core: Pick<Core, 'config' | 'clock'>
   readonly #queue: FairQueue
+  readonly #pace = new RefusalPace()
   /** How long the latest took. */
   readonly #hashesMs: number[] = []
   #refused = 0
@@ -44,12 +46,16 @@ export class Hashing {
 
   /**
    * Refuses who would find no place in the queue, before anything else is done for it: reading and counting for a flood of logins would
-   * otherwise take the time of all others.
+   * otherwise take the time of all others. It answers a network that asks on and on a second later: see `RefusalPace`.
    *
    * @throws {Problem} `overloaded`
    */
-  refuseIfFull({ address }: Origin): void {
-    if (!this.#queue.admits(sharesOf(address))) throw this.#refusal()
+  async refuseIfFull({ address }: Origin): Promise<void> {
+    const shares = sharesOf(address)
+    if (this.#queue.admits(shares)) return
+    const refusal = this.#refusal()
+    await this.#pace.wait(shares[0])
+    throw refusal
   }
 
   /**
