@@ -13,7 +13,7 @@ import { CLOCKS_DIFFER_MS } from '../clock.ts'
 const HONOURED_MS = 3_600_000
 /** Some 200 bytes each. When there are as many, others have to ask again until one is used or has expired. */
 const PLACES_LIMIT = 1000
-/** Of one party, beside the one whose turn comes next. */
+/** Of one party, that wait for its next turns. */
 const MEMBERS_LIMIT = 16
 
 /** Who asks, in which lane, and how far apart its turns are. */
@@ -38,7 +38,8 @@ export async function promisedTurn(handle: Handle, lane: Lane, now: number): Pro
   if (isHeld && own.at !== null) return own.at <= horizon ? own.at - now : undefined
   const party = await placesOfParty(handle, lane.lane, lane.party, now)
   const next = nextOf(party, now, horizon)
-  if (next !== undefined && (isHeld || party.length > MEMBERS_LIMIT)) return next.at - now
+  const waiting = party.filter(({ at }) => at === null)
+  if (next !== undefined && (isHeld || waiting.length >= MEMBERS_LIMIT)) return next.at - now
   return !isHeld && (await countPlaces(handle, lane.lane, now)) >= PLACES_LIMIT ? lane.intervalMs : undefined
 }
 

@@ -63,6 +63,21 @@ t.test('a whole /48 full of /64s holds up nobody else', async (t) => {
   t.equal(await logsIn(b, { from: OWNER }), 200)
 })
 
+t.test('sixteen /64s of a /48 wait for its next turns, and further ones ask again when its turn has come', async (t) => {
+  const { a, b, advance } = await two(t)
+  await failFromAnywhere([a, b], 100)
+  const from = (i: number) => `2001:db8:1:${i.toString(16)}::1`
+  for (let i = 0; i <= 16; i++) t.strictSame(await attempt(a, { from: from(i) }), throttled(30))
+  const waiting = () => a.db.read.selectFrom('lane_places').select('member').execute()
+  t.equal((await waiting()).length, 17)
+  for (let i = 17; i < 40; i++) t.strictSame(await attempt(b, { from: from(i) }), throttled(30))
+  t.equal((await waiting()).length, 17)
+  advance(30)
+  t.strictSame(await attempt(a, { from: from(1) }), throttled(30), 'the one that asked first comes first')
+  t.strictSame(await attempt(a, { from: from(20) }), throttled(30))
+  t.equal((await waiting()).length, 18, 'and there is room for one more')
+})
+
 t.test('at most a thousand turns of a name are kept; who comes then is told to ask again, and gets one when one is free', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_ACCOUNT: '1' })
   await attempt(app, { from: '192.0.2.1' })
