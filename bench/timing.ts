@@ -1,4 +1,5 @@
-// `npm run bench:timing` checks that the time of a refused login does not reveal whether a name is known, unknown or disabled.
+// `npm run bench:timing` checks that the time of a refused login does not reveal whether a name is known, unknown or disabled: neither of
+// one whose password is compared (401), nor of one that is promised a turn, past the limit of its name (429).
 // `npm run bench:timing -- 3 500` makes three runs of 2 × 500 logins a pair of kinds.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -23,6 +24,7 @@ const FAR_AWAY = '1000000000'
 /** The limits count as in service, but are never reached; `LIMITS=off` measures without them. */
 const settings = {
   LIMITS: process.env.LIMITS ?? 'on',
+  TRUST_PROXY: '127.0.0.1',
   LOGIN_FAILURES_PER_PAIR: FAR_AWAY,
   LOGIN_FAILURES_PER_ADDRESS: FAR_AWAY,
   LOGIN_FAILURES_PER_ACCOUNT: FAR_AWAY,
@@ -35,28 +37,43 @@ type Kind = keyof typeof names
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-timing-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 const databaseUrl = `file:${join(folder, 'latchkey.db')}`
+const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+
 const server = await startServer('../server.ts', { DATABASE_URL: databaseUrl, ...settings })
 await post(server, '/api/users/', { username: 'user', password: PASSWORD })
 await insertUsers(databaseUrl, names.known)
 await insertUsers(databaseUrl, names.disabled, false)
-const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-for (const name of names.known.slice(0, WARM_UP)) await refusalMs(server, name)
-
+for (const name of names.known.slice(0, WARM_UP)) await refusalMs(server, name, 401)
 console.log(`Refused logins, ${logins} of each kind a run in random order, one after the other on one connection.\n`)
 console.log('| | p of the rank test | medians | difference |')
 console.log('|---|---:|---:|---:|')
-const differ = [await compareKinds('known', 'unknown'), await compareKinds('known', 'disabled')].includes(true)
-agent.destroy()
+const compared = (name: string) => refusalMs(server, name, 401)
+const differ = [await compareKinds('known', 'unknown', compared), await compareKinds('known', 'disabled', compared)]
 await server.stop()
-process.exitCode = differ ? 1 : 0
+
+const limited = await startServer('../server.ts', { DATABASE_URL: databaseUrl, ...settings, LOGIN_FAILURES_PER_ACCOUNT: '1' })
+const promised = (name: string, run: number) => refusalMs(limited, name, 429, `192.0.2.${run}`)
+// The first turn is free, for the lane is idle.
+for (const name of Object.values(names).flat()) await refusalMs(limited, name, 401, '192.0.2.254')
+for (const name of names.known.slice(0, WARM_UP)) await promised(name, 253)
+console.log('\nThe same of logins past the limit of their names, which are promised a turn.\n')
+console.log('| | p of the rank test | medians | difference |')
+console.log('|---|---:|---:|---:|')
+differ.push(
+  await compareKinds('known', 'unknown', promised),
+  await compareKinds('known', 'disabled', (name, run) => promised(name, 100 + run)),
+)
+await limited.stop()
+agent.destroy()
+process.exitCode = differ.includes(true) ? 1 : 0
 
 /** Prints a line a run and one for their medians. @returns whether the kinds can be distinguished */
-async function compareKinds(one: Kind, other: Kind): Promise<boolean> {
+async function compareKinds(one: Kind, other: Kind, ask: (name: string, run: number) => Promise<number>): Promise<boolean> {
   const results: { p: number; percent: number }[] = []
   for (let run = 0; run < runs; run++) {
     const times: Record<string, number[]> = { [one]: [], [other]: [] }
     const asks = shuffled([one, other].flatMap((kind) => names[kind as Kind].map((name) => ({ kind, name }))))
-    for (const { kind, name } of asks) times[kind]?.push(await refusalMs(server, name))
+    for (const { kind, name } of asks) times[kind]?.push(await ask(name, run))
     const [a, b] = [times[one] ?? [], times[other] ?? []]
     const result = { p: rankTest(a, b), percent: (median(b) / median(a) - 1) * 100 }
     results.push(result)
@@ -73,14 +90,14 @@ function line(what: string, { p, percent }: { p: number; percent: number }, medi
 }
 
 /** From the start of the request to the end of the answer, in milliseconds. */
-function refusalMs({ port }: Server, username: string): Promise<number> {
+function refusalMs({ port }: Server, username: string, status: 401 | 429, from = '192.0.2.1'): Promise<number> {
   const body = JSON.stringify({ username, password: 'wrong horse battery' })
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': body.length }
+    const headers = { 'content-type': 'application/json', 'content-length': body.length, 'x-forwarded-for': from }
     const asking = request({ agent, host: '127.0.0.1', port, path: '/api/token/', method: 'POST', headers })
     const began = performance.now()
     asking.once('error', reject).once('response', (answer) => {
-      if (answer.statusCode !== 401) reject(new Error(`a wrong password is answered ${answer.statusCode}`))
+      if (answer.statusCode !== status) reject(new Error(`a wrong password is answered ${answer.statusCode}`))
       answer.resume().once('end', () => resolve(performance.now() - began))
     })
     asking.end(body)
