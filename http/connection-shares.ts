@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BlockList, isIP, type Socket } from 'node:net'
-import { normalAddress, wideNetworkOf } from '../domain/address.ts'
+import type { Socket } from 'node:net'
+import { inRanges, normalAddress, wideNetworkOf } from '../domain/address.ts'
 import { Chain, Link } from '../domain/chain.ts'
+import type { Clock } from '../domain/clock.ts'
 
-/** One network may have one connection of so many. */
+/** The share of one network is one connection of so many. */
 const SHARES = 4
+
+/** How long a connection without a request counts as just opened or just answered, and not yet as idle, for the share of its network. */
+const IDLE_AFTER_MS = 1000
 
 /** The connections of a network, or of all, in the order of their last change. */
 class Group {
@@ -34,6 +38,8 @@ class Connection {
   readonly network: Network | undefined
   /** Requests whose headers have arrived, and whose answers are not finished. */
   underWay = 0
+  /** When it became idle, in milliseconds of a monotonic clock. */
+  idleSince = 0
   latest: IncomingMessage | undefined
   readonly inAll: Link<Connection> = new Link<Connection>(this)
   readonly inNetwork: Link<Connection> = new Link<Connection>(this)
@@ -49,33 +55,36 @@ class Connection {
   }
 }
 
-/**
- * What became of a newcomer. It came in: to a `free` place, or to that of a connection that gave way; or it was closed, because all
- * places (`full`), or all of its network (`past share`), are taken by connections whose requests we are working on.
- */
-export type Admission = 'free' | 'gave way' | 'full' | 'past share'
+/** What became of a newcomer: it came in to a `free` place, or to that of a connection that `gave way`; or all places are taken, and it was closed (`full`). */
+export type Admission = 'free' | 'gave way' | 'full'
 
 /**
- * Which connections are open, and whose they are. A network (an IPv4 address, an IPv6 /48) may have a quarter of all, at least one; past that
- * its own give way to its new ones. When all are taken, any gives way: the one that has been idle longest, or else whose client has kept us
- * waiting longest, for the rest of a request or to take an answer. Unless none is idle, each step costs the same, however many there are.
+ * Which connections are open, and whose they are. A network (an IPv4 address, an IPv6 /48) has a share of a quarter of all, at least one
+ * connection. It can have more at once, for as long as there is room and they are in use: those past its share that are idle are closed. When
+ * all places are taken, a network within its share takes one over from a network past its own, whatever is done on it; or else the one gives
+ * way that has been idle longest, or whose client has kept us waiting longest, for the rest of a request or to take an answer.
  */
 export class ConnectionShares {
   readonly #limit: number
   readonly #share: number
-  readonly #proxies = new BlockList()
+  readonly #isProxy: ReturnType<typeof inRanges>
+  readonly #monotonic: Clock
   readonly #connections = new Map<Socket, Connection>()
   readonly #networks = new Map<string, Network>()
+  /** The networks past their share: fewer than four. */
+  readonly #pastShare = new Set<Network>()
   readonly #all = new Group()
 
   /**
    * @param limit how many connections there may be
    * @param proxies addresses and CIDRs of proxies, which stand for many clients and therefore have no share
+   * @param monotonic in milliseconds
    */
-  constructor(limit: number, proxies: readonly string[]) {
+  constructor(limit: number, proxies: readonly string[], monotonic: Clock) {
     this.#limit = limit
     this.#share = Math.max(1, Math.floor(limit / SHARES))
-    for (const proxy of proxies) addTo(this.#proxies, proxy)
+    this.#isProxy = inRanges(proxies)
+    this.#monotonic = monotonic
   }
 
   /** Connections that are open, and networks that have a share. */
@@ -87,16 +96,39 @@ export class ConnectionShares {
   admit(socket: Socket): Admission {
     const name = this.#nameOf(socket)
     const network = name === undefined ? undefined : this.#networks.get(name)
-    const isPastShare = network !== undefined && network.open >= this.#share
-    const isFree = !isPastShare && this.#connections.size < this.#limit
-    const giving = isFree ? undefined : (isPastShare ? network : this.#all).dispensable
-    if (!isFree && giving === undefined) {
+    const isFull = this.#connections.size >= this.#limit
+    const giving = this.#givingWayTo(network, isFull)
+    if (isFull && giving === undefined) {
       socket.destroy()
-      return isPastShare ? 'past share' : 'full'
+      return 'full'
     }
     if (giving) this.#close(giving)
     this.#add(socket, name)
     return giving ? 'gave way' : 'free'
+  }
+
+  /** Closes the idle connections of each network that are past its share. To be called every second or so. */
+  trim(): void {
+    for (const network of [...this.#pastShare]) {
+      for (let idle = this.#longIdle(network); idle && network.open > this.#share; idle = this.#longIdle(network)) this.#close(idle)
+    }
+  }
+
+  #givingWayTo(network: Network | undefined, isFull: boolean): Connection | undefined {
+    const isWithinShare = network === undefined || network.open < this.#share
+    if (isWithinShare) return isFull ? this.#givingWayToAny() : undefined
+    return isFull ? network.dispensable : this.#longIdle(network)
+  }
+
+  #longIdle(network: Network): Connection | undefined {
+    const { first } = network.idle
+    return first && this.#monotonic() - first.idleSince >= IDLE_AFTER_MS ? first : undefined
+  }
+
+  /** The connection that gives way to one of a network within its share. */
+  #givingWayToAny(): Connection | undefined {
+    const [largest] = [...this.#pastShare].sort((a, b) => b.open - a.open)
+    return largest?.dispensable ?? largest?.busy.last ?? this.#all.dispensable
   }
 
   /** Notes that the headers of a request have arrived: until its answer is finished, its connection is not idle. */
@@ -115,7 +147,7 @@ export class ConnectionShares {
 
   #add(socket: Socket, name: string | undefined): void {
     const network = name === undefined ? undefined : this.#network(name)
-    if (network) network.open++
+    if (network && ++network.open > this.#share) this.#pastShare.add(network)
     const connection = new Connection(socket, network)
     this.#connections.set(socket, connection)
     this.#move(connection, 'idle')
@@ -124,6 +156,7 @@ export class ConnectionShares {
 
   #move(connection: Connection, to: 'idle' | 'busy'): void {
     if (!this.#connections.has(connection.socket)) return
+    if (to === 'idle') connection.idleSince = this.#monotonic()
     this.#all[to].append(connection.inAll)
     connection.network?.[to].append(connection.inNetwork)
   }
@@ -138,7 +171,9 @@ export class ConnectionShares {
     const { network, inAll, inNetwork } = connection
     inAll.chain?.remove(inAll)
     inNetwork.chain?.remove(inNetwork)
-    if (network && --network.open === 0) this.#networks.delete(network.name)
+    if (network === undefined) return
+    if (--network.open <= this.#share) this.#pastShare.delete(network)
+    if (network.open === 0) this.#networks.delete(network.name)
   }
 
   #network(name: string): Network {
@@ -149,17 +184,6 @@ export class ConnectionShares {
 
   /** Undefined for a trusted proxy. Connections without an address, as those that were closed before they are looked at, are of one network. */
   #nameOf({ remoteAddress }: Socket): string | undefined {
-    const address = normalAddress(remoteAddress) ?? ''
-    return isIP(address) !== 0 && this.#proxies.check(address, familyOf(address)) ? undefined : wideNetworkOf(address)
+    return this.#isProxy(remoteAddress) ? undefined : wideNetworkOf(normalAddress(remoteAddress) ?? '')
   }
-}
-
-function addTo(proxies: BlockList, proxy: string): void {
-  const [address = '', bits] = proxy.split('/')
-  const family = familyOf(address)
-  proxies.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family)
-}
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 4 ? 'ipv4' : 'ipv6'
 }

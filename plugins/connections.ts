@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { type Admission, ConnectionShares } from '../http/connection-shares.ts'
+import { ConnectionShares } from '../http/connection-shares.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -8,6 +8,7 @@ declare module 'fastify' {
 }
 
 const WARNING_INTERVAL_MS = 60_000
+const TRIM_EVERY_MS = 1000
 
 /**
  * At most `MAX_CONNECTIONS` are open, shared among networks. Node's own limit is not used: it closes a newcomer before anything could give way
@@ -16,21 +17,17 @@ const WARNING_INTERVAL_MS = 60_000
 export default fp(
   async (app) => {
     const { maxConnections, trustProxy } = app.config
-    const connections = new ConnectionShares(maxConnections, trustProxy)
-    const warnings: Partial<Record<Admission, string>> = {
-      full: `MAX_CONNECTIONS=${maxConnections} are open and in use: more are refused`,
-      'past share': `a network has a quarter of MAX_CONNECTIONS=${maxConnections} open and in use: more of it are refused`,
-    }
-    const warnedAt: Partial<Record<Admission, number>> = {}
+    const connections = new ConnectionShares(maxConnections, trustProxy, app.monotonic)
+    let warnedAt = Number.NEGATIVE_INFINITY
     app.decorate('connections', connections)
     app.server.on('connection', (socket) => {
-      const admission = connections.admit(socket)
-      const warning = warnings[admission]
-      if (warning === undefined || app.clock() - (warnedAt[admission] ?? Number.NEGATIVE_INFINITY) < WARNING_INTERVAL_MS) return
-      warnedAt[admission] = app.clock()
-      app.log.warn(warning)
+      if (connections.admit(socket) !== 'full' || app.clock() - warnedAt < WARNING_INTERVAL_MS) return
+      warnedAt = app.clock()
+      app.log.warn(`MAX_CONNECTIONS=${maxConnections} are open and in use: more are refused`)
     })
     app.server.on('request', (request, response) => connections.begin(request, response))
+    const trimming = setInterval(() => connections.trim(), TRIM_EVERY_MS).unref()
+    app.addHook('onClose', async () => clearInterval(trimming))
   },
   { name: 'connections' },
 )

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { ConnectionShares } from '../../http/connection-shares.ts'
@@ -17,12 +18,24 @@ function socketOf(remoteAddress?: string): Socket {
   return socket as unknown as Socket
 }
 
-/** Takes in one connection of each address, and tells which of them are still open. */
+const SECOND = 1000
+
+/** Takes in one connection of each address, lets them be idle, and tells which of them are still open. */
 function keptOf(addresses: readonly (string | undefined)[], limit: number, proxies: readonly string[] = []): boolean[] {
-  const connections = new ConnectionShares(limit, proxies)
+  let now = 0
+  const connections = new ConnectionShares(limit, proxies, () => now)
   const sockets = addresses.map(socketOf)
   for (const socket of sockets) connections.admit(socket)
+  now += SECOND
+  connections.trim()
   return sockets.map(({ destroyed }) => !destroyed)
+}
+
+/** Begins a request on a connection. Returns a function that ends it. */
+function begin(connections: ConnectionShares, socket: Socket, complete = true): () => void {
+  const response = new EventEmitter()
+  connections.begin({ socket, complete } as IncomingMessage, response as ServerResponse)
+  return () => response.emit('close')
 }
 
 t.test('the addresses of an IPv6 /48 share a quarter of the connections', async (t) => {
@@ -49,8 +62,57 @@ t.test('the addresses of trusted proxies have no share, however they are written
   t.strictSame(keptOf(['192.0.2.2', '192.0.2.2', '192.0.2.2'], 8, proxies), [false, true, true])
 })
 
+t.test('a network has more than its share while there is room and they are in use, and those that are idle are closed', async (t) => {
+  let now = 0
+  const connections = new ConnectionShares(8, [], () => now)
+  const sockets = Array.from({ length: 7 }, () => socketOf('192.0.2.1'))
+  for (const socket of sockets) t.equal(connections.admit(socket), 'free')
+  const ends = sockets.map((socket) => begin(connections, socket))
+  now += 10 * SECOND
+  connections.trim()
+  t.equal(sockets.filter(({ destroyed }) => destroyed).length, 0)
+  for (const end of ends) end()
+  now += SECOND - 1
+  connections.trim()
+  t.equal(sockets.filter(({ destroyed }) => destroyed).length, 0, 'a moment after an answer the next request may be on its way')
+  now += 1
+  connections.trim()
+  t.strictSame(
+    sockets.map(({ destroyed }) => destroyed),
+    [true, true, true, true, true, false, false],
+  )
+  now += SECOND
+  t.equal(connections.admit(socketOf('192.0.2.1')), 'gave way')
+  t.same(connections.stats, { open: 2, networks: 1 })
+})
+
+t.test('a network within its share takes a place over from one past its own, whatever is done on it', async (t) => {
+  const connections = new ConnectionShares(8, [], () => 0)
+  const [idle, ...busy] = Array.from({ length: 4 }, () => socketOf('192.0.2.1')) as [Socket, ...Socket[]]
+  const others = ['192.0.2.2', '192.0.2.2', '192.0.2.3', '192.0.2.3'].map(socketOf)
+  for (const socket of [...others, idle, ...busy]) connections.admit(socket)
+  for (const socket of [...others, ...busy]) begin(connections, socket)
+  const closed = () => [idle, ...busy].map(({ destroyed }) => destroyed)
+  t.equal(connections.admit(socketOf('192.0.2.4')), 'gave way')
+  t.strictSame(closed(), [true, false, false, false], 'first one that is idle')
+  t.equal(connections.admit(socketOf('192.0.2.4')), 'gave way')
+  t.strictSame(closed(), [true, false, false, true], 'then its newest')
+  t.ok(others.every(({ destroyed }) => !destroyed))
+})
+
+t.test('where no network is past its share and all connections are in use, a newcomer is refused', async (t) => {
+  const connections = new ConnectionShares(4, [], () => 0)
+  const taken = [1, 2, 3, 4].map((i) => socketOf(`192.0.2.${i}`))
+  for (const socket of taken) connections.admit(socket)
+  for (const socket of taken) begin(connections, socket)
+  const newcomer = socketOf('192.0.2.5')
+  t.equal(connections.admit(newcomer), 'full')
+  t.ok(newcomer.destroyed)
+  t.ok(taken.every(({ destroyed }) => !destroyed))
+})
+
 t.test('of thousands of connections that come and go nothing is left', async (t) => {
-  const connections = new ConnectionShares(2000, [])
+  const connections = new ConnectionShares(2000, [], () => 0)
   const sockets = Array.from({ length: 20_000 }, (_, i) => socketOf(`192.0.2.${i % 7}`))
   for (const socket of sockets) connections.admit(socket)
   t.same(connections.stats, { open: 2000, networks: 7 })
