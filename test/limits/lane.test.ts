@@ -1,11 +1,9 @@
 import t from 'tap'
-import { savePlace } from '../../db/lane-places.ts'
-import type { LanePlace } from '../../db/schema.ts'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, register } from '../helper.ts'
 import { ipv4, ipv6, OWNER } from './attackers.ts'
-import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
+import { attempt, failFromAnywhere, failWithAnyName, fillLane, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
 
 t.test('a turn that has come is kept for an hour, and then given up', async (t) => {
   const { a, b, advance } = await two(t, { LOGIN_FAILURES_WINDOW: '86400' })
@@ -32,64 +30,26 @@ t.test('asking again before the turn neither moves it nor writes anything', asyn
   t.strictSame(await places(), before)
 })
 
-t.test('the /64s of one /48 have one turn at a time between them, in the order in which they asked', async (t) => {
-  const { a, b, advance } = await two(t)
-  await failFromAnywhere([a, b], 100)
-  const one = { from: '2001:db8:1:1::1' }
-  const two_ = { from: '2001:db8:1:2::1' }
-  const three = { from: '2001:db8:1:3::1' }
-  t.strictSame(await attempt(a, one), throttled(30))
-  advance(1)
-  t.strictSame(await attempt(b, two_), throttled(29), 'it is told when to ask again')
-  advance(1)
-  t.strictSame(await attempt(a, three), throttled(28))
-  t.strictSame(await attempt(a, { from: OWNER }), throttled(58), 'others come before the second of them')
-  advance(28)
-  t.strictSame(await attempt(b, three), throttled(60), 'the second, who asked earlier, has the next')
-  t.strictSame(await attempt(b, two_), throttled(60))
-  t.strictSame(await attempt(b, one), wrong)
-  advance(60)
-  t.strictSame(await attempt(a, two_), wrong)
-  t.strictSame(await attempt(a, three), throttled(30))
-})
-
-t.test('a whole /48 full of /64s holds up nobody else', async (t) => {
-  const { a, b, advance } = await two(t)
-  await register(a)
-  await failFromAnywhere([a, b], 100)
-  for (let i = 0; i < 300; i++) t.equal((await attempt(a, { from: `2001:db8:1:${i.toString(16)}::1` })).status, 429)
-  t.strictSame(await attempt(b, { ...RIGHT, from: OWNER }), throttled(60))
-  advance(60)
-  t.equal(await logsIn(b, { from: OWNER }), 200)
-})
-
-t.test('sixteen /64s of a /48 wait for its next turns, and further ones ask again when its turn has come', async (t) => {
-  const { a, b, advance } = await two(t)
-  await failFromAnywhere([a, b], 100)
-  const from = (i: number) => `2001:db8:1:${i.toString(16)}::1`
-  for (let i = 0; i <= 16; i++) t.strictSame(await attempt(a, { from: from(i) }), throttled(30))
-  const waiting = () => a.db.read.selectFrom('lane_places').select('member').execute()
-  t.equal((await waiting()).length, 17)
-  for (let i = 17; i < 40; i++) t.strictSame(await attempt(b, { from: from(i) }), throttled(30))
-  t.equal((await waiting()).length, 17)
-  advance(30)
-  t.strictSame(await attempt(a, { from: from(1) }), throttled(30), 'the one that asked first comes first')
-  t.strictSame(await attempt(a, { from: from(20) }), throttled(30))
-  t.equal((await waiting()).length, 18, 'and there is room for one more')
-})
-
 t.test('at most a thousand turns of a name are kept; who comes then is told to ask again, and gets one when one is free', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_ACCOUNT: '1' })
   await attempt(app, { from: '192.0.2.1' })
   t.strictSame(await attempt(app, { from: '198.18.0.0' }), throttled(30))
-  const first = (await app.db.read.selectFrom('lane_places').selectAll().execute())[0] as LanePlace
-  const more = Array.from({ length: 999 }, (_, i) => ({ ...first, party: `10.0.${i}.1`, member: '', at: app.clock() + 30_000 * (i + 2) }))
-  await app.db.write((handle) => Promise.all(more.map((place) => savePlace(handle, { ...place, expires_at: place.at + 3_600_000 }))))
+  await fillLane(app, 999)
   t.strictSame(await attempt(app, { from: '198.18.0.1' }), throttled(30), 'there is no turn for it')
   app.clock.advance(30)
   t.strictSame(await attempt(app, { from: '198.18.0.0' }), wrong)
   t.strictSame(await attempt(app, { from: '198.18.0.1' }), throttled(30_000))
   t.strictSame(await attempt(app, { from: '198.18.0.2' }), throttled(30))
+})
+
+t.test('turns that were given up are none of the thousand', async (t) => {
+  const app = await build(t, { LOGIN_FAILURES_PER_ACCOUNT: '1', LOGIN_FAILURES_WINDOW: '86400' })
+  await attempt(app, { from: '192.0.2.1' })
+  t.strictSame(await attempt(app, { from: '198.18.0.0' }), throttled(30))
+  await fillLane(app, 999)
+  t.strictSame(await attempt(app, { from: '198.18.0.1' }), throttled(30), 'there is no turn for it')
+  app.clock.advance(30 * 1001 + 3600)
+  t.strictSame(await attempt(app, { from: '198.18.0.1' }), wrong)
 })
 
 t.test('turns that nobody took are swept an hour after they came', async (t) => {
@@ -162,6 +122,33 @@ t.test('who meets two lanes has a turn in both, and keeps the earlier until the 
   await failWithAnyName([a, b], 300, OWNER)
   for (const from of ipv4(3)) t.equal((await attempt(a, { from })).status, 429)
   t.strictSame(await attempt(b, { ...RIGHT, from: OWNER }), throttled(120))
+  advance(30)
+  t.strictSame(await attempt(b, { ...RIGHT, from: OWNER }), throttled(90))
+  advance(90)
+  t.equal(await logsIn(a, { from: OWNER }), 200)
+})
+
+t.test('a turn in one lane is kept when a second lane is met', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  await failFromAnywhere([a, b], 100)
+  t.strictSame(await attempt(a, { ...RIGHT, from: OWNER }), throttled(30))
+  for (const from of ipv4(3)) t.equal((await attempt(a, { from })).status, 429)
+  await failWithAnyName([a, b], 300, OWNER)
+  t.strictSame(await attempt(b, { ...RIGHT, from: OWNER }), throttled(30))
+  t.strictSame(await attempt(b, { username: 'other', from: OWNER }), throttled(60), 'who comes later is behind it in the second')
+  advance(30)
+  t.equal(await logsIn(a, { from: OWNER }), 200)
+})
+
+t.test('a turn that has come in one lane is kept until a turn of a second lane has come, that is met then', async (t) => {
+  const { a, b, advance } = await two(t)
+  await register(a)
+  await failWithAnyName([a, b], 300, OWNER)
+  t.strictSame(await attempt(a, { ...RIGHT, from: OWNER }), throttled(30))
+  for (let i = 0; i < 5; i++) t.strictSame(await attempt(a, { username: `other-${i}`, from: OWNER }), throttled(30 * (i + 2)))
+  await failFromAnywhere([a, b], 100)
+  for (const from of ipv4(3)) t.equal((await attempt(a, { from })).status, 429)
   advance(30)
   t.strictSame(await attempt(b, { ...RIGHT, from: OWNER }), throttled(90))
   advance(90)

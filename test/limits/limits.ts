@@ -1,5 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
+import { savePlace } from '../../db/lane-places.ts'
+import type { LanePlace } from '../../db/schema.ts'
 import { build, PASSWORD, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
 import { type Answer, answerOf, message, noAccount, OBTAIN, problem } from '../wire/wire.ts'
@@ -82,4 +84,11 @@ async function fail(apps: readonly TestApp[], times: number, options: (i: number
 /** Logs in with the right password. Only the status is returned: the tokens differ at each login. */
 export async function logsIn(app: TestApp, options: Attempt = {}): Promise<number> {
   return (await attempt(app, { ...RIGHT, ...options })).status
+}
+
+/** Promises turns to so many networks, behind one that comes in thirty seconds. */
+export async function fillLane(app: TestApp, count: number): Promise<void> {
+  const first = (await app.db.read.selectFrom('lane_places').selectAll().execute())[0] as LanePlace
+  const more = Array.from({ length: count }, (_, i) => ({ ...first, party: `10.0.${i}.1`, member: '', at: app.clock() + 30_000 * (i + 2) }))
+  await app.db.write((handle) => Promise.all(more.map((place) => savePlace(handle, { ...place, expires_at: place.at + 3_600_000 }))))
 }

@@ -70,6 +70,15 @@ t.test('twelve right passwords at once succeed from a known address, and from a 
   )
 })
 
+t.test('right passwords that come at once are no failures of their account: all succeed from as many new addresses', async (t) => {
+  const { a, b } = await two(t, { LOGIN_FAILURES_PER_ACCOUNT: '3' })
+  await register(a)
+  t.strictSame(
+    await Promise.all(times(12, (i) => logsIn(i % 2 ? a : b, { from: `192.0.2.${i}` }))),
+    times(12, () => 200),
+  )
+})
+
 t.test('a right password among many wrong ones at once forgives only the failures before it: at most 20 are compared', async (t) => {
   const { a, b } = await two(t)
   await register(a)

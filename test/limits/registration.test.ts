@@ -50,3 +50,9 @@ t.test('while registration is closed, it is refused before the database is read'
   await app.db.write((handle) => handle.schema.alterTable('users').renameTo('elsewhere').execute())
   t.strictSame(await ask(app, 'alice'), closed, 'even when the table of users is missing')
 })
+
+t.test('with LIMITS=off a registration makes no address known', async (t) => {
+  const app = await build(t, { LIMITS: 'off' })
+  t.strictSame(await ask(app, 'alice'), plain(created))
+  t.same(await app.db.read.selectFrom('known_addresses').selectAll().execute(), [])
+})

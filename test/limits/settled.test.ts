@@ -5,7 +5,9 @@ import { setActive } from '../../domain/accounts/administration.ts'
 import { deleteAccount } from '../../domain/accounts/own.ts'
 import { unavailable } from '../../domain/errors.ts'
 import { noOrigin } from '../../domain/events/record.ts'
+import { sweep } from '../../domain/sweeping.ts'
 import { build, PASSWORD, register, type TestApp } from '../helper.ts'
+import { folder } from '../server/process.ts'
 import { attempt, RIGHT, throttled, wrong } from './limits.ts'
 
 const COUNTED = { count: 1, in_flight: 0 }
@@ -122,6 +124,23 @@ t.test('an outcome that could not be written, because too many writes wait, is w
   t.strictSame((await state(app)).counts, [])
 })
 
+t.test('an outcome that waits to be written again is written before the service ends', async (t) => {
+  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
+  const app = await build(t, env)
+  await register(app)
+  const { write } = app.db
+  app.hashing.matches = async () => {
+    app.db.write = async () => Promise.reject(new DatabaseOverloaded('too many writes are waiting'))
+    throw new Error('no hash')
+  }
+  t.equal((await attempt(app, { username: 'bob' })).status, 500)
+  await app.limits.flush()
+  app.db.write = write
+  await app.close()
+  const next = await build(t, env)
+  t.strictSame((await state(next)).counts, [COUNTED], 'of the registration alone')
+})
+
 t.test('a turn of the slow lane that came to nothing, for the service was overloaded, is given back', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_ACCOUNT: '1' })
   await register(app)
@@ -130,9 +149,13 @@ t.test('a turn of the slow lane that came to nothing, for the service was overlo
   t.strictSame(await attempt(app, { from: '192.0.2.3' }), throttled(60))
   app.clock.advance(30)
   const { matches } = app.hashing
-  app.hashing.matches = () => Promise.reject(unavailable('overloaded', 'Too many passwords are being checked. Try again later.'))
+  app.hashing.matches = async () => {
+    app.clock.advance(5)
+    await sweep(app)
+    throw unavailable('overloaded', 'Too many passwords are being checked. Try again later.')
+  }
   t.equal((await attempt(app, RIGHT)).status, 503)
   app.hashing.matches = matches
-  t.strictSame(await attempt(app, { from: '192.0.2.4' }), throttled(60))
+  t.strictSame(await attempt(app, { from: '192.0.2.4' }), throttled(55))
   t.equal((await attempt(app, RIGHT)).status, 200)
 })

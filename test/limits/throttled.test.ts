@@ -53,6 +53,16 @@ t.test('a password change and the deletion of an account share the limits of the
   t.strictSame(await attempt(app), throttled(1))
 })
 
+t.test('a throttled attempt is answered without a write', async (t) => {
+  const app = await build(t)
+  for (let i = 0; i < 10; i++) await attempt(app)
+  await app.refusals.flush()
+  const { write } = app.db
+  app.db.write = () => t.fail('it writes') as never
+  t.strictSame(await attempt(app), throttled(1))
+  app.db.write = write
+})
+
 t.test('for a throttled attempt no password is hashed', async (t) => {
   const app = await build(t)
   await register(app)

@@ -67,14 +67,39 @@ t.test('when all lines are full, a caller of another network displaces one that 
   const lines = new WaitingLines()
   let isOpen = false
   const ask = async () => (isOpen ? 'go' : undefined)
-  const many = Array.from({ length: 1000 }, (_, i) => lines.wait(`line ${i}`, HOME, ask))
+  let asked = 0
+  const many = Array.from({ length: 999 }, (_, i) => lines.wait(`line ${i}`, HOME, ask))
+  const newest = lines.wait('line 999', HOME, async () => void asked++)
   const other = lines.wait('line 0', sharesOf('192.0.2.2'), ask)
-  t.equal(await many.at(-1), undefined)
+  t.equal(await newest, undefined)
+  t.ok(asked <= 2, 'it asks no more')
   t.equal(lines.waiting, 1000)
   isOpen = true
   t.equal(await other, 'go')
-  t.strictSame(new Set(await Promise.all(many.slice(0, -1))), new Set(['go']))
+  t.strictSame(new Set(await Promise.all(many)), new Set(['go']))
   t.equal(lines.waiting, 0)
+})
+
+t.test('a caller that is displaced while others of its line are asking never asks', async (t) => {
+  const { wait, open } = gate()
+  const many = Array.from({ length: 999 }, (_, i) => wait(`line ${i}`, '192.0.2.1'))
+  const behind = wait('line 0', '192.0.2.1')
+  const newcomer = wait('line 1', '192.0.2.2')
+  open()
+  t.equal(await behind, undefined)
+  t.strictSame(new Set(await Promise.all([...many, newcomer])), new Set(['go']))
+})
+
+t.test('a caller has no answer after fifteen seconds', async (t) => {
+  let now = 0
+  t.intercept(performance, 'now', { value: () => now })
+  let asked = 0
+  const ask = async () => {
+    now += 7000
+    return ++asked > 5 ? 'too late' : undefined
+  }
+  t.equal(await new WaitingLines().wait('a', HOME, ask), undefined)
+  t.equal(asked, 3)
 })
 
 t.test('nobody is displaced for a caller whose own line has no place for it', async (t) => {
