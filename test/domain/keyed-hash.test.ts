@@ -3,8 +3,9 @@ import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import type { Database } from '../../db/database.ts'
 import { openDatabase } from '../../db/open.ts'
+import { deleteSecret, insertSecret, replaceSecret } from '../../db/secrets.ts'
 import { systemClock } from '../../domain/clock.ts'
-import { openKeyedHash } from '../../domain/keyed-hash.ts'
+import { hashOfName, openKeyedHash } from '../../domain/keyed-hash.ts'
 import { retireAllKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
 import { build } from '../helper.ts'
@@ -86,6 +87,44 @@ t.test('where SECRETS_KEY was lost, retiring all keys lets another key of hashes
   t.equal(await hashWith(old), first)
   await retireAllKeys(await core(fresh))
   t.not(await hashWith(fresh), first)
+})
+
+t.test('with SECRETS_KEY the key of hashes is never stored in plain, not even at first', async (t) => {
+  const { core } = site(t)
+  const { db, secrets } = await core(old)
+  const stored: unknown[] = []
+  const write: Database['write'] = async (job, options) => {
+    const result = await db.write(job, options)
+    stored.push(...(await db.read.selectFrom('secrets').select('value').execute()))
+    return result
+  }
+  await openKeyedHash({ db: { ...db, read: db.read, write }, secrets })
+  t.match(stored, [{ value: /^v1\.\S+$/ }])
+})
+
+t.test('a key of hashes that was damaged is not deleted when all keys are retired', async (t) => {
+  const { core } = site(t)
+  const one = await core(old)
+  await openKeyedHash(one)
+  await one.db.write((handle) => handle.updateTable('secrets').set({ value: 'v1.damaged' }).execute())
+  await t.rejects(retireAllKeys(one))
+  t.match(await one.db.read.selectFrom('secrets').select('value').execute(), [{ value: 'v1.damaged' }])
+})
+
+t.test('another process may have changed the key of hashes since it was read: then it is neither replaced nor deleted', async (t) => {
+  const { db } = await site(t).core()
+  await db.write(async (handle) => {
+    await insertSecret(handle, 'keyed-hash', 'of another process')
+    await replaceSecret(handle, 'keyed-hash', 'as it was read', 'encrypted again')
+    await deleteSecret(handle, 'keyed-hash', 'as it was read')
+  })
+  t.match(await db.read.selectFrom('secrets').select('value').execute(), [{ value: 'of another process' }])
+})
+
+t.test('the hash of a name is that of no other text: nobody finds a tally by a name that looks like its key', async (t) => {
+  const keyedHash = await openKeyedHash(await site(t).core())
+  const key = JSON.stringify(['account', 'alice'])
+  t.not(hashOfName(keyedHash, key), keyedHash.hash(key))
 })
 
 t.test('the service hashes with the key of its database', async (t) => {

@@ -73,6 +73,29 @@ t.test('sessions that such logins supersede are one event, too, and those that w
   ])
 })
 
+t.test('a session that is superseded is counted with none that ended for another reason, neither alone nor among many', async (t) => {
+  const app = await build(t, { SESSIONS_PER_USER: '1' })
+  await register(app)
+  const client = { remoteAddress: '192.0.2.1', headers: { 'user-agent': 'curl/8' } }
+  const logInAndOut = async () => {
+    const { refresh } = await logIn(app)
+    await app.inject({ method: 'POST', url: '/api/token/blacklist/', payload: { refresh }, ...client })
+  }
+  await logInAndOut()
+  for (let i = 0; i < 2; i++) await logIn(app)
+  const reasons = async () => (await eventsOf(app, 'session_ended')).map(({ reason, count }) => [reason, count])
+  t.same(await reasons(), [
+    ['logout', 1],
+    ['superseded', 1],
+  ])
+  for (let i = 0; i < 12; i++) await logIn(app, { client: `client-${i}` })
+  for (let i = 0; i < 3; i++) await logInAndOut()
+  t.same((await reasons()).slice(10), [
+    ['superseded', 4],
+    ['logout', 3],
+  ])
+})
+
 t.test('a user has 10 rows of a kind a minute: further ones are counted in one without session, address and client', async (t) => {
   const app = await build(t)
   await register(app)

@@ -10,7 +10,7 @@ async function refusals(app: TestApp) {
   await app.refusals.flush()
   const rows = await app.db.read
     .selectFrom('auth_events')
-    .select(['kind', 'reason', 'user_id', 'username', 'name_hash', 'address', 'client', 'count'])
+    .select(['kind', 'reason', 'user_id', 'username', 'name_hash', 'session_id', 'address', 'client', 'count'])
     .where('kind', 'in', ['login_failed', 'login_throttled', 'refresh_refused'])
     .orderBy('id')
     .execute()
@@ -40,6 +40,7 @@ t.test('a network has 30 rows of different refusals a minute, and further ones a
     user_id: null,
     username: null,
     name_hash: null,
+    session_id: null,
     address: '2001:db8::/48',
     client: null,
     count: 970,
@@ -70,17 +71,41 @@ t.test('a wrong password of a user always has its row, whatever others have sent
   )
 })
 
+t.test('what is counted in one row of many names no user, session or name of them', async (t) => {
+  const app = await build(t)
+  const refuse = (userId: number) => {
+    const session = { userId, username: `user-${userId}`, sid: `sid-${userId}` }
+    app.refusals.note(from('192.0.2.1'), { kind: 'refresh_refused', reason: 'replaced', ...session })
+  }
+  for (let id = 1; id <= 35; id++) refuse(id)
+  const nobody = { user_id: null, username: null, name_hash: null, session_id: null, address: '192.0.2.1', client: null, count: 5 }
+  t.match((await refusals(app)).at(-1), nobody)
+})
+
 t.test('no more than 1000 rows wait in memory, whoever they are of', async (t) => {
   const app = await build(t)
   for (let id = 1; id <= 3000; id++) noteUser(app, '192.0.2.1', id)
+  for (let i = 0; i < 2; i++) noteUser(app, '192.0.2.1', 1)
   noteUnknown(app, '192.0.2.2', 2000)
   t.equal(app.refusals.stats.waiting, 1002)
   const rows = await refusals(app)
   t.equal(
     rows.reduce((sum, { count }) => sum + count, 0),
-    5000,
+    5002,
     'all are counted',
   )
+  t.match(rows[0], { username: 'user-1', count: 3 }, 'in the row that waits already, where there is one')
+})
+
+t.test('refusals that could not be written are lost, and how many rows is counted', async (t) => {
+  const app = await build(t)
+  const { write } = app.db
+  app.db.write = () => Promise.reject(new Error('SQLITE_FULL'))
+  for (const id of [1, 2, 2]) noteUser(app, '192.0.2.1', id)
+  await app.refusals.flush()
+  app.db.write = write
+  t.strictSame(app.refusals.stats, { waiting: 0, lost: 2 })
+  t.same(await refusals(app), [])
 })
 
 t.test('what is refused by a limit is one row a minute for a network, whatever the names', async (t) => {
@@ -122,13 +147,43 @@ t.test('what is refused by a limit is one row a minute for a network, whatever t
   t.match((await refusals(app)).at(-1), { username: 'alice', address: '192.0.2.1', count: 1 })
 })
 
+t.test('a row of many names has none, also when the first of them is a user, or all of them are one by now', async (t) => {
+  const app = await build(t)
+  await register(app)
+  const throttle = (address: string, username: string) =>
+    app.refusals.note(from(address), { kind: 'login_throttled', reason: 'pair', username })
+  throttle('192.0.2.1', 'alice')
+  throttle('192.0.2.1', 'bob')
+  t.match(await refusals(app), [{ username: null, name_hash: null, address: '192.0.2.1', count: 2 }])
+  for (let i = 0; i < 299; i++) noteUnknown(app, `198.51.100.${i & 255}`, 1, `${i} `)
+  throttle('192.0.2.2', 'alice')
+  t.match((await refusals(app)).at(-1), { username: null, name_hash: null, address: null, count: 1 })
+})
+
+t.test(
+  'a name that was no user when its password was compared stays a hash, also when it is registered before that is written',
+  async (t) => {
+    const app = await build(t)
+    app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', reason: 'user_unknown', username: 'alice' })
+    await register(app)
+    t.match(await refusals(app), [{ user_id: null, username: null, name_hash: hashOfName(app.keyedHash, 'alice') }])
+  },
+)
+
+t.test('a name that the database would store as that of a user is not taken for it', async (t) => {
+  const app = await build(t)
+  await register(app, 'alice\ufffd')
+  app.refusals.note(from('192.0.2.1'), { kind: 'login_throttled', reason: 'pair', username: 'alice\ud800' })
+  t.match(await refusals(app), [{ username: null, name_hash: String }])
+})
+
 t.test('of a name that is no user nothing is kept but a keyed hash, also when it is registered later', async (t) => {
   const app = await build(t, { LOGIN_FAILURES_PER_PAIR: '2' })
   const secret = 'k7$wQz!typed-into-the-wrong-field'
   const fail = () => attempt(app, { username: ` ${secret} ` })
   for (let i = 0; i < 3; i++) t.equal((await fail()).status, i < 2 ? 401 : 429)
   const nameHash = hashOfName(app.keyedHash, secret)
-  const row = { user_id: null, username: null, name_hash: nameHash, address: '192.0.2.1', client: 'lightMyRequest' }
+  const row = { user_id: null, username: null, name_hash: nameHash, session_id: null, address: '192.0.2.1', client: 'lightMyRequest' }
   const before = [
     { ...row, kind: 'login_failed', reason: 'user_unknown', count: 2 },
     { ...row, kind: 'login_throttled', reason: 'pair', count: 1 },

@@ -66,6 +66,22 @@ t.test('those of another user stay', async (t) => {
   await logIn(app, 'bob')
   await logOutUser(app, 'bob')
   t.strictSame(await ended(app), { count: 1501, first: 1 })
+  await app.db.write((handle) => handle.updateTable('sessions').set({ ended_at: 1 }).where('user_id', '=', 2).execute())
+  await logIn(app)
+  await logOutUser(app, 'alice')
+  const ofBob = await app.db.read.selectFrom('sessions').select('ended_at').where('user_id', '=', 2).execute()
+  t.same(ofBob, [{ ended_at: 1 }], 'though it ended before those that are deleted')
+})
+
+t.test('those that live stay, and do not count', async (t) => {
+  const app = await withEnded(t, 999)
+  const sessions = [await logIn(app), await logIn(app), await logIn(app)]
+  const endOne = async () => post(app, '/api/token/blacklist/', { refresh: sessions.pop()?.refresh })
+  await endOne()
+  t.strictSame(await ended(app), { count: 1000, first: 1 })
+  await endOne()
+  t.strictSame(await ended(app), { count: 1000, first: 2 })
+  t.equal((await post(app, REFRESH, { refresh: sessions[0]?.refresh })).statusCode, 200)
 })
 
 t.test('while the clock is not steady none is deleted', async (t) => {
