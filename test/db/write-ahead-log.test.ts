@@ -1,9 +1,11 @@
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import SQLite from 'better-sqlite3'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import type { Database } from '../../db/database.ts'
+import { DatabaseUnavailable } from '../../db/errors.ts'
 import { openDatabase } from '../../db/open.ts'
+import { WriteAheadLog } from '../../db/sqlite/write-ahead-log.ts'
 import { insertUser } from '../../db/users.ts'
 import { insert, names, openIn } from './file.ts'
 
@@ -123,6 +125,18 @@ t.test('a log that cannot be copied now is tried again: another checkpoint is un
   await db.tidy()
   t.equal(size(), 0)
   t.same(await pagesACheckpoint(db), { wal_autocheckpoint: 1000 })
+})
+
+t.test('a thread that cannot read the database tells that it is unavailable, and does not end the service', async (t) => {
+  const { file } = await openIn(t)
+  const broken = `${file}-broken`
+  writeFileSync(broken, 'no database '.repeat(1000))
+  writeFileSync(`${broken}-wal`, Buffer.alloc(LIMIT + 1))
+  const writer = new SQLite(file)
+  t.teardown(() => writer.close())
+  const thrown = await new WriteAheadLog(broken, writer).tidy().catch((error) => error)
+  t.type(thrown, DatabaseUnavailable)
+  t.match(thrown, { message: 'file is not a database', cause: { code: 'SQLITE_NOTADB' } })
 })
 
 t.test('a database in memory has no log, and nothing to tidy', async (t) => {

@@ -111,6 +111,49 @@ t.test('where no network is past its share and all connections are in use, a new
   t.ok(taken.every(({ destroyed }) => !destroyed))
 })
 
+t.test('a network past its share takes no place of another one, however long that has been idle', async (t) => {
+  t.strictSame(keptOf(['192.0.2.9', '192.0.2.1', '192.0.2.1', '192.0.2.1'], 8), [true, false, true, true])
+})
+
+/** Connections of networks that may have one each, with a request under way on each. */
+function busy() {
+  const connections = new ConnectionShares(4, [], () => 0)
+  const sockets = [1, 2, 3, 4].map((i) => socketOf(`192.0.2.${i}`))
+  for (const socket of sockets) connections.admit(socket)
+  const [endFirst] = sockets.map((socket) => begin(connections, socket)) as [() => void]
+  return { connections, first: sockets[0] as Socket, endFirst, admit: () => connections.admit(socketOf('192.0.2.9')) }
+}
+
+t.test('a connection is idle when all of its requests are answered', async (t) => {
+  const { connections, first, endFirst, admit } = busy()
+  const end = begin(connections, first)
+  endFirst()
+  t.equal(admit(), 'full')
+  end()
+  t.equal(admit(), 'gave way')
+  t.ok(first.destroyed)
+})
+
+t.test('a client keeps us waiting for the rest of a request when we work on no other one of its connection', async (t) => {
+  const { connections, first, endFirst, admit } = busy()
+  begin(connections, first, false)
+  t.equal(admit(), 'full')
+  endFirst()
+  t.equal(admit(), 'gave way')
+  t.ok(first.destroyed)
+})
+
+t.test('an answer that ends after its connection leaves no place to give way', async (t) => {
+  const { connections, first, endFirst, admit } = busy()
+  first.destroy()
+  endFirst()
+  const next = socketOf('192.0.2.5')
+  t.equal(connections.admit(next), 'free')
+  begin(connections, next)
+  t.equal(admit(), 'full')
+  t.same(connections.stats, { open: 4, networks: 4 })
+})
+
 t.test('of thousands of connections that come and go nothing is left', async (t) => {
   const connections = new ConnectionShares(2000, [], () => 0)
   const sockets = Array.from({ length: 20_000 }, (_, i) => socketOf(`192.0.2.${i % 7}`))

@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import { DatabaseOverloaded, DatabaseUnavailable } from '../../db/errors.ts'
-import { Problem, throttled, unavailable } from '../../domain/errors.ts'
+import { crossSite, Problem, throttled, unavailable } from '../../domain/errors.ts'
 import { serverOptions } from '../../http/options.ts'
 import errors from '../../plugins/errors.ts'
 import notFound from '../../plugins/not-found.ts'
@@ -60,6 +60,7 @@ const storms: readonly [name: string, error: Error, told: Line][] = [
   ['overloaded', unavailable('overloaded', 'Too many passwords.', 7), { level: 40, status: 503, reason: 'Too many passwords.' }],
   ['stopping', unavailable('stopping', 'The service is stopping.'), { level: 30, status: 503, reason: 'The service is stopping.' }],
   ['throttled', throttled(1000), { level: 30, status: 429 }],
+  ['cross_site', crossSite(), { level: 30, status: 403 }],
 ]
 
 for (const [code, error, rest] of storms) {
@@ -84,6 +85,19 @@ t.test('what is held back is written when the service stops', async (t) => {
     [
       ['throttled', 1],
       ['throttled', 9],
+    ],
+  )
+})
+
+t.test('so are the faults that are held back', async (t) => {
+  const { app, lines, ask } = await failing(t, () => new Error('broken'))
+  await ask(10)
+  await app.close()
+  t.same(
+    lines.filter(({ level }) => level === 50).map(({ msg, count }) => [msg, count]),
+    [
+      ['broken', 1],
+      ['broken', 9],
     ],
   )
 })
@@ -118,6 +132,26 @@ t.test('a thousand different faults are eleven lines at once, and one that is le
   mock.timers.tick(1000)
   t.equal(faults().length, 12)
   t.same(faults().at(-1)?.count, 989)
+})
+
+t.test('a fault that is told apart stays so for its second, however many others come', async (t) => {
+  let message = ''
+  const { lines, ask } = await failing(t, () => new Error(message))
+  for (let i = 0; i < 20; i++) {
+    message = `broken ${i}`
+    await ask(1)
+  }
+  message = 'broken 0'
+  await ask(2)
+  mock.timers.tick(1000)
+  const held = lines.filter(({ level, count }) => level === 50 && count !== 1)
+  t.same(
+    held.map(({ msg, count }) => [msg, count]),
+    [
+      ['broken 0', 2],
+      ['broken 11', 9],
+    ],
+  )
 })
 
 t.test('what only its client can mend is a line of its request, and no other', async (t) => {

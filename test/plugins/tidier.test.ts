@@ -41,6 +41,14 @@ t.test('the database is tidied every two seconds', async (t) => {
   t.equal(log.tidyings, 10)
 })
 
+t.test('when the service has ended nothing is tidied', async (t) => {
+  const { app, log, pass } = await tidied(t)
+  await pass(4)
+  await app.close()
+  await pass(20)
+  t.equal(log.tidyings, 2)
+})
+
 t.test('a long log is warned of, too, when it cannot be cut, for the disk is full', async (t) => {
   const { log, warnings, pass, app } = await tidied(t)
   app.db.tidy = async () => {
