@@ -109,8 +109,6 @@ const hostileKids = (kid: string): unknown[] => [
 t.test('a hostile kid finds no key, writes nothing to the database and touches no file', async (t) => {
   const path = folder(t)
   const app = await build(t, { DATABASE_URL: `file:${path}/latchkey.db` })
-  // It looks at the size of a file every two seconds, whatever is asked.
-  app.db.tidy = async () => {}
   const forge = await openForge(app)
   const refuses = async (kid: unknown) => {
     const header = (type: 'access' | 'refresh') => ({ ...forge.header(type), kid })
