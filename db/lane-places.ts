@@ -41,16 +41,47 @@ export async function lastPlaceUntil(db: Handle, lane: string, until: number): P
   return (await last(db, { lane, until })).rows[0]?.at ?? undefined
 }
 
-/** How many places of a lane may still be used at `now`, with those that wait for their party's turn. */
-export async function countPlaces(db: Handle, lane: string, now: number): Promise<number> {
+/** How many turns of a lane may still be taken at `now`, also those to come. */
+export async function countTurns(db: Handle, lane: string, now: number): Promise<number> {
+  return count(db, lane, now, 'is not')
+}
+
+/** How many of a lane wait at `now` for their party's turns. */
+export async function countWaiting(db: Handle, lane: string, now: number): Promise<number> {
+  return count(db, lane, now, 'is')
+}
+
+async function count(db: Handle, lane: string, now: number, operator: 'is' | 'is not'): Promise<number> {
   const { count } = await db
     .selectFrom('lane_places')
     .select((select) => select.fn.countAll<number>().as('count'))
     .where('lane', '=', lane)
+    .where('at', operator, null)
     .where('is_used', '=', 0)
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
   return Number(count)
+}
+
+/** The party of which most wait at `now`, and how many. */
+export async function largestWaiting(db: Handle, lane: string, now: number): Promise<{ party: string; count: number } | undefined> {
+  const largest = await db
+    .selectFrom('lane_places')
+    .select((select) => ['party', select.fn.countAll<number>().as('count')])
+    .where('lane', '=', lane)
+    .where('at', 'is', null)
+    .where('expires_at', '>', now)
+    .groupBy('party')
+    .orderBy('count', 'desc')
+    .orderBy('party')
+    .limit(1)
+    .executeTakeFirst()
+  return largest && { party: largest.party, count: Number(largest.count) }
+}
+
+/** Deletes a place. */
+export async function deletePlace(db: Handle, { lane, party, member }: PlaceKey): Promise<void> {
+  await db.deleteFrom('lane_places').where('lane', '=', lane).where('party', '=', party).where('member', '=', member).execute()
 }
 
 /** The places of a party that may still be used at `now`; the one that was asked for first comes first. */

@@ -19,7 +19,7 @@ export function addressOf(request: FastifyRequest): string | undefined {
 
 /** Whether a request says that it comes through a proxy, by `X-Forwarded-For` or `Forwarded` (RFC 7239). */
 export function isForwarded({ headers }: FastifyRequest): boolean {
-  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined || headers['x-real-ip'] !== undefined
 }
 
 /** Whether the address is that of the socket, because no `X-Forwarded-For` is believed: `ips` has the chain of those that are. */

@@ -14,7 +14,7 @@ export default fp(
     const warn = counted(WARN_EVERY_MS, app.monotonic, (requests) => {
       app.log.warn(
         { requests },
-        'X-Forwarded-For and Forwarded are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one',
+        'X-Forwarded-For, Forwarded and X-Real-IP are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one',
       )
     })
     app.addHook('onRequest', (request, _reply, done) => {

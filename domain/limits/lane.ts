@@ -1,5 +1,16 @@
 import type { Handle } from '../../db/database.ts'
-import { countPlaces, countPlacesAfter, findPlace, lastPlaceUntil, type PlaceKey, placesOfParty, savePlace } from '../../db/lane-places.ts'
+import {
+  countPlacesAfter,
+  countTurns,
+  countWaiting,
+  deletePlace,
+  findPlace,
+  largestWaiting,
+  lastPlaceUntil,
+  type PlaceKey,
+  placesOfParty,
+  savePlace,
+} from '../../db/lane-places.ts'
 import type { LanePlace } from '../../db/schema.ts'
 import { CLOCKS_DIFFER_MS } from '../clock.ts'
 
@@ -7,14 +18,17 @@ import { CLOCKS_DIFFER_MS } from '../clock.ts'
 // and from then on it may be taken for an hour. So nobody wins by asking more often. A turn that was taken is over: who failed, and asks
 // again, is given the next one at the end. Each party has one turn in a lane at a time, so a party waits for at most one turn of each other.
 //
-// A party may have members, such as the /64s of a /48: they share its turns, in the order in which they asked.
+// A party may have members, such as the /64s of a /48: they share its turns, in the order in which they asked. While one has a turn to come the
+// others wait, and are told to ask again then; their order is kept.
 
 /** How long a turn may be taken once it has come. */
 const HONOURED_MS = 3_600_000
 /** Some 200 bytes each. When there are as many, others have to ask again until one is used or has expired. */
-const PLACES_LIMIT = 1000
-/** Of one party, that wait for its next turns. */
-const MEMBERS_LIMIT = 16
+const TURNS_LIMIT = 1000
+/** Members that wait, of all parties. When there are as many, a party with few of them displaces the newest of the one with most. */
+const WAITING_LIMIT = 1000
+/** How long a turn that was used is kept at least, for it may have to be given back. */
+const USED_MS = 60_000
 
 /** Who asks, in which lane, and how far apart its turns are. */
 export interface Lane extends PlaceKey {
@@ -38,9 +52,8 @@ export async function promisedTurn(handle: Handle, lane: Lane, now: number): Pro
   if (isHeld && own.at !== null) return own.at <= horizon ? own.at - now : undefined
   const party = await placesOfParty(handle, lane.lane, lane.party, now)
   const next = nextOf(party, now, horizon)
-  const waiting = party.filter(({ at }) => at === null)
-  if (next !== undefined && (isHeld || waiting.length >= MEMBERS_LIMIT)) return next.at - now
-  return !isHeld && (await countPlaces(handle, lane.lane, now)) >= PLACES_LIMIT ? lane.intervalMs : undefined
+  if (next !== undefined) return isHeld || !(await hasRoom(handle, lane, now, party)) ? next.at - now : undefined
+  return !isHeld && (await countTurns(handle, lane.lane, now)) >= TURNS_LIMIT ? lane.intervalMs : undefined
 }
 
 /**
@@ -57,14 +70,14 @@ export async function promiseTurn(handle: Handle, lane: Lane, now: number, earli
   const party = await placesOfParty(handle, lane.lane, lane.party, now)
   const next = nextOf(party, now, horizon)
   if (next === undefined) return giveInOrder(handle, lane, now, free, party)
-  await waitForParty(handle, lane, now, next.at)
+  await waitForParty(handle, lane, now, party, next.at)
   return next.at - now
 }
 
 /** Takes a turn that may be taken. The lane is locked. */
 export async function useTurn(handle: Handle, lane: Lane, now: number): Promise<void> {
   const own = await findPlace(handle, lane)
-  if (own !== undefined) await savePlace(handle, { ...own, is_used: 1, expires_at: now + lane.intervalMs })
+  if (own !== undefined) await savePlace(handle, { ...own, is_used: 1, expires_at: now + Math.max(lane.intervalMs, USED_MS) })
 }
 
 /** Gives a turn back that was taken for nothing. The lane is locked. */
@@ -75,14 +88,14 @@ export async function returnTurn(handle: Handle, lane: Lane): Promise<void> {
 
 /** Gives the turns of a party to its members in the order in which they asked, until one is still to come. */
 async function giveInOrder(handle: Handle, lane: Lane, now: number, free: number, party: readonly LanePlace[]): Promise<WaitMs> {
-  const before = party.filter(({ member, at }) => at === null && member !== lane.member)
-  const own = party.find(({ member, at }) => at === null && member === lane.member)
+  const before = waitingOf(party).filter(({ member }) => member !== lane.member)
+  const own = waitingOf(party).find(({ member }) => member === lane.member)
   const older = own ? before.filter(({ asked_at }) => asked_at < own.asked_at) : before
   let at = free
   for (const waiting of older) {
     await savePlace(handle, { ...waiting, at, expires_at: at + HONOURED_MS })
     if (at > now) {
-      if (own === undefined) await waitForParty(handle, lane, now, at)
+      if (own === undefined) await waitForParty(handle, lane, now, party, at)
       return at - now
     }
     at += lane.intervalMs
@@ -91,9 +104,28 @@ async function giveInOrder(handle: Handle, lane: Lane, now: number, free: number
   return at - now
 }
 
-/** Puts a member behind those of its party. `at` is when the party's next turn comes. */
-async function waitForParty(handle: Handle, lane: Lane, now: number, at: number): Promise<void> {
+/** Puts a member behind those of its party, where there is room. `at` is when the party's next turn comes. */
+async function waitForParty(handle: Handle, lane: Lane, now: number, party: readonly LanePlace[], at: number): Promise<void> {
+  const giving = await givingWay(handle, lane, now, party)
+  if (giving === 'nobody') return
+  if (giving !== undefined) await deletePlace(handle, giving)
   await savePlace(handle, { ...place(lane, now), at: null, expires_at: at + HONOURED_MS })
+}
+
+async function hasRoom(handle: Handle, lane: Lane, now: number, party: readonly LanePlace[]): Promise<boolean> {
+  return (await givingWay(handle, lane, now, party)) !== 'nobody'
+}
+
+/** Who has to leave for one more of a party to wait; undefined while there is room. */
+async function givingWay(handle: Handle, lane: Lane, now: number, party: readonly LanePlace[]): Promise<LanePlace | 'nobody' | undefined> {
+  if ((await countWaiting(handle, lane.lane, now)) < WAITING_LIMIT) return undefined
+  const largest = await largestWaiting(handle, lane.lane, now)
+  if (largest === undefined || largest.count <= waitingOf(party).length + 1) return 'nobody'
+  return waitingOf(await placesOfParty(handle, lane.lane, largest.party, now)).at(-1)
+}
+
+function waitingOf(party: readonly LanePlace[]): LanePlace[] {
+  return party.filter(({ at }) => at === null)
 }
 
 function place({ lane, party, member }: Lane, askedAt: number): Omit<LanePlace, 'at' | 'expires_at'> {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { savePlace } from '../../db/lane-places.ts'
 import { build, register } from '../helper.ts'
 import { OWNER } from './attackers.ts'
 import { attempt, failFromAnywhere, fillLane, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
@@ -67,8 +68,8 @@ t.test('a whole /48 full of /64s holds up nobody else', async (t) => {
   await register(a)
   await failFromAnywhere([a, b], 100)
   for (let i = 0; i < 300; i++) t.equal((await attempt(a, { from: `2001:db8:1:${i.toString(16)}::1` })).status, 429)
-  const { length } = await a.db.read.selectFrom('lane_places').select('at').execute()
-  t.equal(length, 17, 'nor does it take more of the thousand places')
+  const { length } = await a.db.read.selectFrom('lane_places').select('at').where('at', 'is not', null).execute()
+  t.equal(length, 1, 'nor does it take more of the thousand turns')
   t.strictSame(await attempt(b, { ...RIGHT, from: OWNER }), throttled(60))
   advance(60)
   t.equal(await logsIn(b, { from: OWNER }), 200)
@@ -79,12 +80,12 @@ t.test('a /64 that waits for the turns of its /48 gets one also while a thousand
   await attempt(app, { from: '192.0.2.1' })
   t.strictSame(await attempt(app, { from: '2001:db8:1:1::1' }), throttled(30))
   t.strictSame(await attempt(app, { from: '2001:db8:1:2::1' }), throttled(30))
-  await fillLane(app, 998)
+  await fillLane(app, 999)
   app.clock.advance(30)
   t.strictSame(await attempt(app, { from: '2001:db8:1:1::1' }), wrong)
-  t.strictSame(await attempt(app, { from: '198.18.0.1' }), throttled(29_970))
+  t.strictSame(await attempt(app, { from: '198.18.0.1' }), throttled(30_000))
   t.strictSame(await attempt(app, { from: '198.18.0.2' }), throttled(30), 'all are promised')
-  t.strictSame(await attempt(app, { from: '2001:db8:1:2::1' }), throttled(30_000))
+  t.strictSame(await attempt(app, { from: '2001:db8:1:2::1' }), throttled(30_030))
 })
 
 t.test('a /64 that did not come back for an hour holds up no other one of its /48', async (t) => {
@@ -95,17 +96,41 @@ t.test('a /64 that did not come back for an hour holds up no other one of its /4
   t.strictSame(await attempt(b, { from: '2001:db8:1:3::1' }), wrong)
 })
 
-t.test('sixteen /64s of a /48 wait for its next turns, and further ones ask again when its turn has come', async (t) => {
+t.test('beside thirty other /64s of its /48 that ask all the time, a /64 is in after 31 turns', async (t) => {
   const { a, b, advance } = await two(t)
+  await register(a)
   await failFromAnywhere([a, b], 100)
-  const from = (i: number) => `2001:db8:1:${i.toString(16)}::1`
-  for (let i = 0; i <= 16; i++) t.strictSame(await attempt(a, { from: from(i) }), throttled(30))
-  const waiting = () => a.db.read.selectFrom('lane_places').select('member').execute()
-  t.equal((await waiting()).length, 17)
-  for (let i = 17; i < 40; i++) t.strictSame(await attempt(b, { from: from(i) }), throttled(30))
-  t.equal((await waiting()).length, 17)
-  advance(30)
-  t.strictSame(await attempt(a, { from: from(1) }), throttled(30), 'the one that asked first comes first')
-  t.strictSame(await attempt(a, { from: from(20) }), throttled(30))
-  t.equal((await waiting()).length, 18, 'and there is room for one more')
+  const others = Array.from({ length: 30 }, (_, i) => `2001:db8:1:${(i + 1).toString(16)}::1`)
+  const own = '2001:db8:1:ffff::1'
+  const attack = () => Promise.all(others.map((from) => attempt(b, { from })))
+  await attack()
+  let waited = 0
+  for (let answer = await attempt(a, { from: own, ...RIGHT }); answer.status === 429; answer = await attempt(a, { from: own, ...RIGHT })) {
+    await attack()
+    advance(Number(answer.retryAfter))
+    waited += Number(answer.retryAfter)
+    if (waited > 31 * 30) break
+    await attack()
+  }
+  t.ok(waited <= 31 * 30, `after ${waited} s`)
+})
+
+t.test('a thousand /64s wait, and then the newest of the /48 with most of them makes room for another /48', async (t) => {
+  const app = await build(t, { LOGIN_FAILURES_PER_ACCOUNT: '1' })
+  await attempt(app, { from: '192.0.2.1' })
+  for (const from of ['2001:db8:1:1::1', '2001:db8:2:1::1']) t.equal((await attempt(app, { from })).status, 429)
+  const first = await app.db.read.selectFrom('lane_places').selectAll().where('party', '=', '2001:db8:1::/48').executeTakeFirstOrThrow()
+  const waiting = Array.from({ length: 1000 }, (_, i) => ({ ...first, member: `m${i}`, asked_at: first.asked_at + i, at: null }))
+  await app.db.write((handle) => Promise.all(waiting.map((place) => savePlace(handle, place))))
+  const waits = async () => {
+    const rows = await app.db.read.selectFrom('lane_places').select('member').where('at', 'is', null).orderBy('asked_at').execute()
+    return rows.map(({ member }) => member)
+  }
+  t.strictSame(await attempt(app, { from: '2001:db8:1:2::1' }), throttled(30), 'there is no room for one more of its own')
+  t.equal((await waits()).includes('2001:db8:1:2::/64'), false)
+  t.strictSame(await attempt(app, { from: '2001:db8:2:2::1' }), throttled(60))
+  const now = await waits()
+  t.equal(now.length, 1000)
+  t.ok(now.includes('2001:db8:2:2::/64'))
+  t.notOk(now.includes('m999'))
 })

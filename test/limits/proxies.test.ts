@@ -12,6 +12,7 @@ const UNNAMED: readonly [trusted: string, headers: Record<string, string>][] = [
   ['', X_FORWARDED_FOR],
   ['', FORWARDED],
   ['', { 'x-forwarded-for': '' }],
+  ['', { 'x-real-ip': CLIENT }],
   ['192.0.2.0/24', X_FORWARDED_FOR],
   ['192.0.2.0/24', FORWARDED],
   // It may say so, but in the other header.

@@ -84,7 +84,7 @@ t.test('a proxy without TRUST_PROXY is warned of again every ten minutes, with h
   const warnings: unknown[] = []
   app.log.warn = ((...parts: unknown[]) => void warnings.push(parts)) as never
   const ask = (headers: Record<string, string>) => app.inject({ url: '/health/live', headers })
-  const text = 'X-Forwarded-For and Forwarded are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one'
+  const text = 'X-Forwarded-For, Forwarded and X-Real-IP are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one'
   await ask({})
   for (let i = 0; i < 3; i++) await ask({ 'x-forwarded-for': '192.0.2.1' })
   t.same(warnings, [[{ requests: 1 }, text]])

@@ -32,7 +32,7 @@ t.test('the warnings of a start', async (t) => {
   await t.test('X-Forwarded-For without TRUST_PROXY is warned of', async (t) => {
     const warnings = (output: string) => output.split('\n').filter((line) => line.includes('X-Forwarded-For'))
     t.match(warnings(plain), [
-      /"level":40,.*"requests":1,"msg":"X-Forwarded-For and Forwarded are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one"/,
+      /"level":40,.*"requests":1,"msg":"X-Forwarded-For, Forwarded and X-Real-IP are ignored, for TRUST_PROXY is not set: all clients of a proxy count as one"/,
     ])
     t.same(warnings(careful), [])
   })
