@@ -21,13 +21,15 @@ interface Parts {
   readonly clock?: Clock
   /** Shows jumps of `clock`. Unless given, `performance.now` beside the default `clock`, and another `clock` is its own, which never jumps. */
   readonly monotonic?: Clock
+  /** Where the lines of the log go; standard output unless given. */
+  readonly log?: { write(line: string): void }
   /** What compiles the schemas; Fastify's own unless given. Tests share one among many apps. */
   readonly schemaController?: NonNullable<FastifyServerOptions['schemaController']>
 }
 
 /** The service, not listening yet. Two of them can live in one process. */
-export async function buildApp({ config, clock = Date.now, monotonic, schemaController }: Parts): Promise<FastifyInstance> {
-  const app = Fastify({ ...serverOptions(config), ...(schemaController && { schemaController }) })
+export async function buildApp({ config, clock = Date.now, monotonic, log, schemaController }: Parts): Promise<FastifyInstance> {
+  const app = Fastify({ ...serverOptions(config, log), ...(schemaController && { schemaController }) })
   const elapsed = monotonic ?? (clock === Date.now ? () => performance.now() : clock)
   app.decorate('config', config)
   app.decorate('clock', clock)

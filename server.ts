@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { loadConfig } from './config.ts'
 import { explain } from './explain.ts'
+import { LogDestination } from './http/log-destination.ts'
 
 /** Requests that are still in flight this long after the signal are cut off. */
 const STOP_TIMEOUT_MS = 8000
@@ -27,8 +28,9 @@ async function start(): Promise<void> {
   const config = loadConfig(process.env)
   // Node reads this when the pool is first used, so nothing before this line may use it.
   process.env.UV_THREADPOOL_SIZE ??= String(config.hashingConcurrency + POOL_RESERVE)
-  const app = await buildApp({ config })
-  stopOnSignal(app)
+  const log = new LogDestination()
+  const app = await buildApp({ config, log })
+  stopOnSignal(app, log)
   await app.listen({
     host: config.host,
     port: config.port,
@@ -57,17 +59,18 @@ function lowerPoolPriority(): void {
 }
 
 /** The first SIGTERM or SIGINT finishes the requests in flight, closes the database and exits; further signals change nothing. */
-function stopOnSignal(app: FastifyInstance): void {
+function stopOnSignal(app: FastifyInstance, log: LogDestination): void {
   const stop = () => {
-    if (!app.isStopping()) void stopApp(app)
+    if (!app.isStopping()) void stopApp(app, log)
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 }
 
-async function stopApp(app: FastifyInstance): Promise<void> {
+async function stopApp(app: FastifyInstance, log: LogDestination): Promise<void> {
   setTimeout(() => app.server.closeAllConnections(), STOP_TIMEOUT_MS).unref()
   await app.close()
+  log.flush()
   process.exit(0)
 }
 

@@ -19,7 +19,7 @@ const SECRET_MEMBERS = [
 ]
 
 /** Fastify's own options: limits, request ids, the log, and the answers to requests that reach no route and no hook. */
-export function serverOptions(config: Config): FastifyHttpOptions<Server> {
+export function serverOptions(config: Config, log?: { write(line: string): void }): FastifyHttpOptions<Server> {
   return {
     ajv: ajvOptions as NonNullable<FastifyHttpOptions<Server>['ajv']>,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -31,6 +31,7 @@ export function serverOptions(config: Config): FastifyHttpOptions<Server> {
     genReqId: requestId,
     logController: new LogController({ disableRequestLogging: true }),
     logger: {
+      ...(log && { stream: log }),
       level: config.logLevel,
       redact: [...SECRET_MEMBERS],
       // Fastify's own `req` has the URL, which may contain a secret.
