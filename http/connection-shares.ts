@@ -7,7 +7,7 @@ import type { Clock } from '../domain/clock.ts'
 /** The share of one network is one connection of so many. */
 const SHARES = 4
 
-/** How long a connection without a request counts as just opened or just answered, and not yet as idle, for the share of its network. */
+/** How long a connection without a request counts as just opened or just answered, and not yet as idle. */
 const IDLE_AFTER_MS = 1000
 
 /** The connections of a network, or of all, in the order of their last change. */
@@ -15,9 +15,17 @@ class Group {
   readonly idle = new Chain<Connection>()
   readonly busy = new Chain<Connection>()
 
-  /** The connection that gives way to a newcomer: the one idle longest; where none is idle, the one whose client has kept us waiting longest. */
-  get dispensable(): Connection | undefined {
-    return this.idle.first ?? this.busy.find((connection) => connection.isKeptWaiting)
+  /**
+   * The connection that gives way to a newcomer: the one idle longest; where none has been idle for some time, the one whose client has kept
+   * us waiting longest; and only then one that has just come, whose request may be on its way.
+   */
+  dispensable(now: number): Connection | undefined {
+    return this.longIdle(now) ?? this.busy.find((connection) => connection.isKeptWaiting) ?? this.idle.first
+  }
+
+  longIdle(now: number): Connection | undefined {
+    const { first } = this.idle
+    return first && now - first.idleSince >= IDLE_AFTER_MS ? first : undefined
   }
 }
 
@@ -110,25 +118,22 @@ export class ConnectionShares {
   /** Closes the idle connections of each network that are past its share. To be called every second or so. */
   trim(): void {
     for (const network of [...this.#pastShare]) {
-      for (let idle = this.#longIdle(network); idle && network.open > this.#share; idle = this.#longIdle(network)) this.#close(idle)
+      for (let idle = network.longIdle(this.#monotonic()); idle && network.open > this.#share; idle = network.longIdle(this.#monotonic()))
+        this.#close(idle)
     }
   }
 
   #givingWayTo(network: Network | undefined, isFull: boolean): Connection | undefined {
     const isWithinShare = network === undefined || network.open < this.#share
     if (isWithinShare) return isFull ? this.#givingWayToAny() : undefined
-    return isFull ? network.dispensable : this.#longIdle(network)
-  }
-
-  #longIdle(network: Network): Connection | undefined {
-    const { first } = network.idle
-    return first && this.#monotonic() - first.idleSince >= IDLE_AFTER_MS ? first : undefined
+    return isFull ? network.dispensable(this.#monotonic()) : network.longIdle(this.#monotonic())
   }
 
   /** The connection that gives way to one of a network within its share. */
   #givingWayToAny(): Connection | undefined {
     const [largest] = [...this.#pastShare].sort((a, b) => b.open - a.open)
-    return largest?.dispensable ?? largest?.busy.last ?? this.#all.dispensable
+    const now = this.#monotonic()
+    return largest?.dispensable(now) ?? largest?.busy.last ?? this.#all.dispensable(now)
   }
 
   /** Notes that the headers of a request have arrived: until its answer is finished, its connection is not idle. */

@@ -100,6 +100,20 @@ t.test('a network within its share takes a place over from one past its own, wha
   t.ok(others.every(({ destroyed }) => !destroyed))
 })
 
+t.test('newcomers that come together do not close each other where clients keep us waiting', async (t) => {
+  const connections = new ConnectionShares(4, [], () => 0)
+  const slow = [1, 2, 3, 4].map((i) => socketOf(`192.0.2.${i}`))
+  for (const socket of slow) connections.admit(socket)
+  for (const socket of slow) begin(connections, socket, false)
+  const newcomers = [5, 6, 7].map((i) => socketOf(`192.0.2.${i}`))
+  for (const socket of newcomers) t.equal(connections.admit(socket), 'gave way')
+  t.ok(newcomers.every(({ destroyed }) => !destroyed))
+  t.strictSame(
+    slow.map(({ destroyed }) => destroyed),
+    [true, true, true, false],
+  )
+})
+
 t.test('where no network is past its share and all connections are in use, a newcomer is refused', async (t) => {
   const connections = new ConnectionShares(4, [], () => 0)
   const taken = [1, 2, 3, 4].map((i) => socketOf(`192.0.2.${i}`))
