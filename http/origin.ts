@@ -17,7 +17,7 @@ export function addressOf(request: FastifyRequest): string | undefined {
   return normalAddress(request.ip)
 }
 
-/** Whether a request says that it comes through a proxy, by `X-Forwarded-For` or `Forwarded` (RFC 7239). */
+/** Whether a request says that it comes through a proxy, by `X-Forwarded-For`, `Forwarded` (RFC 7239) or `X-Real-IP`. */
 export function isForwarded({ headers }: FastifyRequest): boolean {
   return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined || headers['x-real-ip'] !== undefined
 }

@@ -55,7 +55,7 @@ interface Met {
 export async function refusal(handle: Handle, limits: readonly Limit[], now: number): Promise<Refused | undefined> {
   const counted: Counted[] = []
   for (const limit of limits) counted.push({ limit, tally: await findTally(handle, limit.key) })
-  return worst(counted, now) ?? beforeItsTurn(handle, counted, now)
+  return worst(counted, now) ?? beforeItsTurn(handle, counted, lanesOf(counted, now), now)
 }
 
 /**
@@ -66,7 +66,7 @@ export async function charge(handle: Handle, limits: readonly Limit[], now: numb
   const counted: (Counted & { readonly tally: Tally })[] = []
   for (const limit of limits) counted.push({ limit, tally: await lockTally(handle, limit.key) })
   const met = lanesOf(counted, now)
-  const refused = worst(counted, now) ?? (await beforeItsTurn(handle, counted, now)) ?? (await takeTurns(handle, met, now))
+  const refused = worst(counted, now) ?? (await beforeItsTurn(handle, counted, met, now)) ?? (await takeTurns(handle, met, now))
   if (refused) return refused
   const charged: Charged[] = []
   for (const { limit, tally } of counted) {
@@ -116,9 +116,9 @@ function lanesOf(counted: readonly Counted[], now: number): Met[] {
 }
 
 /** Whether an attempt comes before a turn that it was promised. Of several at once, the others wait for the outcome of the first. */
-async function beforeItsTurn(handle: Handle, counted: readonly Counted[], now: number): Promise<Refused | undefined> {
+async function beforeItsTurn(handle: Handle, counted: readonly Counted[], met: readonly Met[], now: number): Promise<Refused | undefined> {
   const refusals: (Refused | undefined)[] = []
-  for (const { limit, lane } of lanesOf(counted, now)) {
+  for (const { limit, lane } of met) {
     const turn = await promisedTurn(handle, lane, now)
     if (turn !== 0) refusals.push(turn === undefined ? undefined : { kind: 'wait', waitMs: turn, limit })
   }
