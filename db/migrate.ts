@@ -14,6 +14,7 @@ import * as refreshedElsewhere from './migrations/010-refreshed-elsewhere.ts'
 import * as replacedAsWords from './migrations/011-replaced-as-words.ts'
 import * as lanes from './migrations/012-lanes.ts'
 import * as unknownNames from './migrations/013-unknown-names.ts'
+import * as nameForms from './migrations/014-name-forms.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -31,6 +32,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '011-replaced-as-words': replacedAsWords,
   '012-lanes': lanes,
   '013-unknown-names': unknownNames,
+  '014-name-forms': nameForms,
 }
 
 /**

@@ -18,7 +18,9 @@ interface UsersTable {
   /** Never used twice, because systems around this one keep it as a foreign key. */
   id: Generated<number>
   username: string
-  /** `fold(username)`: the same for names that differ only by case or compatibility form. Not unique. */
+  /** The username in NFC, where it is not in NFC itself, as those of other systems. Not unique. */
+  username_nfc: string | null
+  /** `fold(username)`: the same for names that differ only by case, compatibility form or invisible characters. Not unique. */
   username_key: string
   /** The password's hash, in PHC string format. */
   password: string

@@ -9,6 +9,18 @@ export async function findUserByName(db: Handle, username: string): Promise<User
   return (await byName(db, { username })).rows[0]
 }
 
+const byNames = hot((db, value: { username: string; nfc: string }) =>
+  db
+    .selectFrom('users')
+    .selectAll()
+    .where((eb) => eb.or([eb('username', '=', value.username), eb('username', '=', value.nfc), eb('username_nfc', '=', value.nfc)])),
+)
+
+/** The users whose name is `username`, or in NFC `nfc`, which is the NFC of `username`. */
+export async function findUsersByNames(db: Handle, username: string, nfc: string): Promise<User[]> {
+  return (await byNames(db, { username, nfc })).rows
+}
+
 const byId = hot((db, value: { id: number }) => db.selectFrom('users').selectAll().where('id', '=', value.id))
 
 /** The user with this id. */
@@ -19,7 +31,7 @@ export async function findUserById(db: Handle, id: number): Promise<User | undef
 const byKey = hot((db, value: { key: string }) => db.selectFrom('users').select('id').where('username_key', '=', value.key).limit(1))
 
 /**
- * Whether there is a user with this folded name, which names share that differ only by case or compatibility form. Whoever inserts the
+ * Whether there is a user with this folded name, which names share that look the same but for case or compatibility form. Whoever inserts the
  * name when it is free does both in the turn at it: the table does not refuse a second one.
  */
 export async function isNameTaken(db: Handle, usernameKey: string): Promise<boolean> {
@@ -28,11 +40,12 @@ export async function isNameTaken(db: Handle, usernameKey: string): Promise<bool
 
 type Registered = Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>
 
-const insert = hot((db, value: Registered) =>
+const insert = hot((db, value: Registered & { username_nfc: string | null }) =>
   db
     .insertInto('users')
     .values({
       username: value.username,
+      username_nfc: value.username_nfc,
       username_key: value.username_key,
       password: value.password,
       created_at: value.created_at,
@@ -42,7 +55,8 @@ const insert = hot((db, value: Registered) =>
 
 /** Adds a user; resolves to its id. @throws {QueryRefused} when exactly this name is taken */
 export async function insertUser(db: Handle, user: Registered): Promise<number> {
-  const { rows } = await insert(db, user)
+  const nfc = user.username.normalize('NFC')
+  const { rows } = await insert(db, { ...user, username_nfc: nfc === user.username ? null : nfc })
   return (rows[0] as { id: number }).id
 }
 

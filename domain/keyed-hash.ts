@@ -3,6 +3,7 @@ import { deleteSecret, findSecret, insertSecret, replaceSecret } from '../db/sec
 import type { Core } from './context.ts'
 import { SigningKeyError } from './keys/load.ts'
 import { type Secrets, SettingMismatch } from './keys/secrets.ts'
+import { composed } from './names.ts'
 
 type SecretCore = Pick<Core, 'db'> & { readonly secrets: Secrets }
 
@@ -30,9 +31,9 @@ export class KeyedHash {
   }
 }
 
-/** The hash of a name that is no user's, as events keep it. */
+/** The hash of a name that is no user's, as events keep it: the same for all Unicode forms of the name. */
 export function hashOfName(keyedHash: KeyedHash, name: string): string {
-  return keyedHash.hash(`name\0${name}`)
+  return keyedHash.hash(`name\0${composed(name)}`)
 }
 
 /**

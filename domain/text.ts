@@ -13,11 +13,25 @@ export function strip(text: string): string {
 }
 
 /**
- * The key that names share when they differ only by case or compatibility form. Lower, upper, lower: the capital sharp s
- * becomes `ss` only by way of its lower case.
+ * The form that texts share when they differ only by case, by compatibility form or by characters that are not seen: Unicode's
+ * NFKC_Casefold (The Unicode Standard, §3.13.3, and DerivedNormalizationProps), which leaves out Default_Ignorable_Code_Point. Of
+ * Cherokee letters the small ones stand for both, where Unicode takes the large.
  */
 export function fold(text: string): string {
-  return text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC')
+  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase()
+  const once = foldCase(text.replace(IGNORABLE, '').normalize('NFD')).normalize('NFKC')
+  return foldCase(once).normalize('NFKC')
+}
+
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu
+
+/**
+ * Full case folding (Unicode's CaseFolding, C and F), which JavaScript does not have. A character at a time, for the lower case of a sigma
+ * depends on its place; lower, upper, lower, because the capital sharp s becomes `ss` only by way of its lower case. The dotless i
+ * folds to itself.
+ */
+function foldCase(text: string): string {
+  return text.replace(/[^\u0131]/gu, (character) => character.toLowerCase().toUpperCase().toLowerCase())
 }
 
 /** Length in Unicode code points. */

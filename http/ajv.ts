@@ -1,4 +1,5 @@
 import type { Ajv, FuncKeywordDefinition } from 'ajv'
+import { composed } from '../domain/names.ts'
 import { strip } from '../domain/text.ts'
 
 /** Ajv reports every error of a body and changes no value. Fastify's defaults stop at the first, turn 1 into "1" and drop members. */
@@ -8,8 +9,9 @@ export const ajvOptions = {
 }
 
 /**
- * Our own keywords. `x-strip` removes surrounding white space, before anything else is checked. `x-characters` refuses NUL and lone
- * surrogates (`text`), or these and all other control characters (`name`).
+ * Our own keywords. `x-strip` removes surrounding white space, and `x-compose` brings a name into NFC, before anything else is checked.
+ * `x-characters` refuses NUL and lone surrogates (`text`); these and all other control characters (`name`); or these, characters that turn
+ * the direction of writing, and what has nothing that can be seen (`new-name`).
  */
 function addKeywords(ajv: Ajv): Ajv {
   return ajv
@@ -19,29 +21,53 @@ function addKeywords(ajv: Ajv): Ajv {
       schemaType: 'boolean',
       before: 'maxLength',
       modifying: true,
-      validate: (
-        _schema: boolean,
-        text: string,
-        _parent: unknown,
-        at?: { parentData: Record<string, unknown>; parentDataProperty: string | number },
-      ) => {
-        if (at) at.parentData[at.parentDataProperty] = strip(text)
-        return true
-      },
+      validate: (_schema: boolean, text: string, _parent: unknown, at?: Place) => change(at, strip(text)),
+    })
+    .addKeyword({
+      keyword: 'x-compose',
+      type: 'string',
+      schemaType: 'boolean',
+      before: 'maxLength',
+      modifying: true,
+      validate: (_schema: boolean, text: string, _parent: unknown, at?: Place) => change(at, composed(text)),
     })
     .addKeyword({ keyword: 'x-characters', type: 'string', schemaType: 'string', errors: true, validate: checkCharacters })
 }
 
-const checkCharacters: NonNullable<FuncKeywordDefinition['validate']> = (allowed: 'text' | 'name', text: string) => {
+/** Where the value stands in the body. */
+interface Place {
+  readonly parentData: Record<string, unknown>
+  readonly parentDataProperty: string | number
+}
+
+function change(at: Place | undefined, text: string): true {
+  if (at) at.parentData[at.parentDataProperty] = text
+  return true
+}
+
+type Characters = 'text' | 'name' | 'new-name'
+
+const checkCharacters: NonNullable<FuncKeywordDefinition['validate']> = (allowed: Characters, text: string) => {
   const faults = characterFaults(text, allowed)
   checkCharacters.errors = faults.map((message) => ({ keyword: 'x-characters', params: { message }, message }))
   return faults.length === 0
 }
 
-function characterFaults(text: string, allowed: 'text' | 'name'): string[] {
+/**
+ * What is refused beside NUL, which has its own text. With bidirectional controls (Unicode Standard Annex #9, §2) a name reads as another
+ * one. Not seen are white space, what fonts leave out (Default_Ignorable_Code_Point), the empty Braille cell and the controls of
+ * interlinear annotation.
+ */
+const refused: Record<Characters, RegExp> = {
+  text: /(?!)/,
+  name: /[^\P{Cc}\0]/u,
+  'new-name': /[^\P{Cc}\0]|\p{Bidi_Control}|^[\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb]+$/u,
+}
+
+function characterFaults(text: string, allowed: Characters): string[] {
   const faults: string[] = []
   if (text.includes('\0')) faults.push('Null characters are not allowed.')
-  if (allowed === 'name' && /[^\P{Cc}\0]/u.test(text)) faults.push('Control characters are not allowed.')
+  if (refused[allowed].test(text)) faults.push('Control characters are not allowed.')
   const surrogate = /\p{Surrogate}/u.exec(text)
   if (surrogate) faults.push(`Surrogate characters are not allowed: U+${surrogate[0].charCodeAt(0).toString(16).toUpperCase()}.`)
   return faults

@@ -2,12 +2,13 @@ import { type Static, Type } from '@sinclair/typebox'
 import { newPassword, password } from './passwords.ts'
 
 const username = { 'x-strip': true, 'x-characters': 'name', description: 'Case-sensitive; surrounding white space is ignored.' }
+const newUsername = { ...username, 'x-compose': true, 'x-characters': 'new-name' }
 const examples = { username: ['testuser'], password: ['securepassword'] }
 
 export const Registration = Type.Object(
   {
     password: Type.String({ ...newPassword, examples: examples.password }),
-    username: Type.String({ ...username, minLength: 1, maxLength: 200, examples: examples.username }),
+    username: Type.String({ ...newUsername, minLength: 1, maxLength: 200, examples: examples.username }),
   },
   { $id: 'Registration' },
 )

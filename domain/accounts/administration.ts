@@ -1,7 +1,8 @@
 import { takeTurn } from '../../db/turns.ts'
-import { findUserById, findUserByName, setUserActive } from '../../db/users.ts'
+import { findUserById, setUserActive } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
+import { findUserNamed } from '../names.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
 
 // What the operator does to the accounts of others.
@@ -9,11 +10,11 @@ import { endingNow, endSessions } from '../sessions/ends.ts'
 /**
  * Enables a user, or disables one and ends all sessions.
  *
- * @returns false when there is no user of exactly this name
+ * @returns false when there is no user of this name: see `findUserNamed`
  */
 export async function setActive(core: Core, username: string, isActive: boolean): Promise<boolean> {
   return core.db.write(async (handle) => {
-    const named = await findUserByName(handle, username)
+    const named = await findUserNamed(handle, username)
     if (named === undefined) return false
     await takeTurn(handle, `user ${named.id}`)
     // The user may have been deleted before the turn came.
@@ -21,7 +22,11 @@ export async function setActive(core: Core, username: string, isActive: boolean)
     if (user === undefined) return false
     await setUserActive(handle, user.id, isActive)
     if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
-    await recordEvent(handle, core.clock(), noOrigin, { kind: isActive ? 'user_enabled' : 'user_disabled', userId: user.id, username })
+    await recordEvent(handle, core.clock(), noOrigin, {
+      kind: isActive ? 'user_enabled' : 'user_disabled',
+      userId: user.id,
+      username: user.username,
+    })
     return true
   })
 }
@@ -29,11 +34,11 @@ export async function setActive(core: Core, username: string, isActive: boolean)
 /**
  * Ends all sessions of a user.
  *
- * @returns how many; undefined when there is no user of exactly this name
+ * @returns how many; undefined when there is no user of this name: see `findUserNamed`
  */
 export async function logOutUser(core: Core, username: string): Promise<number | undefined> {
   return core.db.write(async (handle) => {
-    const user = await findUserByName(handle, username)
+    const user = await findUserNamed(handle, username)
     return user && endSessions(handle, user, 'all', endingNow(core, noOrigin, 'admin'))
   })
 }

@@ -7,6 +7,7 @@ import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
 import type { Attempt, Limits } from '../limits/attempts.ts'
 import type { Claimant } from '../limits/rules.ts'
+import { findUserNamed } from '../names.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH } from '../passwords/policy.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
@@ -23,9 +24,9 @@ export type LoginCore = PasswordCore & { readonly tokens: Tokens }
 
 /** What a client shows to log in, as it was sent. */
 export interface Credentials {
-  /** Is trimmed as it was at registration. */
+  /** Is trimmed as it was at registration, and may be in another Unicode form than the user's: see `findUserNamed`. */
   readonly username: string
-  /** Is compared as it is. */
+  /** Is compared as it is, and in its other Unicode forms: see `formsOf`. */
   readonly password: string
   /** A refresh token that the client was given before: see `deviceOf`. */
   readonly deviceToken?: string | undefined
@@ -41,8 +42,7 @@ export type Login = { readonly kind: 'granted'; readonly tokens: TokenPair } | {
  * @throws {Problem} `throttled` or `overloaded`
  */
 export async function logIn(core: LoginCore, origin: Origin, credentials: Credentials): Promise<Login> {
-  const { password } = credentials
-  const granted = await withUser(core, origin, credentials, (user, attempt) => start(core, origin, user, password, attempt))
+  const granted = await withUser(core, origin, credentials, (user, attempt, password) => start(core, origin, user, password, attempt))
   // The hash was replaced after it had been compared: compare with the new one.
   if (granted === 'changed') return logIn(core, origin, credentials)
   return granted === undefined ? { kind: 'refused' } : { kind: 'granted', tokens: signPair(core, granted) }
@@ -65,13 +65,19 @@ async function withUser<T>(
   core: LoginCore,
   origin: Origin,
   { username, password, deviceToken }: Credentials,
-  work: (user: User, attempt: Attempt) => Promise<T>,
+  work: Work<T>,
 ): Promise<T | undefined> {
-  const name = strip(username)
-  const find = async () => (isStorable(name) ? findUserByName(core.db.read, name) : undefined)
-  const device = await deviceOf(core, deviceToken, name)
-  return withPassword(core, origin, { username: name, device, find }, password, work)
+  const claim = async () => {
+    const typed = strip(username)
+    const name = (await findUserNamed(core.db.read, typed))?.username ?? typed
+    const find = async () => (isStorable(name) ? findUserByName(core.db.read, name) : undefined)
+    return { username: name, device: await deviceOf(core, deviceToken, name), find }
+  }
+  return withPassword(core, origin, claim, password, work)
 }
+
+/** What is done for a user whose password was right. @param password in the form that was the right one */
+type Work<T> = (user: User, attempt: Attempt, password: string) => Promise<T>
 
 /** Whose password is compared. `find` is called after the limits, which count the name also where there is no such user. */
 interface Claimed extends Claimant {
@@ -82,6 +88,7 @@ interface Claimed extends Claimant {
  * Does some work for the user, if active and the password is right. Every comparison of a password goes through here, so the
  * limits on guessing hold for all of them, and each wrong password is an event.
  *
+ * @param claim is called once it is known that a hash can be computed
  * @param work settles the attempt
  * @returns undefined for a wrong password
  * @throws {Problem} `throttled` or `overloaded`
@@ -89,15 +96,16 @@ interface Claimed extends Claimant {
 export async function withPassword<T>(
   core: PasswordCore,
   origin: Origin,
-  { find, ...claimant }: Claimed,
+  claim: () => Promise<Claimed>,
   password: string,
-  work: (user: User, attempt: Attempt) => Promise<T>,
+  work: Work<T>,
 ): Promise<T | undefined> {
   await core.hashing.refuseIfFull(origin)
+  const { find, ...claimant } = await claim()
   return core.limits.attempt(origin, claimant, async (attempt) => {
     const user = await find()
-    const matches = await passwordMatches(core.hashing, origin, user, password)
-    if (user?.is_active && matches) return work(user, attempt)
+    const right = await rightForm(core.hashing, origin, user, password)
+    if (user?.is_active && right !== undefined) return work(user, attempt, right)
     attempt.fail()
     const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
     core.refusals.note(origin, { kind: 'login_failed', reason, username: claimant.username, ...(user && { userId: user.id }) })
@@ -105,12 +113,26 @@ export async function withPassword<T>(
   })
 }
 
-/** An unknown user costs the same work as a known one. */
-async function passwordMatches(hashing: Hashing, origin: Origin, user: User | undefined, password: string): Promise<boolean> {
-  if (codePoints(password) > PASSWORD_MAX_LENGTH) return false
-  const matches = await hashing.matches(origin, user?.password ?? hashing.decoy, password)
-  // A lone surrogate is hashed as the replacement character, which would make two different passwords equal.
-  return matches && password.isWellFormed() && user !== undefined
+/**
+ * The form of a password that is the user's; undefined when none is. An unknown user costs the same work as a known one with a wrong
+ * password.
+ */
+async function rightForm(hashing: Hashing, origin: Origin, user: User | undefined, password: string): Promise<string | undefined> {
+  if (codePoints(password) > PASSWORD_MAX_LENGTH) return undefined
+  for (const form of formsOf(password)) {
+    const matches = await hashing.matches(origin, user?.password ?? hashing.decoy, form)
+    // A lone surrogate is hashed as the replacement character, which would make two different passwords equal.
+    if (matches && user !== undefined && form.isWellFormed()) return form
+  }
+  return undefined
+}
+
+/**
+ * The forms in which a password is compared: as it was sent, in NFC and in NFD (Unicode Standard Annex #15), where these differ. It was
+ * hashed as it was sent then, and another keyboard or browser sends another form of what is the same to the eye (RFC 8265 §4.2.1).
+ */
+function formsOf(password: string): Set<string> {
+  return new Set([password, password.normalize('NFC'), password.normalize('NFD')])
 }
 
 async function start(

@@ -117,8 +117,8 @@ async function currentPasswordErrors(
   field: string,
 ): Promise<FieldErrors> {
   const { username } = user
-  const claimed = { username, device: await deviceOf(core, deviceToken, username), find: async () => user }
-  const isRight = await withPassword(core, origin, claimed, password, async (_user, attempt) => {
+  const claim = async () => ({ username, device: await deviceOf(core, deviceToken, username), find: async () => user })
+  const isRight = await withPassword(core, origin, claim, password, async (_user, attempt) => {
     attempt.succeed(user)
     return true
   })

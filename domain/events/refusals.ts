@@ -1,8 +1,8 @@
 import { countEvent, type Repeated } from '../../db/auth-events.ts'
 import type { Handle } from '../../db/database.ts'
-import { findUserByName } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { hashOfName, type KeyedHash } from '../keyed-hash.ts'
+import { findUserNamed } from '../names.ts'
 import { isStorable } from '../text.ts'
 import { isOfManyNames, keyOf, nameless, Places } from './places.ts'
 import { eventOf, type Happening, NAME_BYTES, type Origin } from './record.ts'
@@ -100,6 +100,6 @@ function added(before: Waiting | undefined, one: Waiting): Waiting {
 
 /** The refusal with the name of a user in place of its hash, where it is one. */
 async function named(handle: Handle, { typed, ...refusal }: Waiting): Promise<Repeated> {
-  const user = typed === undefined ? undefined : await findUserByName(handle, typed)
+  const user = typed === undefined ? undefined : await findUserNamed(handle, typed)
   return user === undefined ? refusal : { ...refusal, event: { ...refusal.event, username: user.username, name_hash: null } }
 }

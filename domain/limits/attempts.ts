@@ -45,7 +45,7 @@ interface Reservation {
  * Limits on guessing passwords and on registering, counted in the database, so that they hold over processes and restarts. An
  * attempt past a limit is refused before it costs a hash, and counts no further.
  *
- * Names count as they were sent, whether there is such a user or not. Whoever shares an address with a user can find out that
+ * Names count as they were sent, but in NFC, whether there is such a user or not. Whoever shares an address with a user can find out that
  * the user has logged in from it: the user's failures there have a limit of their own, which is what saves the user from
  * those of others. Past the limits of an address and of a name there is a slow lane: see `lane.ts`.
  */

@@ -2,13 +2,14 @@ import type { Config } from '../../config.ts'
 import { sharesOf } from '../address.ts'
 import type { Origin } from '../events/record.ts'
 import type { KeyedHash } from '../keyed-hash.ts'
+import { composed } from '../names.ts'
 import type { Limit, LimitName } from './charging.ts'
 import { networkFrom } from './known-networks.ts'
 import { doubling, type Rule } from './tally.ts'
 
 /** Whose password is tried. */
 export interface Claimant {
-  /** As it was sent: there may be no such user. */
+  /** The user's, or as it was sent when there is no such user. It counts in NFC, so that no other form of a name has further tries. */
   readonly username: string
   /** The `sid` of a session that the user once had, when the attempt shows a token of it: see `deviceOf`. */
   readonly device?: string | undefined
@@ -36,13 +37,14 @@ export class Rules {
   ofAttempt(origin: Origin, { username, device }: Claimant, isKnown: boolean): Limit[] {
     if (device !== undefined) return [this.#limit('device', device)]
     const network = networkFrom(origin)
-    const own = this.#limit('pair', username, network)
+    const name = composed(username)
+    const own = this.#limit('pair', name, network)
     if (isKnown) return [own]
     const [party, member] = sharesOf(origin.address)
     return [
       own,
       { ...this.#limit('address', network), turns: { party: own.key, member: '', isSplit: true } },
-      { ...this.#limit('account', username), turns: { party, member, isSplit: false } },
+      { ...this.#limit('account', name), turns: { party, member, isSplit: false } },
     ]
   }
 

@@ -125,6 +125,7 @@ t.test('the hash of a name is that of no other text: nobody finds a tally by a n
   const keyedHash = await openKeyedHash(await site(t).core())
   const key = JSON.stringify(['account', 'alice'])
   t.not(hashOfName(keyedHash, key), keyedHash.hash(key))
+  t.equal(hashOfName(keyedHash, 'zoe\u0308'), hashOfName(keyedHash, 'zo\u00eb'), 'a name is one in all its Unicode forms')
 })
 
 t.test('the service hashes with the key of its database', async (t) => {

@@ -142,3 +142,15 @@ t.test('registering makes the address known', async (t) => {
   t.equal(await logsIn(app, { from: OFFICE }), 200)
   t.equal((await attempt(app, { ...RIGHT, from: '192.0.2.9' })).status, 429)
 })
+
+t.test('a device, and a known address, are the user’s in every form of the name', async (t) => {
+  const app = await build(t)
+  const [composed, decomposed] = ['zo\u00eb', 'zoe\u0308']
+  await register(app, composed)
+  const { refresh } = await logIn(app, composed)
+  for (let i = 0; i < 12; i++) await attempt(app, { username: composed, from: OFFICE })
+  await failFromAnywhere([app], 90, composed)
+  t.equal((await attempt(app, { ...RIGHT, username: decomposed, from: OFFICE })).status, 429, 'without the token')
+  t.equal(await logsIn(app, { username: decomposed, from: OFFICE, ...shown(refresh) }), 200)
+  t.equal(await logsIn(app, { username: decomposed, from: '127.0.0.1' }), 200, 'where the user registered')
+})

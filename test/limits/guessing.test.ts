@@ -101,3 +101,19 @@ t.test('an account may fail a hundred times an hour, from any addresses; then th
   t.strictSame(await attempt(a, { from: '203.0.113.6' }), wrong, 'the hour is over')
   t.strictSame(await attempt(a, { from: '203.0.113.7' }), wrong)
 })
+
+t.test('the forms of a name that are the same in NFC count as one name, whether it is a user or not', async (t) => {
+  for (const stored of ['zo\u00eb', 'zoe\u0308', undefined]) {
+    const { a, b, advance } = await two(t, { LOGIN_FAILURES_PER_ACCOUNT: '12' })
+    if (stored !== undefined) await register(a, 'zoe')
+    if (stored !== undefined)
+      await a.db.write((handle) => handle.updateTable('users').set({ username: stored, username_nfc: 'zo\u00eb' }).execute())
+    const [composed, decomposed] = [{ username: 'zo\u00eb' }, { username: 'zoe\u0308' }]
+    for (let i = 0; i < 10; i++) t.strictSame(await attempt(i % 2 ? a : b, i % 3 ? composed : decomposed), wrong, `failure ${i + 1}`)
+    for (const form of [composed, decomposed]) t.strictSame(await attempt(a, form), throttled(1))
+    advance(1)
+    t.strictSame(await attempt(b, decomposed), wrong, 'failure 11')
+    t.strictSame(await attempt(b, { ...composed, from: '192.0.2.2' }), wrong, 'failure 12 of the name')
+    for (const form of [composed, decomposed]) t.strictSame(await attempt(a, { ...form, from: '192.0.2.3' }), throttled(30))
+  }
+})

@@ -61,8 +61,8 @@ export function throttledInMessage(seconds: number): LimitedAnswer {
 }
 
 /** Fails `times` times for one name, from as many addresses of 198.18.0.0/15. */
-export function failFromAnywhere(apps: readonly TestApp[], times: number): Promise<void> {
-  return fail(apps, times, (i) => ({ from: `198.18.${i >> 8}.${i & 255}` }))
+export function failFromAnywhere(apps: readonly TestApp[], times: number, username = 'alice'): Promise<void> {
+  return fail(apps, times, (i) => ({ username, from: `198.18.${i >> 8}.${i & 255}` }))
 }
 
 /** Fails `times` times from one address, with as many names. */

@@ -42,14 +42,12 @@ t.test('A5: every endpoint trims a username of all that Python calls white space
   t.equal(withHeader.statusCode, 200, 'header-auth')
 })
 
-t.test('A5: invisible characters that Python does not strip are part of the name', async (t) => {
+t.test('A5: white space that Python does not strip stays at the ends of a name, and nobody has it', async (t) => {
   const app = await build(t)
   await register(app, 'alice')
   for (const space of ['\u200b', '\ufeff', '\u2060', '\u180e']) {
     const username = `${space}alice`
-    const name = `U+${space.charCodeAt(0).toString(16)}`
-    t.strictSame(answerOf(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, `${name} makes another name`)
-    t.strictSame(answerOf(await post(app, REGISTER, { username, password: PASSWORD })), created, `${name} registers`)
+    t.strictSame(answerOf(await post(app, LOGIN, { username, password: PASSWORD })), wrongCredentials, show(username))
   }
 })
 
@@ -85,10 +83,10 @@ t.test('A5: a name that differs only by case or compatibility form is taken, and
   const cases: [stored: string, others: string[]][] = [
     ['alice', ['Alice', 'ALICE', 'ａlice', 'ⓐlice', 'aliⅽe']],
     ['straße', ['STRASSE', 'Strasse', 'strasse', 'STRAẞE']],
-    ['caf\u00e9', ['cafe\u0301', 'CAF\u00c9', 'CAFE\u0301']],
+    ['caf\u00e9', ['CAF\u00c9', 'CAFE\u0301']],
     ['ﬁsh & chips', ['fish & chips', 'FISH & CHIPS']],
     ['ΟΔΟΣ', ['οδος', 'οδοσ']],
-    ['\u0390ota', ['\u1fd3ota', '\u03aa\u0301OTA']],
+    ['\u0390ota', ['\u03aa\u0301OTA', '\u03b9\u0308\u0301OTA']],
   ]
   const app = await build(t)
   for (const [username, others] of cases) {
