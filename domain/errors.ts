@@ -23,7 +23,7 @@ export const problems = {
   method_not_allowed: { statuses: [405], when: 'the path does not know this method; `Allow` lists those it knows' },
   request_timeout: { statuses: [408], when: 'the request did not arrive in time' },
   payload_too_large: { statuses: [413], when: 'the body is larger than 16 KiB' },
-  unsupported_media_type: { statuses: [415], when: 'the body is neither JSON nor a urlencoded form, or not in UTF-8' },
+  unsupported_media_type: { statuses: [415], when: 'the body is compressed, neither JSON nor a urlencoded form, or not in UTF-8' },
   headers_too_large: { statuses: [431], when: 'the headers are larger than 16 KiB' },
   throttled: { statuses: [429], when: 'too many attempts; try again after `Retry-After` seconds' },
   internal_error: { statuses: [500], when: 'a fault of the service; the request id leads to its log line' },

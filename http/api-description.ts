@@ -4,7 +4,7 @@ import { codeTable } from './api-document.ts'
 
 const description = `Registers users, logs them in, and issues, refreshes, verifies and revokes JSON Web Tokens.
 
-Bodies are JSON or urlencoded forms, in UTF-8. Paths work with and without their last slash.
+Bodies are JSON or urlencoded forms, in UTF-8 and not compressed. Paths work with and without their last slash.
 
 Every error is a problem document (RFC 9457) with a stable \`code\`. An unknown path is 404, a method that a path does not know is 405.
 
@@ -37,6 +37,11 @@ const headers = {
     required: true,
     schema: { type: 'string' },
     example: 'Basic realm="api"',
+  },
+  AcceptEncoding: {
+    description: 'RFC 9110 §12.5.3. Present where the body is compressed: it is to be sent as it is.',
+    schema: { type: 'string' },
+    example: 'identity',
   },
   RetryAfter: { description: 'In seconds.', required: true, schema: { type: 'integer', minimum: 1 }, example: 1 },
 } as const

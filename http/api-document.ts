@@ -111,6 +111,7 @@ function failures(name: string, own: OperationProblems, codes: ProblemCode[]): O
       'Cache-Control': header('NoStore'),
       ...(status === '401' &&
         own.challenges && { 'WWW-Authenticate': header(own.challenges === 'Basic' ? 'BasicChallenge' : 'Challenge') }),
+      ...(status === '415' && { 'Accept-Encoding': header('AcceptEncoding') }),
       ...(['429', '503'].includes(status) && { 'Retry-After': header('RetryAfter') }),
     }
     const description = given.map((code) => `\`${code}\`: ${problems[code].when}`).join('; ')

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
 import { oauthProblem, Problem } from '../domain/errors.ts'
+import { isAsUtf8, refuseCompressed } from './body-coding.ts'
 
 // What goes wrong with a body is answered in fixed words, never with a piece of the body, which may be a password.
 
@@ -15,14 +16,16 @@ export function isMediaType(contentType: string): boolean {
 }
 
 /**
- * A body, parsed; an empty one is an empty object, whatever its type.
+ * A body, parsed; an empty one is an empty object, whatever its type and coding.
  *
  * @param parseText the parser for the body's type; undefined for a type that is not supported
- * @throws {Problem} `unsupported_media_type` for another type or charset, `parse_error` for bytes that are not UTF-8
+ * @throws {Problem} `unsupported_media_type` for a compressed body and for another type or charset, `parse_error` for bytes that are not
+ *   UTF-8
  */
 export function parseBody(request: FastifyRequest, body: Buffer, parseText?: (text: string) => unknown): unknown {
   if (body.length === 0) return {}
-  if (parseText === undefined || !isUtf8(request)) throw unsupported(request)
+  refuseCompressed(request.headers)
+  if (parseText === undefined || !isAsUtf8(request.headers, body)) throw unsupported(request)
   return parseText(decode(body))
 }
 
@@ -76,12 +79,6 @@ function formParameters(text: string): URLSearchParams {
     throw new Problem('parse_error', 'Form parse error - the form is not valid UTF-8.')
   }
   return new URLSearchParams(text)
-}
-
-/** Whether the `charset` of the content type, if any, is UTF-8. */
-function isUtf8({ headers }: FastifyRequest): boolean {
-  const [, charset] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '') ?? []
-  return charset === undefined || /^utf-?8$/i.test(charset)
 }
 
 function unsupported({ raw: { rawHeaders } }: FastifyRequest): Problem {

@@ -9,7 +9,7 @@ declare module 'fastify' {
   }
 }
 
-/** Bodies: JSON and urlencoded forms, in UTF-8 only. A body that is missing or empty is an empty object, whatever its type. */
+/** Bodies: JSON and urlencoded forms, in UTF-8 and not compressed. A body that is missing or empty is an empty object, whatever its type. */
 export default fp(
   async (app) => {
     app.removeAllContentTypeParsers()
