@@ -35,3 +35,11 @@ export function hostCount({ rawHeaders }: IncomingMessage): number {
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') count++
   return count
 }
+
+/** RFC 9110 §5.1. Without `*`, which in an answer of CORS is not a name, but stands for all. */
+const FIELD_NAME = /^(?!\*$)[\w!#$%&'*+.^`|~-]+$/
+
+/** Whether a header is a list of names of headers, separated by commas. */
+export function areFieldNames(list: string | undefined): boolean {
+  return list?.split(',').every((name) => FIELD_NAME.test(name.trim())) ?? false
+}

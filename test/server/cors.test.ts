@@ -78,18 +78,59 @@ t.test('with CORS_ORIGINS every answer has Vary: Origin, and none allows credent
   }
 })
 
-t.test('a preflight allows the methods and headers of the API, and no others', async (t) => {
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+/** The answer to a preflight that asks for headers. */
+function askFor(app: FastifyInstance, headers: string | undefined, origin = APP) {
+  const asked = headers === undefined ? {} : { 'access-control-request-headers': headers }
+  return app.inject({ method: 'OPTIONS', url: '/api/token/', headers: { origin, 'access-control-request-method': 'POST', ...asked } })
+}
+
+t.test('a preflight allows every method, for ten minutes', async (t) => {
   const app = await build(t, { CORS_ORIGINS: APP })
-  for (const method of ['GET', 'POST', 'DELETE', 'PUT', 'PATCH']) {
+  for (const method of METHODS) {
     const answer = await preflight(app, APP, method)
     t.strictSame([answer.statusCode, answer.body], [204, ''], method)
     t.match(answer.headers, {
       'access-control-allow-origin': APP,
-      'access-control-allow-methods': 'GET, POST, DELETE',
-      'access-control-allow-headers': /^Authorization, Content-Type, X-Request-Id, X-Device-Token$/,
+      'access-control-allow-methods': METHODS.join(', '),
       'access-control-max-age': '600',
     })
   }
-  const answer = await post(app, '/api/token/', {}, { origin: APP })
-  t.equal(answer.headers['access-control-expose-headers'], 'X-Request-Id, Retry-After, WWW-Authenticate')
+})
+
+t.test('a page can read the answer to every method, and which headers tell it what to do', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: APP })
+  for (const method of METHODS.filter((method) => method !== 'OPTIONS')) {
+    const answer = await app.inject({ method, url: '/api/token/', headers: { origin: APP } })
+    t.equal(answer.headers['access-control-allow-origin'], APP, method)
+    t.equal(answer.headers['access-control-expose-headers'], 'X-Request-Id, Retry-After, WWW-Authenticate, Allow', method)
+  }
+})
+
+t.test('a preflight allows the headers that it asks for, and says that it depends on them', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: `${APP},null` })
+  const lists = [
+    ...['authorization', 'content-type,authorization', 'content-type, traceparent', 'x-requested-with', 'baggage,sentry-trace'],
+    ...['X-Request-Id', 'x-device-token', 'b3,x-b3-traceid,x-datadog-trace-id', "!#$%&'*+-.^_`|~", 'cache-control ,pragma'],
+  ]
+  for (const origin of [APP, 'null']) {
+    for (const list of lists) {
+      const { statusCode, headers } = await askFor(app, list, origin)
+      t.strictSame([statusCode, headers['access-control-allow-headers']], [204, list], list)
+      t.match(String(headers.vary).split(/, */), ['Origin', 'Access-Control-Request-Headers'], list)
+    }
+  }
+})
+
+t.test('a preflight that asks for no headers or for what is no list of names, or of another origin, is allowed none', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: APP })
+  for (const list of [undefined, '', ' ', '*', 'content-type,*', ' * ', 'a b', 'a,,b', 'a,', 'a:b', '"a"', '<b>', 'é', 'a;b', 'a\tb']) {
+    const { statusCode, headers } = await askFor(app, list)
+    t.strictSame([statusCode, headers['access-control-allow-headers']], [204, undefined], `${list}`)
+    t.match(String(headers.vary).split(/, */), ['Origin', 'Access-Control-Request-Headers'], `${list}`)
+  }
+  for (const origin of STRANGERS) {
+    t.notOk('access-control-allow-headers' in (await askFor(app, 'content-type', origin)).headers, origin)
+  }
 })

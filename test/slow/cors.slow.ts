@@ -15,6 +15,18 @@ function see(page: Page, url: string, init: object): Promise<unknown> {
   )
 }
 
+/** Headers that libraries of a page add to what it sends. */
+const ADDED = {
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  tracestate: 'vendor=1',
+  baggage: 'sentry-environment=production',
+  'sentry-trace': '4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1',
+  'x-requested-with': 'XMLHttpRequest',
+  'x-device-token': 'none',
+  'x-request-id': 'of-the-page',
+  'cache-control': 'no-cache',
+}
+
 /** Whether a page can load an image of the service, which needs no CORS. */
 function loads(page: Page, url: string): Promise<boolean> {
   return page.evaluate(`new Promise((resolve) => {
@@ -47,12 +59,16 @@ t.test('in a browser only a page of CORS_ORIGINS may call the API, and no page m
   const authentication = `${api}/api/token/authentication-token-header/`
   t.match(await see(ours, authentication, bearer), [401, true, { code: 'token_not_valid' }], 'a header that asks first')
   t.equal(await see(other, authentication, bearer), 'TypeError')
-  t.match(
-    await see(ours, `${api}/api/token/`, { method: 'DELETE' }),
-    [405, true, { code: 'method_not_allowed' }],
-    'a method that asks first',
-  )
-  t.equal(await see(ours, `${api}/api/token/`, { method: 'PUT' }), 'TypeError', 'a method that no endpoint has')
+  const traced = { ...login, headers: { ...json, ...ADDED } }
+  t.match(await see(ours, `${api}/api/token/`, traced), [200, true, { access: /./, refresh: /./ }], 'headers that libraries add')
+  t.equal(await see(other, `${api}/api/token/`, traced), 'TypeError')
+  for (const method of ['DELETE', 'PUT', 'PATCH']) {
+    const wrongMethod = { method, headers: ADDED }
+    t.match(await see(ours, `${api}/api/token/`, wrongMethod), [405, true, { code: 'method_not_allowed' }], `${method} asks first`)
+    t.equal(await see(other, `${api}/api/token/`, wrongMethod), 'TypeError', method)
+  }
+  const allow = `fetch('${api}/api/token/', { method: 'PUT' }).then((answer) => answer.headers.get('allow'))`
+  t.equal(await ours.evaluate(allow), 'POST', 'the methods that there are can be read')
   t.equal(await see(ours, `${api}/api/token/`, { ...login, credentials: 'include' }), 'TypeError', 'there are no cookies to send')
 
   for (const page of [ours, other]) t.equal(await loads(page, `${api}/docs/favicon-32x32.png`), false, 'nothing is embedded')
