@@ -287,13 +287,18 @@ export function loadConfig(env: Environment) {
   if (config.secretsKeyPrevious !== undefined && config.secretsKey === undefined) {
     throw new ConfigError('SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set')
   }
-  const publicUrl = config.publicUrl ?? `http://localhost:${config.port}`
+  const publicUrl = config.publicUrl ?? defaultPublicUrl(config)
   return {
     ...config,
     publicUrl,
     jwtIssuer: config.jwtIssuer ?? publicUrl,
     hashingConcurrency: config.hashingConcurrency ?? availableParallelism(),
   }
+}
+
+/** `PUBLIC_URL` while it is unset. */
+export function defaultPublicUrl({ port }: Pick<Settings, 'port'>): string {
+  return `http://localhost:${port}`
 }
 
 function readSettings(env: Environment): Settings {

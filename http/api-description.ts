@@ -6,6 +6,10 @@ const description = `Registers users, logs them in, and issues, refreshes, verif
 
 Bodies are JSON or urlencoded forms, in UTF-8 and not compressed. Paths work with and without their last slash.
 
+**Access tokens** come from a login: \`POST /api/token/\` answers a username and a password with \`access\`, which lives five minutes by
+default, and \`refresh\`, for which \`POST /api/token/refresh/\` answers the next ones. Send \`access\` as
+\`Authorization: Bearer …\`; here, put it under *Authorize*.
+
 Every error is a problem document (RFC 9457) with a stable \`code\`. An unknown path is 404, a method that a path does not know is 405.
 
 <details><summary>The codes</summary>
@@ -46,22 +50,32 @@ const headers = {
   RetryAfter: { description: 'In seconds.', required: true, schema: { type: 'integer', minimum: 1 }, example: 1 },
 } as const
 
-/** What the API document says beside its paths and schemas. */
-export const apiDescription = {
-  openapi: '3.1.0',
-  info: { title: 'Latchkey', version: manifest.version, description, license: { name: 'MIT', identifier: 'MIT' } },
-  servers: [{ url: '/' }],
-  tags: [
-    { name: 'users', description: 'Registration and login' },
-    { name: 'account', description: 'My account and my sessions' },
-    { name: 'tokens', description: 'Obtaining, refreshing, verifying and revoking tokens' },
-    { name: 'service', description: 'Keys and health' },
-  ],
-  components: {
-    securitySchemes: {
-      accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token.' },
-      client: { type: 'http', scheme: 'basic', description: 'A `client_id` and its `client_secret`, each form-urlencoded.' },
+const accessToken = `An access token: the member \`access\` of what \`POST /api/token/\` answers to a username and a password, and
+\`POST /api/token/refresh/\` to a refresh token. Paste it without \`Bearer\`.`
+
+const client = `A \`client_id\` and its \`client_secret\`, each form-urlencoded. The operator makes them by \`latchkey clients create NAME\`.`
+
+/**
+ * What the API document says beside its paths and schemas.
+ *
+ * @param server the URL of the service, absolute or relative to that of the document
+ */
+export const describeApi = (server: string) =>
+  ({
+    openapi: '3.1.0',
+    info: { title: 'Latchkey', version: manifest.version, description, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: server }],
+    tags: [
+      { name: 'users', description: 'Registration and login' },
+      { name: 'account', description: 'My account and my sessions' },
+      { name: 'tokens', description: 'Obtaining, refreshing, verifying and revoking tokens' },
+      { name: 'service', description: 'Keys and health' },
+    ],
+    components: {
+      securitySchemes: {
+        accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: accessToken },
+        client: { type: 'http', scheme: 'basic', description: client },
+      },
+      headers,
     },
-    headers,
-  },
-} satisfies FastifyDynamicSwaggerOptions['openapi']
+  }) satisfies FastifyDynamicSwaggerOptions['openapi']

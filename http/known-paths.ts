@@ -42,8 +42,8 @@ function isMatch(segments: readonly string[], asked: readonly string[]): boolean
   )
 }
 
-/** The path of a request's target: without its query, and without the scheme and authority of an absolute URL (RFC 9112 §3.2.2). */
-function pathOf(url: string): string {
+/** The path of a request's target, as it was sent: without its query, and without the scheme and authority of an absolute URL (RFC 9112 §3.2.2). */
+export function pathOf(url: string): string {
   return (url.split('?')[0] as string).replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
 }
 

@@ -1,6 +1,7 @@
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { apiDescription } from '../http/api-description.ts'
+import { type Config, defaultPublicUrl } from '../config.ts'
+import { describeApi } from '../http/api-description.ts'
 import { type ApiDocument, completeDocument, type OperationProblems } from '../http/api-document.ts'
 import * as account from '../schemas/account.ts'
 import * as credentials from '../schemas/credentials.ts'
@@ -16,7 +17,7 @@ declare module 'fastify' {
     cacheControl?: string
   }
   interface FastifyInstance {
-    /** The API document. It is the same under all settings. */
+    /** The API document. But for its server it is the same under all settings. */
     apiDocument(): ApiDocument
   }
 }
@@ -26,7 +27,7 @@ export default fp(
   async (app) => {
     for (const schema of Object.values({ ...account, ...credentials, ...introspection, ...tokens, ...service })) app.addSchema(schema)
     await app.register(swagger, {
-      openapi: apiDescription,
+      openapi: describeApi(serverUrl(app.config)),
       refResolver: { buildLocalReference: (json, _base, _fragment, i) => (json.$id as string | undefined) ?? `def-${i}` },
       // @fastify/swagger passes only members that begin with `x-` on to transformObject.
       transform: ({ schema, url }) => ({
@@ -39,3 +40,8 @@ export default fp(
   },
   { name: 'openapi' },
 )
+
+/** While `PUBLIC_URL` is unset nobody has said where clients reach the service: then it is wherever the document came from. */
+function serverUrl(config: Pick<Config, 'publicUrl' | 'port'>): string {
+  return config.publicUrl === defaultPublicUrl(config) ? '/' : config.publicUrl
+}

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { pathOf } from '../http/known-paths.ts'
 
 /** The page loads and calls nothing of other hosts. No upgrade-insecure-requests: the page must work on plain http, too. */
 const CONTENT_SECURITY_POLICY = [
@@ -14,25 +15,44 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const page = `<!doctype html>
+/**
+ * All references are relative: the address in the browser may have a path before `/docs`, which a proxy takes off, and another host and
+ * port than `PUBLIC_URL`.
+ *
+ * @param folder where the files of the page are, seen from its own address
+ */
+const page = (folder: string) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Latchkey API</title>
-<link rel="icon" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="${folder}favicon-32x32.png">
+<link rel="stylesheet" href="${folder}swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="${folder}swagger-ui-bundle.js"></script>
+<script src="${folder}start.js"></script>
 </body>
 </html>
 `
+const pageOfDocs = page('docs/')
+const pageOfDocsSlash = page('')
 
-const script = `SwaggerUIBundle({
-  url: '/openapi.json',
+/** The page calls the service where it was loaded from, and not at `PUBLIC_URL`, which its policy and CORS forbid from another origin. */
+const script = `const service = new URL('..', document.currentScript.src)
+const description = new URL('openapi.json', service).href
+
+SwaggerUIBundle({
+  url: description,
+  responseInterceptor: (answer) => {
+    if (answer.url === description && answer.ok) {
+      const servers = [{ url: service.href.replace(/\\/$/, '') }]
+      answer.text = JSON.stringify({ ...JSON.parse(answer.text), servers })
+    }
+    return answer
+  },
   dom_id: '#swagger-ui',
   deepLinking: true,
   displayRequestDuration: true,
@@ -51,9 +71,10 @@ const assets = { 'swagger-ui-bundle.js': 'text/javascript', 'swagger-ui.css': 't
  */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   const schema = { hide: true }
-  app.get('/docs', { schema }, async (_request, reply) =>
-    reply.header('content-security-policy', CONTENT_SECURITY_POLICY).type('text/html; charset=utf-8').send(page),
-  )
+  app.get('/docs', { schema }, async ({ url }, reply) => {
+    reply.header('content-security-policy', CONTENT_SECURITY_POLICY).type('text/html; charset=utf-8')
+    return pathOf(url).endsWith('/') ? pageOfDocsSlash : pageOfDocs
+  })
   app.get('/docs/start.js', { schema }, async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(script))
   for (const [name, type] of Object.entries(assets)) {
     const file = fileURLToPath(import.meta.resolve(`@fastify/swagger-ui/static/${name}`))

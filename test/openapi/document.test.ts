@@ -33,14 +33,28 @@ t.test('the document is valid OpenAPI 3.1', async (t) => {
   t.equal(validator.version, '3.1')
 })
 
-t.test('the document does not depend on the settings', async (t) => {
+t.test('the document does not depend on the settings, but for its server, which is PUBLIC_URL', async (t) => {
   const other = await build(t, {
-    PUBLIC_URL: 'https://auth.example.com',
+    PUBLIC_URL: 'https://example.com/auth',
     REFRESH_ROTATION: 'off',
     REGISTRATION: 'closed',
     JWKS_MAX_AGE: '1',
   })
-  t.same((await other.inject('/openapi.json')).json(), document)
+  t.same((await other.inject('/openapi.json')).json(), { ...document, servers: [{ url: 'https://example.com/auth' }] })
+})
+
+t.test('while PUBLIC_URL is unset the server is where the document came from, on every port', async (t) => {
+  for (const env of [{}, { PORT: '4000' }]) {
+    const app = await build(t, env)
+    t.same((await app.inject('/openapi.json')).json().servers, [{ url: '/' }])
+  }
+})
+
+t.test('the document says where an access token comes from, in its description and where a person puts it', async (t) => {
+  const { accessToken } = document.components.securitySchemes as Record<string, { description: string }>
+  for (const text of [document.info.description, accessToken?.description]) {
+    t.match(text, /`POST \/api\/token\/`[\s\S]* `access`|`access`[\s\S]* `POST \/api\/token\/`/)
+  }
 })
 
 t.test('the document has no internal keywords, and no HEAD operations', async (t) => {

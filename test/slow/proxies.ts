@@ -37,27 +37,36 @@ export async function proxied(t: Test, env: Record<string, string>): Promise<Pro
   const service = await start(t, { DATABASE_URL: `file:${folder(t)}/latchkey.db`, HOST: '::', LOG_LEVEL: 'info', ...env })
   await postTo(`http://127.0.0.1:${service.port}/api/users/`, CREDENTIALS)
   const [one = 0, two = 0, ported = 0, dual = 0, six = 0] = await freePorts(5)
-  const place = folder(t)
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${place}/${kind};`)
   const proxy = (listen: string, to: string, by: string, added = '$proxy_add_x_forwarded_for') =>
     `server { listen ${listen}; location / { proxy_pass http://${to}; proxy_bind ${by};
      proxy_set_header X-Forwarded-For ${added}; } }`
+  const servers = [
+    proxy(`127.0.0.1:${one}; listen [::1]:${one}; listen ${INNER}:${one}`, `127.0.0.1:${service.port}`, INNER),
+    proxy(`127.0.0.1:${two}; listen [::1]:${two}`, `${INNER}:${one}`, OUTER),
+    proxy(`127.0.0.1:${ported}`, `${INNER}:${ported}`, OUTER),
+    proxy(`${INNER}:${ported}`, `127.0.0.1:${service.port}`, INNER, '$proxy_add_x_forwarded_for:$remote_port'),
+    proxy(`[::]:${dual} ipv6only=off`, `127.0.0.1:${service.port}`, INNER),
+    proxy(`[::]:${six}`, `[::1]:${service.port}`, '::1'),
+  ]
+  await startNginx(t, servers.join('\n'), six)
+  return { service, ports: { direct: service.port, one, two, ported, dual, six } }
+}
+
+/**
+ * An nginx that ends with the test.
+ *
+ * @param servers what its configuration has in `http`
+ * @param port one of its ports, on `::1`
+ */
+export async function startNginx(t: Pick<Test, 'teardown'>, servers: string, port: number): Promise<void> {
+  const place = folder(t)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${place}/${kind};`)
   writeFileSync(
     `${place}/nginx.conf`,
     `daemon off; pid ${place}/pid; error_log stderr; worker_processes 1; events {}
      http { access_log off; ${temporary.join(' ')}
-     ${proxy(`127.0.0.1:${one}; listen [::1]:${one}; listen ${INNER}:${one}`, `127.0.0.1:${service.port}`, INNER)}
-     ${proxy(`127.0.0.1:${two}; listen [::1]:${two}`, `${INNER}:${one}`, OUTER)}
-     ${proxy(`127.0.0.1:${ported}`, `${INNER}:${ported}`, OUTER)}
-     ${proxy(`${INNER}:${ported}`, `127.0.0.1:${service.port}`, INNER, '$proxy_add_x_forwarded_for:$remote_port')}
-     ${proxy(`[::]:${dual} ipv6only=off`, `127.0.0.1:${service.port}`, INNER)}
-     ${proxy(`[::]:${six}`, `[::1]:${service.port}`, '::1')} }`,
+     ${servers} }`,
   )
-  await startNginx(t, place, six)
-  return { service, ports: { direct: service.port, one, two, ported, dual, six } }
-}
-
-async function startNginx(t: Test, place: string, port: number): Promise<void> {
   const nginx: ChildProcess = spawn(NGINX, ['-p', place, '-c', `${place}/nginx.conf`, '-e', 'stderr'], {
     stdio: ['ignore', 'inherit', 'pipe'],
   })
@@ -81,7 +90,8 @@ function isOpen(port: number): Promise<boolean> {
   })
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports that nothing listens on. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '::'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
