@@ -46,10 +46,12 @@ export interface Database {
   readonly stats: { readonly waiting: number; readonly refused: number; readonly logBytes: number }
   /**
    * What a database leaves to whoever has it open; to be called every some seconds. It holds the event loop no longer than a write does.
+   * Whoever writes much calls it after each job, with `isWritingMuch`, and writes no more while it resolves to false: then a reader that
+   * stays keeps the log of writes from being cut.
    *
    * @throws {DatabaseUnavailable} when the database cannot do its work
    */
-  tidy(): Promise<void>
+  tidy(options?: { readonly isWritingMuch?: boolean }): Promise<boolean>
   /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }

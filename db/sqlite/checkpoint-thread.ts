@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openSqlite } from './connection.ts'
 
-// The thread of `write-ahead-log.ts`, which ends when it has tried once. It tells whether all of the log could be copied.
+// The thread of `checkpoints.ts`. At each `copy` it tries once, and tells whether all of the log could be copied; at `end` it ends.
 
 /** What SQLite says of a checkpoint: the pages in the log, and how many of them are in the database; -1 if another one is under way. */
 interface Checkpoint {
@@ -14,9 +14,16 @@ const PATIENCE_MS = 200
 
 const sqlite = openSqlite(workerData)
 sqlite.pragma(`busy_timeout = ${PATIENCE_MS}`)
-// Beside those who write. What they write meanwhile is all that is left to copy while they must wait.
-const [{ log, checkpointed }] = sqlite.pragma('wal_checkpoint(PASSIVE)') as [Checkpoint]
-const isCopied = log >= 0 && checkpointed === log
-if (isCopied) sqlite.pragma('wal_checkpoint(TRUNCATE)')
-sqlite.close()
-parentPort?.postMessage(isCopied)
+parentPort?.on('message', (message: 'copy' | 'end') => {
+  if (message === 'copy') return parentPort?.postMessage(copy())
+  sqlite.close()
+  parentPort?.close()
+})
+
+/** Beside those who write. What they write meanwhile is all that is left to copy while they must wait. */
+function copy(): boolean {
+  const [{ log, checkpointed }] = sqlite.pragma('wal_checkpoint(PASSIVE)') as [Checkpoint]
+  const isCopied = log >= 0 && checkpointed === log
+  if (isCopied) sqlite.pragma('wal_checkpoint(TRUNCATE)')
+  return isCopied
+}

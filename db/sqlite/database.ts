@@ -83,11 +83,12 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>, log?: WriteAhe
     get stats() {
       return { waiting: queue.waiting, refused, logBytes: log?.bytes ?? 0 }
     },
-    async tidy() {
-      await log?.tidy()
+    async tidy({ isWritingMuch = false } = {}) {
+      return log === undefined || log.tidy(isWritingMuch)
     },
     async close() {
       await queue.idle()
+      await log?.close()
       if (reader !== writer) await reader.destroy()
       await writer.destroy()
     },

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
 import type SQLite from 'better-sqlite3'
-import { DatabaseUnavailable } from '../errors.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { LOG_LIMIT_BYTES } from './connection.ts'
 
 /** After how many pages of 4 KiB a commit also copies the log into the database, which holds the event loop for 10 to 15 ms. */
 const PAGES_A_CHECKPOINT = 1000
+/** From which length on the thread copies the log of one who writes much: half of that, so that no commit does it. */
+const MUCH_BYTES = (PAGES_A_CHECKPOINT / 2) * 4096
 
 /**
  * Keeps the write-ahead log of a file short. While nobody is in the way SQLite does so itself, at a commit. A transaction of another process
@@ -15,6 +16,7 @@ const PAGES_A_CHECKPOINT = 1000
 export class WriteAheadLog {
   readonly #file: string
   readonly #writer: SQLite.Database
+  readonly #checkpoints: Checkpoints
   #isLeftToCommits = true
   #bytes = 0
 
@@ -22,6 +24,7 @@ export class WriteAheadLog {
   constructor(file: string, writer: SQLite.Database) {
     this.#file = file
     this.#writer = writer
+    this.#checkpoints = new Checkpoints(file)
   }
 
   /** The size of its file when it was last tidied, in bytes. */
@@ -33,15 +36,23 @@ export class WriteAheadLog {
    * Makes a log that is longer than usual shorter, as far as no reader is in the way. Writes wait some milliseconds for it, the event loop
    * does not.
    *
+   * @param isWritingMuch whether one who writes much asks: then a log that the next commits would copy counts as long, too
+   * @returns whether it has no more than its usual length
    * @throws {DatabaseUnavailable} when the disk is full or fails
    */
-  async tidy(): Promise<void> {
+  async tidy(isWritingMuch: boolean): Promise<boolean> {
     this.#measure()
-    const isLong = this.#bytes > LOG_LIMIT_BYTES
-    this.#leaveToCommits(!isLong)
-    if (!isLong || !(await shorten(this.#file))) return
-    this.#leaveToCommits(true)
-    this.#measure()
+    this.#leaveToCommits(this.#bytes <= LOG_LIMIT_BYTES)
+    if (this.#bytes > (isWritingMuch ? MUCH_BYTES : LOG_LIMIT_BYTES) && (await this.#checkpoints.copy())) {
+      this.#leaveToCommits(true)
+      this.#measure()
+    }
+    return this.#bytes <= LOG_LIMIT_BYTES
+  }
+
+  /** To be called before the database is closed. */
+  async close(): Promise<void> {
+    await this.#checkpoints.end()
   }
 
   #measure(): void {
@@ -53,15 +64,4 @@ export class WriteAheadLog {
     this.#writer.pragma(`wal_autocheckpoint = ${isTheirs ? PAGES_A_CHECKPOINT : 0}`)
     this.#isLeftToCommits = isTheirs
   }
-}
-
-/** Runs `checkpoint-thread.ts`. Resolves to false when a reader was in the way. */
-function shorten(file: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL('checkpoint-thread.ts', import.meta.url), { workerData: file })
-    const fail = (error: Error) => reject(new DatabaseUnavailable(error.message, { cause: error }))
-    thread.once('message', resolve)
-    thread.once('error', fail)
-    thread.once('exit', () => fail(new Error('the thread that copies the write-ahead log has ended early')))
-  })
 }

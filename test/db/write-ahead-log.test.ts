@@ -134,7 +134,7 @@ t.test('a thread that cannot read the database tells that it is unavailable, and
   writeFileSync(`${broken}-wal`, Buffer.alloc(LIMIT + 1))
   const writer = new SQLite(file)
   t.teardown(() => writer.close())
-  const thrown = await new WriteAheadLog(broken, writer).tidy().catch((error) => error)
+  const thrown = await new WriteAheadLog(broken, writer).tidy(false).catch((error) => error)
   t.type(thrown, DatabaseUnavailable)
   t.match(thrown, { message: 'file is not a database', cause: { code: 'SQLITE_NOTADB' } })
 })
@@ -145,4 +145,19 @@ t.test('a database in memory has no log, and nothing to tidy', async (t) => {
   await db.write((handle) => insert(handle, 'alice'))
   await db.tidy()
   t.equal(db.stats.logBytes, 0)
+})
+
+t.test('of one who writes much the thread copies the log before a commit does, and a reader that stays is told of', async (t) => {
+  const { db, other, size } = await beside(t)
+  for (let i = 0; i < 10; i++) {
+    await write(db, 3)
+    t.equal(await db.tidy({ isWritingMuch: true }), true)
+    t.equal(size(), 0)
+  }
+  stay(other)
+  await write(db, 20)
+  t.equal(await db.tidy({ isWritingMuch: true }), false)
+  other.exec('commit')
+  t.equal(await db.tidy({ isWritingMuch: true }), true)
+  t.equal(size(), 0)
 })

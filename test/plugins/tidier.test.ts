@@ -23,7 +23,7 @@ async function tidied(t: Test) {
   const warnings: unknown[] = []
   app.log.warn = ((details: object, message: string) => void warnings.push([details, message])) as never
   Object.defineProperty(app.db, 'stats', { get: () => ({ waiting: 0, refused: 0, logBytes: log.bytes }) })
-  app.db.tidy = async () => void log.tidyings++
+  app.db.tidy = async () => log.tidyings++ >= 0
   await app.ready()
   const pass = async (seconds: number) => {
     for (let i = 0; i < seconds; i += 2) {
