@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { listEvents } from '../db/auth-events.ts'
-import type { AuthEvent } from '../db/schema.ts'
 import { hashOfName, openKeyedHash } from '../domain/keyed-hash.ts'
+import { type Happened, listHistory } from '../domain/sessions/history.ts'
 import { strip } from '../domain/text.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { runCommand } from './run.ts'
@@ -26,7 +25,7 @@ export function addEvents(program: Command): void {
     .action((options: EventsOptions) =>
       runCommand(async (context) => {
         const { user, limit } = options
-        const events = await listEvents(context.db.read, { limit, ...(user !== undefined && (await ofName(context, user))) })
+        const events = await listHistory(context, { limit, ...(user !== undefined && (await ofName(context, user))) })
         print(options, events.map(toDocument), events.map(toRow))
       }),
     )
@@ -38,12 +37,12 @@ async function ofName(context: Parameters<typeof openKeyedHash>[0], username: st
 }
 
 /** Every column, with its times in ISO 8601. */
-function toDocument(event: AuthEvent): object {
+function toDocument(event: Happened): object {
   return { ...event, at: instant(event.at), last_at: instant(event.last_at) }
 }
 
 /** What is repeated within a minute is one event, with the time of the first and the number of `times`. */
-function toRow({ at, kind, reason, username, name_hash, subject, session_id, count, address, client }: AuthEvent) {
+function toRow({ at, kind, reason, username, name_hash, subject, session_id, count, address, client }: Happened) {
   return {
     time: instant(at),
     what: kind,

@@ -53,6 +53,7 @@ interface SessionsTable {
   elsewhere_at: number | null
   elsewhere_address: string | null
   elsewhere_client: string | null
+  /** Null while it lives, and when it has expired (`expired-sessions.ts`): what has marked it as `expired` is a version of before. */
   ended_at: number | null
   end_reason: EndReason | null
 }

@@ -1,42 +1,82 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { deleteEventsBefore } from '../db/auth-events.ts'
 import type { Handle } from '../db/database.ts'
+import { deleteSessionsExpiredBefore } from '../db/expired-sessions.ts'
 import { deleteAddressesUnusedSince } from '../db/known-addresses.ts'
 import { deletePlacesExpiredBefore } from '../db/lane-places.ts'
-import { deleteSessionsEndedBefore, findExpired } from '../db/session-ends.ts'
+import { deleteSessionsEndedBefore } from '../db/session-ends.ts'
 import { deleteTalliesExpiredBefore } from '../db/tallies.ts'
+import { toSeconds } from './clock.ts'
 import type { Core } from './context.ts'
-import { expire } from './sessions/ends.ts'
 
-/** Rows in a transaction: some milliseconds, after which other writes have their turn. */
-const BATCH = 100
+/** Rows of the first batch. The next ones have as many as are deleted within `HOLD_MS`. */
+const FIRST_BATCH = 100
+const LEAST_BATCH = 10
+const MOST_BATCH = 500
+/** How long the deletions of a batch are to hold the event loop; its commit takes about as long again. */
+const HOLD_MS = 2
+/** After a batch others have the database as long as it took, but no longer than this: a stop waits for it. */
+const MOST_PAUSE_MS = 100
 
-/**
- * Marks expired sessions, and deletes the sessions, events, tallies, turns and known addresses that have been kept long enough. While the
- * clock is not steady it does nothing; each batch asks for itself, for the clock may jump in the middle of a sweep.
- *
- * @param isStopping asked between the batches
- */
-export async function sweep({ db, clockWatch, config }: Core, isStopping: () => boolean = () => false): Promise<void> {
-  const steps: ((handle: Handle, now: number) => Promise<number>)[] = [
-    (handle, now) => expireSome(handle, now, config.accessTokenTtlSeconds),
-    (handle, now) => deleteSessionsEndedBefore(handle, now - config.sessionHistorySeconds * 1000, BATCH),
-    (handle, now) => deleteEventsBefore(handle, now - config.eventsHistorySeconds * 1000, BATCH),
-    (handle, now) => deleteTalliesExpiredBefore(handle, now, BATCH),
-    (handle, now) => deletePlacesExpiredBefore(handle, now, BATCH),
-    (handle, now) => deleteAddressesUnusedSince(handle, now - config.knownAddressHistorySeconds * 1000, BATCH),
-  ]
-  for (const step of steps) {
-    const batch = async (handle: Handle) => {
-      const { now, isSteady } = clockWatch.read()
-      return isSteady ? step(handle, now) : 0
-    }
-    while (!isStopping() && (await db.write(batch)) === BATCH) await nextTurn()
+/** Deletes at most `limit` rows, by an index; resolves to how many. `now` in milliseconds since the epoch. */
+type Deletion = (handle: Handle, now: number, limit: number) => Promise<number>
+
+/** What is deleted when it has been kept long enough: first what is never much. */
+function deletions({ config }: Core): Readonly<Record<string, Deletion>> {
+  const { sessionHistorySeconds, accessTokenTtlSeconds, eventsHistorySeconds, knownAddressHistorySeconds } = config
+  // An access token lives on for a while after the session's last refresh token has expired.
+  const idleSeconds = Math.max(sessionHistorySeconds, accessTokenTtlSeconds)
+  return {
+    tallies: deleteTalliesExpiredBefore,
+    turns: deletePlacesExpiredBefore,
+    addresses: (handle, now, limit) => deleteAddressesUnusedSince(handle, now - knownAddressHistorySeconds * 1000, limit),
+    'ended sessions': (handle, now, limit) => deleteSessionsEndedBefore(handle, now - sessionHistorySeconds * 1000, limit),
+    'expired sessions': (handle, now, limit) => deleteSessionsExpiredBefore(handle, toSeconds(now) - idleSeconds, limit),
+    events: (handle, now, limit) => deleteEventsBefore(handle, now - eventsHistorySeconds * 1000, limit),
   }
 }
 
-async function expireSome(handle: Handle, now: number, accessTtlSeconds: number): Promise<number> {
-  const sessions = await findExpired(handle, now, accessTtlSeconds, BATCH)
-  await expire(handle, sessions)
-  return sessions.length
+/**
+ * Deletes the tallies, turns, known addresses, sessions and events that have been kept long enough, in small batches, so that others are
+ * served meanwhile. It ends early while a reader that stays would let the database's log of writes grow. While the clock is not steady it does nothing; each batch asks for itself, for the clock may jump in the middle of a
+ * sweep.
+ *
+ * @param isStopping asked between the batches
+ * @param onDeleted told after each batch how many rows of what it has deleted
+ */
+export async function sweep(
+  core: Core,
+  isStopping: () => boolean = () => false,
+  onDeleted: (what: string, rows: number) => void = () => {},
+): Promise<void> {
+  for (const [what, deletion] of Object.entries(deletions(core))) {
+    for (let limit = FIRST_BATCH; !isStopping(); ) {
+      const began = performance.now()
+      const { rows, heldMs } = await deleteBatch(core, deletion, limit)
+      onDeleted(what, rows)
+      if (rows < limit) break
+      if (!(await core.db.tidy({ isWritingMuch: true }))) return
+      limit = nextLimit(limit, heldMs)
+      await sleep(Math.min(performance.now() - began, MOST_PAUSE_MS))
+    }
+  }
+}
+
+/** It need not wait for the disk: what a power cut brings back is deleted again. */
+function deleteBatch({ db, clockWatch }: Core, deletion: Deletion, limit: number): Promise<{ rows: number; heldMs: number }> {
+  return db.write(
+    async (handle) => {
+      const began = performance.now()
+      const { now, isSteady } = clockWatch.read()
+      const rows = isSteady ? await deletion(handle, now, limit) : 0
+      return { rows, heldMs: performance.now() - began }
+    },
+    { isDurable: false },
+  )
+}
+
+/** At most twice as many as before: one quick batch says little. */
+function nextLimit(limit: number, heldMs: number): number {
+  const fitting = Math.floor((limit * HOLD_MS) / heldMs)
+  return Math.min(Math.max(fitting, LEAST_BATCH), limit * 2, MOST_BATCH)
 }

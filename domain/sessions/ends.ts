@@ -1,15 +1,18 @@
 import type { Handle } from '../../db/database.ts'
+import { expiryLine, trimExpiredSessions } from '../../db/expired-sessions.ts'
 import type { EndReason, User } from '../../db/schema.ts'
-import { type Expired, endSessions as endRows, expireSession, findExpiredOf, trimEndedSessions, type Which } from '../../db/session-ends.ts'
+import { endSessions as endRows, trimEndedSessions, type Which } from '../../db/session-ends.ts'
 import type { SessionState } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
 import { recordOfUser } from '../events/of-users.ts'
-import { noOrigin, type Origin } from '../events/record.ts'
+import type { Origin } from '../events/record.ts'
 import { sidOf } from './sid.ts'
 
 /** Ended sessions of a user that are kept, within `SESSION_HISTORY`: whoever logs in again and again fills no disk. */
 const ENDED_KEPT = 1000
-/** Those past it are deleted when others end: these at least, so that after an upgrade one login does not delete all of years. */
+/** The same of expired ones, besides `SESSIONS_PER_USER`. Fewer, for whoever looks for the live ones of a user comes by all of these. */
+const EXPIRED_KEPT = 200
+/** Those past it are deleted when others end or begin: these at least, so that after an upgrade one login does not delete all of years. */
 const TRIMMED_AT_ONCE = 100
 
 /** Whose sessions end. */
@@ -42,34 +45,26 @@ export function isLive(session: SessionState | undefined, now: number): session 
 
 /**
  * Ends sessions of a user in a transaction, each with its event. Of those that have ended the oldest are deleted, when they are too many.
+ * One that has expired is left as it is. While the clock is not steady
+ * none counts as expired: it may only seem so.
  *
- * @returns how many were live until now; those that had expired before are marked as expired, whatever the reason, and left alone
- *   while the clock is not steady: they may only seem to have expired
+ * @returns how many were live until now
  */
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
   const { at, isSteady, reason, origin } = ending
-  if (isSteady) await expire(handle, await findExpiredOf(handle, owner.id, at, ending.accessTokenTtlSeconds))
-  const ended = await endRows(handle, owner.id, which, at, reason)
+  const line = expiryLine(isSteady ? at : 0, ending.accessTokenTtlSeconds)
+  const ended = await endRows(handle, owner.id, which, line, { at, reason })
   for (const session of ended) {
     const happening = { reason, userId: owner.id, username: owner.username, sid: sidOf(session) }
     await recordOfUser(handle, at, origin, { kind: 'session_ended', ...happening })
   }
-  if (isSteady && ended.length > 0) await trimEnded(handle, owner.id, ended.length)
+  // Not while the clock is not steady, for then nobody knows which of them ended first.
+  if (isSteady && ended.length > 0) await trimEndedSessions(handle, owner.id, ENDED_KEPT, Math.max(ended.length, TRIMMED_AT_ONCE))
   return ended.length
 }
 
-/** Marks sessions as expired, each with its event, at the time at which they expired. */
-export async function expire(handle: Handle, sessions: readonly Expired[]): Promise<void> {
-  for (const session of sessions) {
-    const { userId, username, at } = session
-    // Another process may have marked it since it was read: then it has recorded the event.
-    if (!(await expireSession(handle, session))) continue
-    await recordOfUser(handle, at, noOrigin, { kind: 'session_ended', reason: 'expired', userId, username, sid: sidOf(session) })
-  }
-  for (const userId of new Set(sessions.map((session) => session.userId))) await trimEnded(handle, userId, sessions.length)
-}
-
-/** Not while the clock is not steady, for then nobody knows which of them ended first. */
-function trimEnded(handle: Handle, userId: number, ended: number): Promise<void> {
-  return trimEndedSessions(handle, userId, ENDED_KEPT, Math.max(ended, TRIMMED_AT_ONCE))
+/** Deletes the oldest of a user's sessions that have expired, when they are too many. Each began with a login, where this is called. */
+export async function trimExpired(handle: Handle, { config }: Core, userId: number, now: number): Promise<void> {
+  const kept = config.sessionsPerUser + EXPIRED_KEPT
+  await trimExpiredSessions(handle, userId, expiryLine(now, config.accessTokenTtlSeconds), kept, TRIMMED_AT_ONCE)
 }

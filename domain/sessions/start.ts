@@ -5,14 +5,14 @@ import type { Core } from '../context.ts'
 import { recordOfUser } from '../events/of-users.ts'
 import type { Origin } from '../events/record.ts'
 import { newIdentity } from '../tokens/identity.ts'
-import { endingNow, endSessions, type Owner } from './ends.ts'
+import { endingNow, endSessions, type Owner, trimExpired } from './ends.ts'
 import { currentToken, type Granted, lastUse } from './grant.ts'
 import { nothingReplaced } from './refresh-chain.ts'
 import { newSidSecret, sidOf } from './sid.ts'
 
 /**
- * Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends; after a jump of the clock that
- * waits for the next login when the clock is steady again.
+ * Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends, and of too many
+ * that have expired the oldest are deleted; after a jump of the clock that waits for the next login when the clock is steady again.
  *
  * @param reason what began it, where that is no login
  */
@@ -22,6 +22,7 @@ export async function startSession(handle: Handle, core: Core, origin: Origin, u
   const most = { now, latest: now + CLOCKS_DIFFER_MS, keep: config.sessionsPerUser - 1 }
   const surplus = isSteady ? await findSurplusSessions(handle, user.id, most) : []
   for (const id of surplus) await endSessions(handle, user, { only: id }, endingNow(core, origin, 'superseded'))
+  if (isSteady) await trimExpired(handle, core, user.id, now)
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
   const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
   const sid_secret = newSidSecret()

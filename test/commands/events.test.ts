@@ -83,6 +83,40 @@ t.test("--user also finds the events in which the name was typed and was no user
   t.match(stdout, `user_unknown  (unknown name ${failed?.name_hash?.slice(0, 8)}…)  `)
 })
 
+t.test('a session that has expired is among the events of its time, once, also one that a version of before has marked', async (t) => {
+  const expiry = { ...nothing, kind: 'session_ended' as const, reason: 'expired', user_id: 1, username: 'alice' }
+  const marked = { ...expiry, session_id: '1-marked', at: START }
+  const file = await happened(t, marked, { ...alice, at: START + 5000 })
+  const sqlite = new SQLite(file)
+  t.teardown(() => sqlite.close())
+  sqlite.exec("insert into users (username, username_key, password, created_at) values ('alice', 'alice', '-', 1), ('bob', 'bob', '-', 1)")
+  const insert = sqlite.prepare(`
+    insert into sessions (user_id, sid_secret, created_at, refreshed_at, expires_at, refresh_jti, refresh_iat, refresh_exp, replaced, ended_at, end_reason)
+    values (?, ?, 1, 1, ?, 'j', 1, ?, '', ?, ?)`)
+  const session = (user: number, secret: string, expiresAt: number, ...end: [number, string] | [null, null]) =>
+    insert.run(user, secret, expiresAt, Math.floor(expiresAt / 1000), ...end)
+  session(1, 'marked', START, START, 'expired')
+  session(1, 'old', START + 3000, null, null)
+  session(2, 'later', START + 7000, null, null)
+  session(1, 'ended', START + 8000, START + 6000, 'logout')
+  session(1, 'live', Date.now() + 1_000_000, null, null)
+
+  const seen = async (...args: string[]) =>
+    ((await asJson(t, latchkey(file, 'events', '--json', ...args))) as NewAuthEvent[]).map(({ kind, session_id }) => [kind, session_id])
+  const all = [
+    ['session_ended', '3-later'],
+    ['login', alice.session_id],
+    ['session_ended', '2-old'],
+    ['session_ended', '1-marked'],
+  ]
+  t.strictSame(await seen(), all)
+  t.strictSame(await seen('--limit', '3'), all.slice(0, 3))
+  t.strictSame(await seen('--user', 'alice'), all.slice(1))
+  const [last] = (await asJson(t, latchkey(file, 'events', '--json', '--user', 'bob'))) as unknown[]
+  const at = new Date(START + 7000).toISOString()
+  t.strictSame(last, { id: null, ...expiry, user_id: 2, username: 'bob', session_id: '3-later', at, last_at: at, count: 1 })
+})
+
 t.test('without --limit at most a hundred events are printed', async (t) => {
   const file = await happened(t, ...Array.from({ length: 101 }, () => alice))
   t.equal(((await asJson(t, latchkey(file, 'events', '--json'))) as unknown[]).length, 100)
@@ -153,13 +187,16 @@ t.test('each way in which a session can end is recorded with its reason', async 
   await latchkey(file, 'users', 'enable', 'alice')
   await logIn()
   await latchkey(file, 'users', 'logout', 'alice')
+  const reasonsOf = async () => {
+    const events = (await asJson(t, latchkey(file, 'events', '--user', 'alice', '--json'))) as { kind: string; reason: string }[]
+    return events.filter(({ kind }) => kind === 'session_ended').map(({ reason }) => reason)
+  }
+  const expired = (await reasonsOf()).filter((reason) => reason === 'expired')
   await ask('/api/users/me/delete/', { password: PASSWORD }, (await logIn()).access)
 
-  const events = (await asJson(t, latchkey(file, 'events', '--user', 'alice', '--json'))) as { kind: string; reason: string }[]
-  const reasons = events.filter(({ kind }) => kind === 'session_ended').map(({ reason }) => reason)
-  t.strictSame(reasons.toSorted(), [
+  t.strictSame(expired, ['expired'], 'which goes with the row of its session')
+  t.strictSame((await reasonsOf()).toSorted(), [
     'admin',
-    'expired',
     'logout',
     'logout_all',
     'password_changed',

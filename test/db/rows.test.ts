@@ -1,8 +1,9 @@
 import t, { type Test } from 'tap'
 import type { Database } from '../../db/database.ts'
+import { deleteSessionsExpiredBefore, expiryLine, listExpiredSessions } from '../../db/expired-sessions.ts'
 import { openDatabase } from '../../db/open.ts'
-import { expireSession } from '../../db/session-ends.ts'
-import { findUserAndSession, insertSession } from '../../db/sessions.ts'
+import { endSessions } from '../../db/session-ends.ts'
+import { insertSession } from '../../db/sessions.ts'
 import { deleteTalliesExpiredBefore, findTally, lockTally, saveOutcome, saveTally } from '../../db/tallies.ts'
 import { deleteUser, insertUser } from '../../db/users.ts'
 
@@ -46,15 +47,33 @@ t.test('the id of a deleted user or session is never used again', async (t) => {
   )
 })
 
-t.test('a session is marked as expired only once', async (t) => {
+t.test('sessions that have expired are listed from the last expiry on, with their user, and deleted from the first on', async (t) => {
   const db = await openInMemory(t)
-  const marked = await db.write(async (handle) => {
-    const userId = await insertUser(handle, user('alice'))
-    const expired = { id: await insertSession(handle, session(userId)), sid_secret: null, userId, username: 'alice', at: 9000 }
-    return [await expireSession(handle, expired), await expireSession(handle, { ...expired, at: 9999 })]
+  await db.write(async (handle) => {
+    const alice = await insertUser(handle, user('alice'))
+    const bob = await insertUser(handle, user('bob'))
+    for (const refresh_exp of [20, 30, 50]) await insertSession(handle, { ...session(alice), expires_at: 90_000, refresh_exp })
+    await insertSession(handle, { ...session(bob), sid_secret: 's', expires_at: 40_000, refresh_exp: 40 })
+    await insertSession(handle, session(alice))
+    await endSessions(handle, alice, { only: 5 }, expiryLine(0, 0), { at: 8000, reason: 'logout' })
   })
-  t.same(marked, [true, false])
-  t.match(await findUserAndSession(db.read, 1, 1), { session: { ended_at: 9000, end_reason: 'expired' } })
+  const list = async (now: number, limit: number, username?: string) =>
+    (await listExpiredSessions(db.read, { ...expiryLine(now, 10), limit, username })).map(({ id }) => id)
+  t.strictSame(await listExpiredSessions(db.read, { ...expiryLine(40_000, 10), limit: 9 }), [
+    { id: 4, sid_secret: 's', user_id: 2, username: 'bob', at: 40_000 },
+    { id: 2, sid_secret: null, user_id: 1, username: 'alice', at: 30_000 },
+    { id: 1, sid_secret: null, user_id: 1, username: 'alice', at: 20_000 },
+  ])
+  t.strictSame(await list(39_999, 9), [1], 'an access token may live for ten seconds more')
+  t.strictSame(await list(60_000, 2), [3, 4])
+  t.strictSame(await list(60_000, 9, 'alice'), [3, 2, 1])
+  t.strictSame(await list(60_000, 9, 'nobody'), [])
+  const deleted = await db.write(async (handle) => [
+    await deleteSessionsExpiredBefore(handle, 30, 9),
+    await deleteSessionsExpiredBefore(handle, 60, 2),
+  ])
+  t.strictSame(deleted, [1, 2])
+  t.strictSame(await list(60_000, 9), [3])
 })
 
 t.test('a tally starts as expired, is kept while it counts anything, and is deleted when it is settled or old', async (t) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
+import { expiryLine, listExpiredSessions } from '../../db/expired-sessions.ts'
 import { STEADY_AFTER_MS } from '../../domain/clock.ts'
-import { sweep } from '../../domain/sweeping.ts'
 import { build, register } from '../helper.ts'
 import type { Mode } from './reference.ts'
 import { drawn, PASSWORDS, steps } from './steps.ts'
@@ -41,15 +41,19 @@ async function world(t: Cleanup, mode: Mode, grace: number): Promise<World> {
   return new World(app, rules, users)
 }
 
-/** Compares the ends of all sessions, their times and reasons, in the database with those of the reference. */
+/** Compares the ends of all sessions, their times and reasons, and what has expired in the database with those of the reference. */
 async function compareSessions({ app, reference }: World): Promise<void> {
-  // Expired sessions are marked by the sweep at any later time, with the time of their expiry: so both are swept before they are compared.
-  await sweep(app)
-  reference.sweep(app.clock())
   const rows = await app.db.read.selectFrom('sessions').select(['ended_at', 'end_reason']).orderBy('id').execute()
   const seen = rows.map(({ ended_at, end_reason }) => [ended_at, end_reason])
   const expected = reference.sessions.map(({ endedAt, reason }) => [endedAt ?? null, reason ?? null])
   agree('sessions', seen, expected)
+  const now = app.clock()
+  const expired = await listExpiredSessions(app.db.read, { ...expiryLine(now, reference.rules.accessTtl), limit: rows.length + 1 })
+  agree(
+    'expiries',
+    expired.map(({ id, at }) => [id - 1, at]).sort(([one], [other]) => Number(one) - Number(other)),
+    reference.expired(now),
+  )
 }
 
 /** Does the steps of a run on a new service and a new reference. Returns the number of steps. */

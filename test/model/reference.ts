@@ -125,8 +125,8 @@ export class Reference {
 
   endAll(user: User, reason: string, now: number, isMeant: (session: Session) => boolean = () => true): void {
     for (const session of this.sessions.filter((session) => session.user === user)) {
-      if (this.#isSteady() && this.#isOver(session, now)) this.#expire(session)
-      else if (isMeant(session)) this.#end(session, reason, now)
+      const isOver = this.#isSteady() && isExpired(session, now, this.rules)
+      if (!isOver && isMeant(session)) this.#end(session, reason, now)
     }
   }
 
@@ -136,9 +136,11 @@ export class Reference {
     return this.logIn(user, now)
   }
 
-  sweep(now: number): void {
-    if (!this.#isSteady()) return
-    for (const session of this.sessions) if (this.#isOver(session, now)) this.#expire(session)
+  /** Which sessions, by their place among all, have expired and when. */
+  expired(now: number): [index: number, at: number][] {
+    const isOver = (session: Session) => session.endedAt === undefined && isExpired(session, now, this.rules)
+    const when = ({ expiresAt, current }: Session) => Math.min(expiresAt, current.exp * 1000)
+    return this.sessions.flatMap((session, index) => (isOver(session) ? [[index, when(session)]] : []))
   }
 
   /** With confirmed rotation: marks the token before as replaced, now that its successor or the access token beside it is used. */
@@ -185,7 +187,7 @@ export class Reference {
     this.#endOnly(newestFirst.slice(this.rules.sessionsPerUser - 1), 'superseded', now)
   }
 
-  /** Sessions of one user. If there are any, the user's that have expired are marked with them. */
+  /** Sessions of one user. */
   #endOnly(meant: readonly Session[], reason: string, now: number): void {
     if (meant[0] !== undefined) this.endAll(meant[0].user, reason, now, (session) => meant.includes(session))
   }
@@ -198,21 +200,16 @@ export class Reference {
     return isLive(session, now) && session.current.exp > seconds(now)
   }
 
-  /** Whether all its tokens are refused. */
-  #isOver(session: Session, now: number): boolean {
-    const isOld = session.expiresAt <= now || session.current.exp + this.rules.accessTtl <= seconds(now)
-    return session.endedAt === undefined && session.current.exp <= seconds(now) && isOld
-  }
-
-  #expire(session: Session): void {
-    this.#end(session, 'expired', Math.min(session.expiresAt, session.current.exp * 1000))
-  }
-
   #end(session: Session, reason: string, at: number): void {
     if (session.endedAt !== undefined) return
     session.endedAt = at
     session.reason = reason
   }
+}
+
+/** Whether it has expired with all its tokens. */
+function isExpired(session: Session, now: number, { accessTtl }: Rules): boolean {
+  return session.expiresAt <= now || session.current.exp + accessTtl <= seconds(now)
 }
 
 function isLive(session: Session, now: number): boolean {

@@ -90,7 +90,6 @@ export const steps: Record<string, Step> = {
   },
   async sweep(world) {
     await sweep(world.app)
-    world.reference.sweep(world.app.clock())
   },
   async spike(world, pick) {
     const seconds = SPIKES[pick.number() % SPIKES.length] as number

@@ -102,18 +102,18 @@ t.test('after a jump nothing is swept for ten steady minutes, and then all that 
 })
 
 t.test('a clock that jumps in the middle of a sweep stops it', async (t) => {
-  const { app } = await withUser(t, { SESSIONS_PER_USER: '1000' })
+  const { app } = await withUser(t, { SESSIONS_PER_USER: '1000', SESSION_HISTORY: '0', LIMITS: 'off' })
   for (let i = 0; i < 150; i++) await logIn(app)
   app.clock.advance(2 * DAY)
   const { write } = app.db
   app.db.write = async (job, options) => {
     const result = await write(job, options)
-    app.clock.jump(FORWARD)
+    if ((await ends(app)).length < 150) app.clock.jump(FORWARD)
     return result
   }
   await sweep(app)
   app.db.write = write
-  t.equal((await ends(app)).filter(({ end_reason }) => end_reason === null).length, 50)
+  t.equal((await ends(app)).length, 50)
 })
 
 t.test('a sweep does not believe an instant of a spike, though the clock is back when it is asked next', async (t) => {

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { logOutUser } from '../../../domain/accounts/administration.ts'
-import { sweep } from '../../../domain/sweeping.ts'
 import { build, logIn, post, register, START, type TestApp } from '../../helper.ts'
 import { answerOf, bearerRefused, HEADER, REFRESH, tokenRefused, VERIFY } from '../../wire/wire.ts'
 
@@ -18,6 +17,14 @@ async function withEnded(t: Test, count: number, env: Record<string, string> = {
       select 1, 0, 0, 0, 'j' || i, 0, 0, '', ${START} - (${count} - i) * 1000, 'logout' from n`.execute(handle),
   )
   return app
+}
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
+
+/** The ids of all sessions that are kept. */
+async function ids(app: TestApp): Promise<number[]> {
+  const rows = await app.db.read.selectFrom('sessions').select('id').orderBy('id').execute()
+  return rows.map(({ id }) => id)
 }
 
 async function ended(app: TestApp): Promise<{ count: number; first: number }> {
@@ -52,13 +59,27 @@ t.test('of a user who has many more, a hundred go at once, or as many as end', a
   t.match(await ended(app), { count: 1000 })
 })
 
-t.test('it is so of sessions that expire', async (t) => {
-  const app = await withEnded(t, 1000)
-  for (let i = 0; i < 30; i++) await logIn(app)
-  app.clock.advance(2 * DAY)
-  await sweep(app)
-  t.strictSame(await ended(app), { count: 1000, first: 31 })
-})
+t.test(
+  'of expired sessions 200 are kept besides SESSIONS_PER_USER: those that expired last, and all whose access tokens may live',
+  async (t) => {
+    const app = await build(t, { SESSIONS_PER_USER: '50' })
+    await register(app)
+    await app.db.write((handle) =>
+      sql`
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < 250)
+      insert into sessions (user_id, created_at, refreshed_at, expires_at, refresh_jti, refresh_iat, refresh_exp, replaced)
+      select 1, 0, 0, ${START + DAY * 1000}, 'j' || i, 0, ${START / 1000} + 250 - i, '' from n`.execute(handle),
+    )
+    app.clock.advance(250 + 300)
+    await logIn(app)
+    t.strictSame(await ids(app), range(1, 251))
+    await logIn(app)
+    t.strictSame(await ids(app), [...range(1, 249), 251, 252], 'the first to expire was 250')
+    app.clock.jump(3600)
+    await logIn(app)
+    t.equal((await ids(app)).length, 252, 'while the clock is not steady none is deleted')
+  },
+)
 
 t.test('those of another user stay', async (t) => {
   const app = await withEnded(t, 1500)

@@ -1,0 +1,91 @@
+import type { ExpressionBuilder } from 'kysely'
+import type { Handle } from './database.ts'
+import { hot } from './hot.ts'
+import type { Session, Tables, User } from './schema.ts'
+
+// That a session has expired is written nowhere: its row says until when it was good. A row of which `ended_at` is set has ended before that,
+// or was marked as expired by a version of before, which also wrote an event.
+
+/**
+ * Now, as the columns of a session count it. A session has expired when it has reached `expires_at`, or when its last refresh token has
+ * expired and every access token that was issued with it, too.
+ */
+export interface ExpiryLine {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Seconds since the epoch: a refresh token that expired then or before has no living access token. */
+  readonly idleSince: number
+}
+
+/**
+ * @param now milliseconds since the epoch
+ * @param accessTtlSeconds life of an access token
+ */
+export function expiryLine(now: number, accessTtlSeconds: number): ExpiryLine {
+  return { now, idleSince: Math.floor(now / 1000) - accessTtlSeconds }
+}
+
+/** A session that has expired, and its user. */
+export interface ExpiredSession extends Pick<Session, 'id' | 'sid_secret' | 'user_id'>, Pick<User, 'username'> {
+  /** When it expired, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+interface Wanted extends ExpiryLine {
+  /** Only the sessions of the user of exactly this name. */
+  readonly username?: string | undefined
+  readonly limit: number
+}
+
+/** The sessions that expired last and are still kept, the newest expiry first. */
+export async function listExpiredSessions(db: Handle, { now, idleSince, username, limit }: Wanted): Promise<ExpiredSession[]> {
+  // No refresh token outlives its session, so its `exp` is when the session expires; there is an index for it.
+  const all = db
+    .selectFrom('sessions')
+    .select((row) => ['id', 'sid_secret', 'user_id', row('refresh_exp', '*', 1000).as('at'), nameOfUser(row).as('username')])
+    .where('ended_at', 'is', null)
+    .where('refresh_exp', '<=', Math.floor(now / 1000))
+    .where((where) => where.or([where('expires_at', '<=', now), where('refresh_exp', '<=', idleSince)]))
+    .orderBy('refresh_exp', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+  const users = db.selectFrom('users').select('id')
+  return (username === undefined ? all : all.where('user_id', '=', users.where('username', '=', username))).execute()
+}
+
+/** Not a join: SQLite might begin it at the users, and sort all sessions. */
+function nameOfUser(row: ExpressionBuilder<Tables, 'sessions'>) {
+  return row.selectFrom('users').select('username').whereRef('users.id', '=', 'sessions.user_id').$asScalar().$notNull()
+}
+
+/** Deletes at most `limit` sessions whose refresh token expired before `before` (seconds since the epoch); resolves to how many. */
+export async function deleteSessionsExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
+  const old = db.selectFrom('sessions').select('id').where('ended_at', 'is', null).where('refresh_exp', '<', before)
+  const oldest = old.orderBy('refresh_exp').limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', oldest).executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+const countNotEnded = hot((db, value: { userId: number }) =>
+  db
+    .selectFrom('sessions')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('user_id', '=', value.userId)
+    .where('ended_at', 'is', null),
+)
+
+/**
+ * Deletes the oldest of a user's sessions that have expired, when there are more than `kept` that live or have expired: those past it, and at
+ * most `limit`.
+ */
+export async function trimExpiredSessions(db: Handle, userId: number, line: ExpiryLine, kept: number, limit: number): Promise<void> {
+  const { rows } = await countNotEnded(db, { userId })
+  const surplus = Number(rows[0]?.count) - kept
+  if (surplus <= 0) return
+  const expired = db.selectFrom('sessions').select('id').where('user_id', '=', userId).where('ended_at', 'is', null)
+  const oldest = expired.where('refresh_exp', '<=', line.idleSince).orderBy('refresh_exp').orderBy('id')
+  await db
+    .deleteFrom('sessions')
+    .where('id', 'in', oldest.limit(Math.min(surplus, limit)))
+    .execute()
+}
