@@ -52,6 +52,13 @@ export interface Database {
    * @throws {DatabaseUnavailable} when the database cannot do its work
    */
   tidy(options?: { readonly isWritingMuch?: boolean }): Promise<boolean>
+  /**
+   * Tries whether the database would do its work now: a row is read, and a write, which waits for its turn as others
+   * do but is never refused for their number, reaches the disk.
+   *
+   * @throws {DatabaseUnavailable} with the reason in words, when it would not
+   */
+  check(): Promise<void>
   /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }

@@ -1,10 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ping } from '../db/health.ts'
+import { healthOf } from '../db/health.ts'
 import { ProblemShape } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Health } from '../schemas/service.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
+  const checkDatabase = healthOf(app.db, app.monotonic)
+
   app.get('/health/live', {
     schema: {
       operationId: 'getLiveness',
@@ -22,12 +24,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getReadiness',
       tags: ['service'],
-      summary: 'Whether the database answers too',
+      summary: 'Whether the database can be read and written too',
       response: { 200: ref(Health) },
       problems: { shape: ProblemShape, codes: ['database_unavailable'] },
     },
     async handler() {
-      await ping(app.db.read)
+      await checkDatabase()
       return { status: 'ok' as const }
     },
   })

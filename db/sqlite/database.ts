@@ -4,14 +4,17 @@ import { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import type { Dialect } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
+import { ping } from '../health.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
 import { openSqlite } from './connection.ts'
 import { PatientSqliteDialect, patiently } from './dialect.ts'
-import { fileOf, IN_MEMORY, isThere, makeFolderOf } from './file.ts'
+import { inWords } from './fault.ts'
+import { fileOf, IN_MEMORY, isThere, makeFolderOf, refuseNoFile } from './file.ts'
 import { scrubOnce } from './scrub.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 import { WriteQueue } from './write-queue.ts'
+import { WriteTrial } from './write-trial.ts'
 
 const WRITES_WAITING_LIMIT = 2000
 
@@ -28,17 +31,32 @@ export const sqlite: Dialect = (url) => {
   }
 }
 
-/** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
+/** A database in a file: what looks after its files. */
+interface OnDisk {
+  readonly file: string
+  readonly log: WriteAheadLog
+}
+
 async function openFile(file: string): Promise<Database> {
-  makeFolderOf(file)
-  await patiently(() => useWriteAheadLog(file))
+  try {
+    makeFolderOf(file)
+    refuseNoFile(file)
+    await patiently(() => useWriteAheadLog(file))
+    return await openConnections(file)
+  } catch (error) {
+    throw inWords(file, error)
+  }
+}
+
+/** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
+async function openConnections(file: string): Promise<Database> {
   const sqlite = await patiently(() => openSqlite(file))
   const writer = await connect(sqlite, true)
   try {
     await migrate(writer)
     await scrubOnce(file)
     const reader = await connect(await patiently(() => openSqlite(file, { readonly: true })), true)
-    return database(writer, reader, new WriteAheadLog(file, sqlite))
+    return database(writer, reader, { file, log: new WriteAheadLog(file, sqlite) })
   } catch (error) {
     await writer.destroy()
     throw error
@@ -70,25 +88,35 @@ async function connect(sqlite: SQLite.Database, isDirect: boolean): Promise<Kyse
   return db
 }
 
-function database(writer: Kysely<Tables>, reader: Kysely<Tables>, log?: WriteAheadLog): Database {
+function database(writer: Kysely<Tables>, reader: Kysely<Tables>, onDisk?: OnDisk): Database {
   const queue = new WriteQueue(writer)
+  const file = onDisk?.file ?? IN_MEMORY
+  const trial = new WriteTrial(queue, file)
   let refused = 0
   return {
     read: reader,
     async write(job, { isDurable = true } = {}) {
-      if (queue.waiting < WRITES_WAITING_LIMIT) return queue.run(job, isDurable)
+      if (queue.waiting < WRITES_WAITING_LIMIT) return trial.watch(queue.run(job, isDurable))
       refused++
       throw new DatabaseOverloaded('too many writes are waiting')
     },
     get stats() {
-      return { waiting: queue.waiting, refused, logBytes: log?.bytes ?? 0 }
+      return { waiting: queue.waiting, refused, logBytes: onDisk?.log.bytes ?? 0 }
     },
     async tidy({ isWritingMuch = false } = {}) {
-      return log === undefined || log.tidy(isWritingMuch)
+      return onDisk === undefined || onDisk.log.tidy(isWritingMuch)
+    },
+    async check() {
+      try {
+        await ping(reader)
+        await trial.run()
+      } catch (error) {
+        throw inWords(file, error)
+      }
     },
     async close() {
       await queue.idle()
-      await log?.close()
+      await onDisk?.log.close()
       if (reader !== writer) await reader.destroy()
       await writer.destroy()
     },

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseUnavailable } from '../errors.ts'
+import { inWords, noFile } from './fault.ts'
 
 export const IN_MEMORY = ':memory:'
 
@@ -12,12 +13,18 @@ export function fileOf(url: string): string | undefined {
 
 /** @throws {DatabaseUnavailable} when a folder on the way to it may not be searched */
 export function isThere(file: string): boolean {
-  return onDisk(() => statSync(file, { throwIfNoEntry: false })) !== undefined
+  return onDisk(file, () => statSync(file, { throwIfNoEntry: false })) !== undefined
 }
 
 /** Makes the folder of a file. @throws {DatabaseUnavailable} when it cannot be made */
 export function makeFolderOf(file: string): void {
-  onDisk(() => makeFolder(dirname(file)))
+  onDisk(file, () => makeFolder(dirname(file)))
+}
+
+/** Refuses what is there and no file, before SQLite opens it: it would wait for the other end of a pipe. @throws {DatabaseUnavailable} */
+export function refuseNoFile(file: string): void {
+  const found = onDisk(file, () => statSync(file, { throwIfNoEntry: false }))
+  if (found !== undefined && !found.isFile()) throw new DatabaseUnavailable(noFile(file, found))
 }
 
 /** One folder at a time: Node's own recursion never ends where a file system refuses a folder as if its parent were missing. */
@@ -27,15 +34,15 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path)
   } catch (error) {
-    // Another process that starts at the same time was faster.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // Another process that starts at the same time was faster, or a symbolic link to nowhere has this name.
+    if (!existsSync(path)) throw error
   }
 }
 
-function onDisk<T>(work: () => T): T {
+function onDisk<T>(file: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw new DatabaseUnavailable((error as Error).message, { cause: error })
+    throw inWords(file, new DatabaseUnavailable((error as Error).message, { cause: error }))
   }
 }

@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { sql } from 'kysely'
@@ -33,15 +34,56 @@ t.test('a database exists once it was opened, and the question whether it exists
   t.equal(await databaseExists(':memory:'), false)
 })
 
-/** Databases that cannot be opened. `make` prepares the folder and returns the URL. */
-const FAILING: readonly [name: string, make: (dir: string) => string, error: typeof DatabaseUnavailable | typeof NotOurDatabase][] = [
-  ['a folder', (dir) => dir, DatabaseUnavailable],
-  ['a file below a file', (dir) => `${textFile(dir)}/latchkey.db`, DatabaseUnavailable],
-  ['a file in a folder below a file', (dir) => `${textFile(dir)}/data/latchkey.db`, DatabaseUnavailable],
-  ['a name that is too long', (dir) => join(dir, 'x'.repeat(300)), DatabaseUnavailable],
-  ['a file that is no database', textFile, DatabaseUnavailable],
-  ['a database of another program', otherDatabase, NotOurDatabase],
+const LONG = 'x'.repeat(300)
+
+/** Databases that cannot be opened. `make` prepares the folder and returns the path; DIR in the message is the folder. */
+const FAILING: readonly [name: string, make: (dir: string) => string, message: string][] = [
+  ['a folder', (dir) => dir, 'DIR: it is a folder, not a file (EISDIR)'],
+  ['a pipe', pipe, 'DIR/pipe: it is a device, a pipe or a socket, not a file'],
+  [
+    'a file below a file',
+    (dir) => `${textFile(dir)}/latchkey.db`,
+    'DIR/text: a part of the path is a file, not a folder (ENOTDIR); SQLite says SQLITE_CANTOPEN',
+  ],
+  [
+    'a file in a folder below a file',
+    (dir) => `${textFile(dir)}/data/latchkey.db`,
+    'DIR/text/data: a part of the path is a file, not a folder (ENOTDIR)',
+  ],
+  ['a name that is too long', (dir) => join(dir, LONG), `DIR/${LONG}: the name is too long (ENAMETOOLONG)`],
+  ['a link to itself', (dir) => link(dir, 'link.db'), 'DIR/link.db: symbolic links lead in a circle (ELOOP)'],
+  [
+    'a link to nowhere',
+    (dir) => link(dir, 'no/such.db'),
+    'DIR/link.db: it is a symbolic link to no/such.db, which is not there; SQLite says SQLITE_CANTOPEN',
+  ],
+  [
+    'a file in a link to nowhere',
+    (dir) => `${link(dir, 'no')}/latchkey.db`,
+    'DIR/link.db: it is a symbolic link to no, which is not there',
+  ],
+  [
+    'a folder in place of the write-ahead log',
+    folderAsLog,
+    'DIR/latchkey.db-wal: it is a folder, not a file (EISDIR); SQLite says SQLITE_IOERR_DELETE',
+  ],
+  ['a file that is no database', textFile, 'DIR/text: it is no SQLite database (SQLITE_NOTADB)'],
 ]
+
+function pipe(dir: string): string {
+  execFileSync('mkfifo', [join(dir, 'pipe')])
+  return join(dir, 'pipe')
+}
+
+function link(dir: string, target: string): string {
+  symlinkSync(target, join(dir, 'link.db'))
+  return join(dir, 'link.db')
+}
+
+function folderAsLog(dir: string): string {
+  mkdirSync(join(dir, 'latchkey.db-wal'))
+  return join(dir, 'latchkey.db')
+}
 
 function textFile(dir: string): string {
   const file = join(dir, 'text')
@@ -57,18 +99,25 @@ function otherDatabase(dir: string): string {
   return file
 }
 
-for (const [name, make, error] of FAILING) {
-  t.test(`${name} is refused with ${error.name}`, async (t) => {
-    const thrown = await openDatabase(`file:${make(folder(t))}`).catch((error) => error)
-    t.type(thrown, error)
-    t.ok(thrown.cause, 'its cause is the error of the system')
+for (const [name, make, message] of FAILING) {
+  t.test(`${name} is refused with its path and the cause in words`, async (t) => {
+    const dir = folder(t)
+    const thrown = await openDatabase(`file:${make(dir)}`).catch((error) => error)
+    t.type(thrown, DatabaseUnavailable)
+    t.equal(thrown.message.replaceAll(dir, 'DIR'), message)
   })
 }
 
+t.test('a database of another program is refused', async (t) => {
+  const thrown = await openDatabase(`file:${otherDatabase(folder(t))}`).catch((error) => error)
+  t.type(thrown, NotOurDatabase)
+  t.ok(thrown.cause, 'its cause is the error of SQLite')
+})
+
 t.test('whether a database exists cannot be found out under a name that is too long', async (t) => {
-  const thrown = await databaseExists(`file:${join(folder(t), 'x'.repeat(300))}`).catch((error) => error)
+  const thrown = await databaseExists(`file:${join(folder(t), LONG)}`).catch((error) => error)
   t.type(thrown, DatabaseUnavailable)
-  t.match(thrown, { message: /^ENAMETOOLONG: /, cause: { code: 'ENAMETOOLONG' } })
+  t.match(thrown, { message: /: the name is too long \(ENAMETOOLONG\)$/, cause: { code: 'ENAMETOOLONG' } })
 })
 
 async function inMemory(t: Test) {
