@@ -53,12 +53,19 @@ export interface Database {
    */
   tidy(options?: { readonly isWritingMuch?: boolean }): Promise<boolean>
   /**
-   * Tries whether the database would do its work now: a row is read, and a write, which waits for its turn as others
+   * Tries whether the database would do its work now: it is in its place, a row is read, and a write, which waits for its turn as others
    * do but is never refused for their number, reaches the disk.
    *
-   * @throws {DatabaseUnavailable} with the reason in words, when it would not
+   * @throws {DatabaseUnavailable} with the reason in words, when it would not; `DatabaseLost` for good
    */
   check(): Promise<void>
+  /**
+   * Looks whether the database is still where it was opened; to be called every some seconds. Where it is not, reads and writes throw the same
+   * from then on. Resolves to what keeps one from looking, in words; undefined when nothing does.
+   *
+   * @throws {DatabaseLost} when it was deleted, moved or replaced
+   */
+  look(): Promise<string | undefined>
   /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }

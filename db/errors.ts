@@ -7,6 +7,12 @@ export abstract class DatabaseError extends Error {}
  */
 export class DatabaseUnavailable extends DatabaseError {}
 
+/**
+ * The open database is not where it was opened any more: its file was deleted, moved or replaced. It stays so until it is opened anew. By
+ * `check` and `look`, and then by reads and writes.
+ */
+export class DatabaseLost extends DatabaseUnavailable {}
+
 /** More writes wait than the database will get to in reasonable time. By `write`, before the job has run. */
 export class DatabaseOverloaded extends DatabaseError {}
 

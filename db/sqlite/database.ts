@@ -8,9 +8,10 @@ import { ping } from '../health.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
 import { openSqlite } from './connection.ts'
-import { PatientSqliteDialect, patiently } from './dialect.ts'
+import { type Guard, PatientSqliteDialect, patiently } from './dialect.ts'
 import { inWords } from './fault.ts'
 import { fileOf, IN_MEMORY, isThere, makeFolderOf, refuseNoFile } from './file.ts'
+import { OpenedFiles } from './opened-files.ts'
 import { scrubOnce } from './scrub.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -34,6 +35,7 @@ export const sqlite: Dialect = (url) => {
 /** A database in a file: what looks after its files. */
 interface OnDisk {
   readonly file: string
+  readonly files: OpenedFiles
   readonly log: WriteAheadLog
 }
 
@@ -51,12 +53,17 @@ async function openFile(file: string): Promise<Database> {
 /** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
 async function openConnections(file: string): Promise<Database> {
   const sqlite = await patiently(() => openSqlite(file))
-  const writer = await connect(sqlite, true)
+  let files: OpenedFiles | undefined
+  const guard = () => files?.guard()
+  const writer = await connect(sqlite, true, guard)
   try {
+    // Its first read makes the files beside it, which stay while it is open.
+    await patiently(() => sqlite.pragma('schema_version'))
+    files = new OpenedFiles(file)
     await migrate(writer)
     await scrubOnce(file)
-    const reader = await connect(await patiently(() => openSqlite(file, { readonly: true })), true)
-    return database(writer, reader, { file, log: new WriteAheadLog(file, sqlite) })
+    const reader = await connect(await patiently(() => openSqlite(file, { readonly: true })), true, guard)
+    return database(writer, reader, { file, files, log: new WriteAheadLog(files.place, sqlite) })
   } catch (error) {
     await writer.destroy()
     throw error
@@ -80,16 +87,16 @@ function useWriteAheadLog(file: string): void {
   }
 }
 
-/** @param isDirect as in `PatientSqliteDialect` */
-async function connect(sqlite: SQLite.Database, isDirect: boolean): Promise<Kysely<Tables>> {
-  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, isDirect) })
+/** @param isDirect, guard as in `PatientSqliteDialect` */
+async function connect(sqlite: SQLite.Database, isDirect: boolean, guard: Guard = () => {}): Promise<Kysely<Tables>> {
+  const db = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, isDirect, guard) })
   // Kysely closes only a connection that it has used, and hot queries do not go through Kysely.
   await db.connection().execute(async () => {})
   return db
 }
 
 function database(writer: Kysely<Tables>, reader: Kysely<Tables>, onDisk?: OnDisk): Database {
-  const queue = new WriteQueue(writer)
+  const queue = new WriteQueue(writer, () => onDisk?.files.confirm())
   const file = onDisk?.file ?? IN_MEMORY
   const trial = new WriteTrial(queue, file)
   let refused = 0
@@ -104,15 +111,20 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>, onDisk?: OnDis
       return { waiting: queue.waiting, refused, logBytes: onDisk?.log.bytes ?? 0 }
     },
     async tidy({ isWritingMuch = false } = {}) {
-      return onDisk === undefined || onDisk.log.tidy(isWritingMuch)
+      return onDisk === undefined || (!onDisk.files.isLost && (await onDisk.log.tidy(isWritingMuch)))
     },
     async check() {
       try {
+        await onDisk?.files.look()
         await ping(reader)
         await trial.run()
       } catch (error) {
         throw inWords(file, error)
       }
+    },
+    async look() {
+      await onDisk?.files.look()
+      return onDisk?.files.complaint
     },
     async close() {
       await queue.idle()

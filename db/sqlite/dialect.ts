@@ -18,26 +18,34 @@ const BUSY_DEADLINE_MS = 5000
 /** Short, because there is no queue for the lock, and between two commits of a busy process it is free for less than a millisecond. */
 const BUSY_RETRY_MS = 1
 
+/** Throws when nothing may be read or written any more. */
+export type Guard = () => void
+
 /** Kysely's SQLite dialect, but write transactions lock at once, prepared statements are kept, and a locked database is tried again. */
 export class PatientSqliteDialect extends SqliteDialect {
   readonly #database: SQLite.Database
   readonly #statements: Statements
   readonly #isDirect: boolean
+  readonly #guard: Guard
 
-  /** @param isDirect whether hot queries may run at any time: on a connection that reads and writes they would see what is not committed */
-  constructor(database: SQLite.Database, isDirect: boolean) {
+  /**
+   * @param isDirect whether hot queries may run at any time: on a connection that reads and writes they would see what is not committed
+   * @param guard asked before each query
+   */
+  constructor(database: SQLite.Database, isDirect: boolean, guard: Guard) {
     super({ database })
     this.#database = database
     this.#statements = keepStatements(database)
     this.#isDirect = isDirect
+    this.#guard = guard
   }
 
   override createDriver(): Driver {
-    return new PatientSqliteDriver(this.#database, this.#statements)
+    return new PatientSqliteDriver(this.#database, this.#statements, this.#guard)
   }
 
   override createAdapter(): SqliteAdapter {
-    return this.#isDirect ? new DirectSqliteAdapter(this.#statements) : new TransactionalAdapter()
+    return this.#isDirect ? new DirectSqliteAdapter(this.#statements, this.#guard) : new TransactionalAdapter()
   }
 }
 
@@ -51,14 +59,17 @@ class TransactionalAdapter extends SqliteAdapter {
 /** Runs hot queries at once. */
 class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
   readonly #statements: Statements
+  readonly #guard: Guard
 
-  constructor(statements: Statements) {
+  constructor(statements: Statements, guard: Guard) {
     super()
     this.#statements = statements
+    this.#guard = guard
   }
 
   runDirectly<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined {
     try {
+      this.#guard()
       const statement = this.#statements.prepare(sql)
       if (statement.reader) return { rows: statement.all(parameters) as O[] }
       statement.run(parameters)
@@ -74,15 +85,17 @@ type Statements = ReturnType<typeof keepStatements>
 
 class PatientSqliteDriver extends SqliteDriver {
   readonly #database: SQLite.Database
+  readonly #guard: Guard
   #connection: DatabaseConnection | undefined
 
-  constructor(database: SQLite.Database, statements: Statements) {
+  constructor(database: SQLite.Database, statements: Statements, guard: Guard) {
     super({ database: statements })
     this.#database = database
+    this.#guard = guard
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
-    this.#connection ??= patient(await super.acquireConnection())
+    this.#connection ??= patient(await super.acquireConnection(), this.#guard)
     return this.#connection
   }
 
@@ -91,17 +104,21 @@ class PatientSqliteDriver extends SqliteDriver {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
   }
 
-  /** When the disk is full, SQLite has already rolled back, and a second rollback would fail. */
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#database.inTransaction) await super.rollbackTransaction(connection)
+  /** When the disk is full, SQLite has already rolled back, and a second rollback would fail. Nothing guards it: it ends what has begun. */
+  override async rollbackTransaction(): Promise<void> {
+    if (this.#database.inTransaction) this.#database.exec('rollback')
   }
 }
 
 /** The connection, but a locked database is tried again, and errors are those of `db/errors.ts`. */
-function patient(connection: DatabaseConnection): DatabaseConnection {
+function patient(connection: DatabaseConnection, guard: Guard): DatabaseConnection {
   return {
     streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
-    executeQuery: <R>(query: CompiledQuery) => patiently(() => connection.executeQuery<R>(query)),
+    executeQuery: <R>(query: CompiledQuery) =>
+      patiently(() => {
+        guard()
+        return connection.executeQuery<R>(query)
+      }),
   }
 }
 

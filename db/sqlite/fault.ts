@@ -1,6 +1,6 @@
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseUnavailable } from '../errors.ts'
+import { DatabaseLost, DatabaseUnavailable } from '../errors.ts'
 
 /** What keeps a file from being used, in words, by the code of the system (`errno(3)`) or of SQLite (without what follows its second `_`). */
 const WORDS: Readonly<Record<string, string>> = {
@@ -40,7 +40,7 @@ export function filesOf(file: string): [string, string, string] {
 
 /** The failure with the path and the cause in words, for the operator; what is no failure of the database stays as it is. */
 export function inWords(file: string, error: unknown): unknown {
-  if (!(error instanceof DatabaseUnavailable)) return error
+  if (!(error instanceof DatabaseUnavailable) || error instanceof DatabaseLost) return error
   const cause = error.cause as (NodeJS.ErrnoException & { code: string }) | undefined
   if (cause?.code === undefined) return error
   const { code } = cause

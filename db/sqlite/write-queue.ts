@@ -19,13 +19,16 @@ const HOLD_LIMIT_MS = 4
  */
 export class WriteQueue {
   readonly #writer: Kysely<Tables>
+  readonly #confirm: () => void
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
   /** Whether the connection syncs at each commit, as it does when it is opened. */
   #isDurable = true
 
-  constructor(writer: Kysely<Tables>) {
+  /** @param confirm asked after each commit, before anybody hears of it; it throws where the commit does not count */
+  constructor(writer: Kysely<Tables>, confirm: () => void = () => {}) {
     this.#writer = writer
+    this.#confirm = confirm
   }
 
   /** How many jobs wait for the next transaction. */
@@ -70,6 +73,7 @@ export class WriteQueue {
         }
         return results
       })
+      this.#confirm()
       batch.forEach(({ resolve }, index) => {
         resolve(results[index])
       })

@@ -1,3 +1,4 @@
+import { copyFileSync, renameSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
@@ -161,6 +162,26 @@ t.test('when the database cannot be read, readiness answers 503 and liveness 200
   t.same(seen(await app.inject('/health/ready')), unavailable)
   t.same(seen(await post(app, '/api/token/verify/', { token: access })), unavailable)
 })
+
+t.test(
+  'once the file of the database is another, all that needs it is 503 and not ready, also when it is back; liveness is 200',
+  async (t) => {
+    const { app, file } = await onFile(t)
+    await register(app)
+    const { access } = await logIn(app)
+    copyFileSync(file, `${file}.restored`)
+    renameSync(file, `${file}.away`)
+    renameSync(`${file}.restored`, file)
+    t.same(seen(await post(app, '/api/users/', credentials('bob-the-builder'))), unavailable, 'the first write already')
+    t.same(seen(await app.inject('/health/ready')), unavailable)
+    renameSync(`${file}.away`, file)
+    app.clock.advance(1)
+    t.same(seen(await app.inject('/health/ready')), unavailable)
+    t.same(seen(await post(app, '/api/users/', credentials('carol-the-cat'))), unavailable)
+    t.same(seen(await post(app, '/api/token/verify/', { token: access })), unavailable)
+    t.same(seen(await app.inject('/health/live')), ready)
+  },
+)
 
 t.test('a refused refresh token does not roll back the transaction that it shares with others', async (t) => {
   const { app } = await onFile(t)

@@ -1,15 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, renameSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { openDatabase } from '../../db/open.ts'
 import { PASSWORD, unavailable } from '../helper.ts'
 import { bare, folder, postTo, ROOT, run, type Service, start, startInVain } from '../server/process.ts'
-import { disk, failingDisk, failNow, fill, makeReadOnly, needsFailing, needsMount } from './mount.ts'
+import { disk, failingDisk, failNow, fill, makeReadOnly, needsFailing, needsMount, unmount } from './mount.ts'
 
-/** Longer than an answer of readiness is good for, in milliseconds. */
-const A_WHILE_MS = 1100
+/** Longer than an answer of readiness is good for, and than the service waits between two looks, in milliseconds. */
+const A_WHILE_MS = 2500
 const created = { status: 201, body: { message: 'User created successfully' } }
 const ready = { status: 200, body: { status: 'ok' } }
 
@@ -29,6 +30,79 @@ async function serving(t: Test, dir = join(folder(t), 'data')) {
   t.same(await register(service, 'alice'), created)
   return { dir, file, env, service }
 }
+
+/** The messages of its errors. */
+function errors(service: Service): string[] {
+  const lines = service.output().split('\n').filter(Boolean)
+  return lines
+    .map((line) => JSON.parse(line))
+    .filter(({ level }) => level >= 50)
+    .map(({ msg }) => msg)
+}
+
+/** All that needs the database is 503, and one line says why. */
+async function isLost(t: Test, service: Service, why: RegExp): Promise<void> {
+  t.same(await register(service, 'bob-the-builder'), unavailable, 'not even the first write is lost')
+  t.same(await health(service, 'ready'), unavailable)
+  await sleep(A_WHILE_MS)
+  t.same(await health(service, 'ready'), unavailable)
+  t.same(await logIn(service, 'alice'), unavailable)
+  t.same(await health(service, 'live'), ready)
+  t.match(errors(service), [why])
+}
+
+async function startsAgain(t: Test, service: Service, env: Record<string, string>): Promise<void> {
+  t.match(await service.stop(), { code: 0 })
+  const again = await start(t, env)
+  t.same(await health(again, 'ready'), ready)
+  t.equal((await logIn(again, 'alice')).status, 200)
+}
+
+t.test('a database that is deleted is 503 and an error line until the restart, also when its file comes back', async (t) => {
+  const { file, env, service } = await serving(t)
+  copyFileSync(file, `${file}.empty`)
+  renameSync(file, `${file}.away`)
+  await isLost(t, service, /^the database is lost: .*latchkey\.db was deleted or moved/)
+  renameSync(`${file}.away`, file)
+  await isLost(t, service, /^the database is lost: .*latchkey\.db was deleted or moved/)
+  await startsAgain(t, service, env)
+})
+
+t.test('a database that is replaced by a backup is 503 and an error line until the restart, which serves the backup', async (t) => {
+  const { file, env, service } = await serving(t)
+  const sqlite = new SQLite(file, { readonly: true })
+  await sqlite.backup(`${file}.backup`)
+  sqlite.close()
+  t.same(await register(service, 'carol-the-cat'), created)
+  renameSync(`${file}.backup`, file)
+  await isLost(t, service, /^the database is lost: .*latchkey\.db was replaced by another file/)
+  await service.stop()
+  for (const rest of ['-wal', '-shm']) execFileSync('rm', ['-f', `${file}${rest}`])
+  const again = await start(t, env)
+  t.equal((await logIn(again, 'alice')).status, 200)
+  t.equal((await logIn(again, 'carol-the-cat')).status, 401)
+})
+
+t.test('a write-ahead log that is deleted is 503 and an error line until the restart, which has all that was answered', async (t) => {
+  const { file, env, service } = await serving(t)
+  unlinkSync(`${file}-wal`)
+  await isLost(t, service, /^the database is lost: .*latchkey\.db-wal was deleted or moved/)
+  await startsAgain(t, service, env)
+})
+
+t.test('a folder that is moved away is 503 and an error line until the restart', async (t) => {
+  const { dir, env, service } = await serving(t)
+  renameSync(dir, `${dir}-old`)
+  await isLost(t, service, /^the database is lost: .*latchkey\.db was deleted or moved/)
+  renameSync(`${dir}-old`, dir)
+  await startsAgain(t, service, env)
+})
+
+t.test('a volume that is unmounted is 503 and an error line', needsMount, async (t) => {
+  const { dir, service } = await serving(t, disk(t))
+  unmount(dir)
+  await isLost(t, service, /^the database is lost: .*latchkey\.db was deleted or moved/)
+})
 
 t.test('a disk that fails and becomes read-only is not ready, and reads go on', needsFailing, async (t) => {
   const { dir, service } = await serving(t, failingDisk(t))
