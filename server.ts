@@ -6,9 +6,12 @@ import { buildApp } from './app.ts'
 import { loadConfig } from './config.ts'
 import { explain } from './explain.ts'
 import { LogDestination } from './http/log-destination.ts'
+import { unblockedStdout } from './http/unblocked-stdout.ts'
 
 /** Requests that are still in flight this long after the signal are cut off. */
 const STOP_TIMEOUT_MS = 8000
+/** How long the end waits for the last lines of the log, whose reader may stall. */
+const FLUSH_LIMIT_MS = 500
 /** Threads of Node's pool beyond those that hash: without it, files and DNS look-ups would wait for password hashes. */
 const POOL_RESERVE = 1
 const LOWEST_PRIORITY = 19
@@ -28,7 +31,9 @@ async function start(): Promise<void> {
   const config = loadConfig(process.env)
   // Node reads this when the pool is first used, so nothing before this line may use it.
   process.env.UV_THREADPOOL_SIZE ??= String(config.hashingConcurrency + POOL_RESERVE)
-  const log = new LogDestination()
+  const log = new LogDestination(unblockedStdout(), (lost, reason) => {
+    app.log.warn({ lost }, `${lost} log lines were lost, because standard output could not be written: ${reason}`)
+  })
   const app = await buildApp({ config, log })
   stopOnSignal(app, log)
   await app.listen({
@@ -70,7 +75,7 @@ function stopOnSignal(app: FastifyInstance, log: LogDestination): void {
 async function stopApp(app: FastifyInstance, log: LogDestination): Promise<void> {
   setTimeout(() => app.server.closeAllConnections(), STOP_TIMEOUT_MS).unref()
   await app.close()
-  log.flush()
+  await log.flush(FLUSH_LIMIT_MS)
   process.exit(0)
 }
 
