@@ -2,20 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from './app.ts'
-import { loadConfig } from './config.ts'
-import { explain } from './explain.ts'
-import { LogDestination } from './http/log-destination.ts'
-import { unblockedStdout } from './http/unblocked-stdout.ts'
+import type { Config } from './config.ts'
+import { Stop } from './stop.ts'
 
-/** Requests that are still in flight this long after the signal are cut off. */
-const STOP_TIMEOUT_MS = 8000
-/** How long the end waits for the last lines of the log, whose reader may stall. */
-const FLUSH_LIMIT_MS = 500
 /** Threads of Node's pool beyond those that hash: without it, files and DNS look-ups would wait for password hashes. */
 const POOL_RESERVE = 1
 const LOWEST_PRIORITY = 19
 const THREADS = '/proc/self/task'
+
+// Before all that takes long to load, which is therefore imported below.
+const stop = new Stop()
 
 // Without this flag V8 puts requests into the old generation after a login storm; memory then grows by 100 MB between collections.
 setFlagsFromString('--no-allocation-site-pretenuring')
@@ -23,19 +19,17 @@ setFlagsFromString('--no-allocation-site-pretenuring')
 try {
   await start()
 } catch (error) {
+  const { explain } = await import('./explain.ts')
   console.error(`latchkey cannot start: ${explain(error as NodeJS.ErrnoException)}`)
   process.exit(1)
 }
 
 async function start(): Promise<void> {
+  const { loadConfig } = await import('./config.ts')
   const config = loadConfig(process.env)
   // Node reads this when the pool is first used, so nothing before this line may use it.
   process.env.UV_THREADPOOL_SIZE ??= String(config.hashingConcurrency + POOL_RESERVE)
-  const log = new LogDestination(unblockedStdout(), (lost, reason) => {
-    app.log.warn({ lost }, `${lost} log lines were lost, because standard output could not be written: ${reason}`)
-  })
-  const app = await buildApp({ config, log })
-  stopOnSignal(app, log)
+  const app = await buildServing(config)
   await app.listen({
     host: config.host,
     port: config.port,
@@ -45,6 +39,19 @@ async function start(): Promise<void> {
   warnOfWeakHashing(app)
   warnOfPlainKeys(app)
   warnOfNoLimits(app)
+}
+
+/** The service, which from now on finishes its work before a signal ends it. */
+async function buildServing(config: Config): Promise<FastifyInstance> {
+  const { buildApp } = await import('./app.ts')
+  const { LogDestination } = await import('./http/log-destination.ts')
+  const { unblockedStdout } = await import('./http/unblocked-stdout.ts')
+  const log = new LogDestination(unblockedStdout(), (lost, reason) => {
+    app.log.warn({ lost }, `${lost} log lines were lost, because standard output could not be written: ${reason}`)
+  })
+  const app = await buildApp({ config, log })
+  stop.serve({ app, log })
+  return app
 }
 
 /**
@@ -61,22 +68,6 @@ function lowerPoolPriority(): void {
   } catch {
     // Not allowed here: the threads keep their priority, and other requests are slower while passwords are hashed.
   }
-}
-
-/** The first SIGTERM or SIGINT finishes the requests in flight, closes the database and exits; further signals change nothing. */
-function stopOnSignal(app: FastifyInstance, log: LogDestination): void {
-  const stop = () => {
-    if (!app.isStopping()) void stopApp(app, log)
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
-}
-
-async function stopApp(app: FastifyInstance, log: LogDestination): Promise<void> {
-  setTimeout(() => app.server.closeAllConnections(), STOP_TIMEOUT_MS).unref()
-  await app.close()
-  await log.flush(FLUSH_LIMIT_MS)
-  process.exit(0)
 }
 
 /** Warns below OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB and 2 passes, or an equally costly pair. */

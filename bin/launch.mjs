@@ -5,6 +5,7 @@
 // does not pass signals on; where the shell knows no `exec`, as on Windows, it runs beside it.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const WANTED = [24, 12]
@@ -38,5 +39,5 @@ child.on('error', (error) => {
   console.error(error.message)
   process.exit(1)
 })
-// A process that a signal ended has no exit code of its own.
-child.on('exit', (code) => process.exit(code ?? 1))
+// A process that a signal ended has no exit code of its own; shells make it 128 and the number of the signal.
+child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))

@@ -43,7 +43,7 @@ async function run({ program, args, env }: Job): Promise<number> {
     return 1
   } finally {
     // Otherwise the handlers of this program would run during the next one.
-    for (const event of ['SIGTERM', 'SIGINT']) process.removeAllListeners(event)
+    for (const event of ['SIGTERM', 'SIGINT', 'SIGHUP', 'uncaughtException', 'warning']) process.removeAllListeners(event)
     process.stdout.removeAllListeners('error')
     process.exitCode = 0
   }
