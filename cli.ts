@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { Command, CommanderError } from 'commander'
 import { addClients } from './commands/clients.ts'
 import { addEvents } from './commands/events.ts'
@@ -5,6 +6,8 @@ import { addKeys } from './commands/keys.ts'
 import { addUsers } from './commands/users.ts'
 import manifest from './package.json' with { type: 'json' }
 
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+const FAILED = 1
 const WRONG_USAGE = 2
 
 const program = new Command('latchkey')
@@ -15,15 +18,20 @@ const program = new Command('latchkey')
     `
 The settings are the server's own: the same environment variables, above all DATABASE_URL.
 A name that begins with a dash goes after --, as in: latchkey users disable -- -alice
-Exit codes: 0 it is done; 1 it failed, for the reason on standard error; ${WRONG_USAGE} wrong usage.`,
+Exit codes: 0 it is done; ${FAILED} it failed, for the reason on standard error; ${WRONG_USAGE} wrong usage.`,
   )
   .showHelpAfterError('(see --help; a name that begins with a dash goes after --)')
   .exitOverride()
 for (const addTo of [addUsers, addKeys, addClients, addEvents]) addTo(program)
 
-// A reader such as `head` may close the pipe before everything is printed; that is no error.
+// The first process of a container is deaf to signals that it does not handle. Elsewhere they end it by themselves, and so tell a shell.
+if (process.pid === 1) for (const signal of SIGNALS) process.on(signal, () => process.exit(128 + constants.signals[signal]))
+
+// A reader such as `head` may close the pipe before everything is printed; that is no error, and nobody reads what would come.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code === 'EPIPE') process.exit()
+  console.error(`latchkey: cannot print the result: ${error.message}`)
+  process.exit(FAILED)
 })
 
 try {

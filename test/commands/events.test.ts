@@ -160,6 +160,14 @@ t.test('a reader that closes the pipe early causes no error', async (t) => {
   t.match(stdout, /^time .*\n$/)
 })
 
+const onLinux = process.platform === 'linux' ? {} : { skip: 'there is no /dev/full elsewhere than on Linux' }
+t.test('a result that cannot be printed is one line on standard error and exit code 1', onLinux, async (t) => {
+  const file = await happened(t, alice)
+  const line = `"${process.execPath}" cli.ts events >/dev/full`
+  const { code, stderr } = await run(t, { DATABASE_URL: `file:${file}` }, bare('sh', '-c', line))
+  t.strictSame({ code, stderr }, { code: 1, stderr: 'latchkey: cannot print the result: ENOSPC: no space left on device, write\n' })
+})
+
 t.test('each way in which a session can end is recorded with its reason', async (t) => {
   const file = await databaseFile(t)
   const { url } = await serve(t, { DATABASE_URL: `file:${file}`, REFRESH_REUSE_GRACE: '0', SESSIONS_PER_USER: '2' })

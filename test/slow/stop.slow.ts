@@ -111,6 +111,13 @@ t.test('as the first process of a container it is ended by a signal once it serv
   t.same(await service.ended, ended)
 })
 
+t.test("the operator's command, as the first process of a container, is ended by a signal with its code", needsNamespace, async (t) => {
+  const file = await lockedDatabase(t)
+  const child = begin(t, file, asFirst(...bare(process.execPath, 'cli.ts', 'keys', 'list')))
+  process.kill(await whoOpened(file), 'SIGINT')
+  t.same(await endOf(child), { code: 130, signal: null })
+})
+
 /** All migrations or none are in the database. */
 function isWhole(file: string): boolean {
   const sqlite = new SQLite(file)
