@@ -9,6 +9,8 @@ const CUT_MS = 8000
 const CLOSE_LIMIT_MS = 9000
 /** How long the end waits for the last lines of the log, whose reader may stall. */
 const FLUSH_LIMIT_MS = 500
+/** What threads of Node's pool may be at without end: looking up a name, or working on a file. */
+const POOL_WORK = /^(GetAddrInfo|GetNameInfo|FSReq)/
 
 /** What a process that serves has to finish. */
 interface Service {
@@ -41,14 +43,14 @@ export class Stop {
   }
 
   async #stop(): Promise<void> {
-    if (this.#service === undefined) process.exit(0)
+    if (this.#service === undefined) end(0)
     if (this.#isStopping) return
     this.#isStopping = true
     const { app, log } = this.#service
     setTimeout(() => app.server.closeAllConnections(), CUT_MS)
     const isClosed = await Promise.race([close(app), tooLate(app)])
     await log.flush(FLUSH_LIMIT_MS)
-    process.exit(isClosed ? 0 : 1)
+    end(isClosed ? 0 : 1)
   }
 
   async #fail(error: Error): Promise<void> {
@@ -57,11 +59,11 @@ export class Stop {
     this.#service = undefined
     if (service === undefined) {
       console.error(error)
-      process.exit(1)
+      end(1)
     }
     service.app.log.fatal({ err: error }, 'the process ends, for an error that nothing caught')
     await service.log.flush(FLUSH_LIMIT_MS)
-    process.exit(1)
+    end(1)
   }
 }
 
@@ -79,4 +81,14 @@ async function tooLate(app: FastifyInstance): Promise<boolean> {
   await sleep(CLOSE_LIMIT_MS)
   app.log.error(`the service ends although it is not closed ${CLOSE_LIMIT_MS / 1000} seconds after the signal`)
   return false
+}
+
+/**
+ * Ends the process at once. `process.exit` waits for the threads of Node's pool, and so for half a minute where a name server does not
+ * answer. To replace the process by one that does nothing but end is what ends them, also in the first process of a container.
+ */
+function end(code: number): never {
+  const isWaiting = process.getActiveResourcesInfo().some((name) => POOL_WORK.test(name))
+  if (isWaiting && process.platform !== 'win32') process.execve?.(process.execPath, [process.execPath, '-e', `process.exit(${code})`], {})
+  process.exit(code)
 }

@@ -178,6 +178,14 @@ t.test('when something cannot be closed the process ends all the same, after nin
   t.match(output.out, /"level":50,.*"msg":"the service ends although it is not closed 9 seconds after the signal"/)
 })
 
+t.test('a thread that hangs, as in the look-up of a name, does not delay the end', onLinux, async (t) => {
+  const nobodyWrites = `${folder(t)}/pipe`
+  execFileSync('mkfifo', [nobodyWrites])
+  const { child } = await runWith(t, `const { open } = await import('node:fs'); open('${nobodyWrites}', 'r', () => {})`)
+  child.kill('SIGTERM')
+  t.same(await endOf(child), ended)
+})
+
 t.test('when closing fails the process ends with code 1 and a line', async (t) => {
   const { child, output } = await runWith(t, "app.addHook('onClose', async () => { throw new Error('broken') })")
   child.kill('SIGTERM')
