@@ -5,8 +5,15 @@ import { Check } from '@sinclair/typebox/value'
 import { isDatabaseUrl } from './db/open.ts'
 import { rangeOf } from './domain/address.ts'
 
-/** A setting that is missing or wrong. The message is one line: the variable, what it must be, and what it is, unless that is a secret. */
-export class ConfigError extends Error {}
+/** Settings that are missing or wrong: a line each, with the variable, what it must be, and what it is, unless that is a secret. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'))
+    this.faults = faults
+  }
+}
 
 FormatRegistry.Set('origin', isOrigin)
 FormatRegistry.Set('public-url', isPublicUrl)
@@ -274,19 +281,12 @@ export type Config = Readonly<ReturnType<typeof loadConfig>>
  * The settings of an environment, checked and under the names the code uses.
  *
  * @param env usually `process.env`; a secret may also come from the file that `NAME_FILE` names
- * @throws {ConfigError} for the first setting that is missing or wrong
+ * @throws {ConfigError} with every setting that is missing or wrong
  */
 export function loadConfig(env: Environment) {
-  const config = readSettings(env)
-  if (config.jwtAlgorithm === 'HS256' && config.jwtSecret === undefined) {
-    throw new ConfigError('JWT_SECRET must be at least 32 bytes where JWT_ALGORITHM is HS256, and is not set')
-  }
-  if (config.jwtProfile === 'rfc9068' && config.jwtAudience === undefined) {
-    throw new ConfigError('JWT_AUDIENCE must be a text where JWT_PROFILE is rfc9068, and is not set')
-  }
-  if (config.secretsKeyPrevious !== undefined && config.secretsKey === undefined) {
-    throw new ConfigError('SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set')
-  }
+  const { config, faults } = readSettings(env)
+  const all = [...faults.values(), ...missingSettings(config, faults)]
+  if (all.length > 0) throw new ConfigError(all)
   const publicUrl = config.publicUrl ?? defaultPublicUrl(config)
   return {
     ...config,
@@ -301,29 +301,59 @@ export function defaultPublicUrl({ port }: Pick<Settings, 'port'>): string {
   return `http://localhost:${port}`
 }
 
-function readSettings(env: Environment): Settings {
-  const entries = Object.entries(settings).map(([name, schema]) => [name, readSetting(schema, env)] as const)
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Settings
+/** What is wrong with a setting, by its name in the code. */
+type Faults = ReadonlyMap<string, string>
+
+/** The settings, whole only where there are no faults: a setting with a fault has no value. */
+function readSettings(env: Environment): { config: Settings; faults: Faults } {
+  const values: Record<string, unknown> = {}
+  const faults = new Map<string, string>()
+  for (const [name, schema] of Object.entries(settings)) {
+    const read = readSetting(schema, env)
+    if (read.fault !== undefined) faults.set(name, read.fault)
+    else if (read.value !== undefined) values[name] = read.value
+  }
+  return { config: values as Settings, faults }
 }
 
-function readSetting(schema: TSchema, env: Environment): unknown {
-  const raw = rawValue(schema, env)
-  if (raw === undefined) return schema.default
+/** What other settings need, and is not there: one that is there but wrong has its own line. */
+function missingSettings(config: Settings, faults: Faults): string[] {
+  const isSet = (name: keyof Settings) => config[name] !== undefined || faults.has(name)
+  const missing: string[] = []
+  if (config.jwtAlgorithm === 'HS256' && !isSet('jwtSecret')) {
+    missing.push('JWT_SECRET must be at least 32 bytes where JWT_ALGORITHM is HS256, and is not set')
+  }
+  if (config.jwtProfile === 'rfc9068' && !isSet('jwtAudience')) {
+    missing.push('JWT_AUDIENCE must be a text where JWT_PROFILE is rfc9068, and is not set')
+  }
+  if (isSet('secretsKeyPrevious') && !isSet('secretsKey')) {
+    missing.push('SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set')
+  }
+  return missing
+}
+
+/** The value of a setting, undefined where it is unset and has no default, or what is wrong with it. */
+type Read = { readonly value?: unknown; readonly fault?: undefined } | { readonly fault: string }
+
+function readSetting(schema: TSchema, env: Environment): Read {
+  const { text: raw, fault } = rawValue(schema, env)
+  if (fault !== undefined) return { fault }
+  if (raw === undefined) return { value: schema.default }
   const value = convert(raw, schema)
-  if (Check(schema, value) && Buffer.byteLength(raw) >= (schema.bytes ?? 0)) return schema.parse?.(value) ?? value
+  if (Check(schema, value) && Buffer.byteLength(raw) >= (schema.bytes ?? 0)) return { value: schema.parse?.(value) ?? value }
   const got = schema.secret || mayHavePassword(raw) ? `a value of ${Buffer.byteLength(raw)} bytes` : JSON.stringify(raw)
-  throw new ConfigError(`${schema.env} must be ${wants(schema)}, got ${got}`)
+  return { fault: `${schema.env} must be ${wants(schema)}, got ${got}` }
 }
 
 /** The variable's text, or for a secret the content of the file that NAME_FILE names, without its last line break. */
-function rawValue({ env: name, secret }: TSchema, env: Environment): string | undefined {
+function rawValue({ env: name, secret }: TSchema, env: Environment): { readonly text?: string | undefined; readonly fault?: string } {
   const file = secret ? env[`${name}_FILE`] : undefined
-  if (file === undefined || file === '') return env[name] === '' ? undefined : env[name]
-  if (env[name]) throw new ConfigError(`${name} and ${name}_FILE are both set, and only one of them can be`)
+  if (file === undefined || file === '') return { text: env[name] === '' ? undefined : env[name] }
+  if (env[name]) return { fault: `${name} and ${name}_FILE are both set, and only one of them can be` }
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    return { text: readFileSync(file, 'utf8').replace(/\r?\n$/, '') }
   } catch (error) {
-    throw new ConfigError(`${name}_FILE is ${JSON.stringify(file)}, which cannot be read: ${(error as Error).message}`)
+    return { fault: `${name}_FILE is ${JSON.stringify(file)}, which cannot be read: ${(error as Error).message}` }
   }
 }
 

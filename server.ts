@@ -20,7 +20,7 @@ try {
   await start()
 } catch (error) {
   const { explain } = await import('./explain.ts')
-  console.error(`latchkey cannot start: ${explain(error as NodeJS.ErrnoException)}`)
+  console.error(explain(error as Error, 'latchkey cannot start: '))
   process.exit(1)
 }
 

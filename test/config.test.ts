@@ -105,8 +105,34 @@ const refused: [env: Record<string, string>, message: string][] = [
 
 t.test('a wrong setting is refused with its name, what it must be and what it is', async (t) => {
   for (const [env, message] of refused) {
-    t.throws(() => loadConfig(env), new ConfigError(message), JSON.stringify(env))
+    t.throws(() => loadConfig(env), new ConfigError([message]), JSON.stringify(env))
   }
+})
+
+t.test('every wrong setting is told at once, a line each, in the order of the table', async (t) => {
+  const faults = [
+    'PORT must be a whole number from 0 to 65535, got "http"',
+    'JWT_ALGORITHM must be one of ES256, EdDSA, RS256, HS256, got "none"',
+    'JWT_SECRET must be at least 32 bytes, got a value of 7 bytes',
+    'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, got "loud"',
+    'JWT_AUDIENCE must be a text where JWT_PROFILE is rfc9068, and is not set',
+  ]
+  const env = { LOG_LEVEL: 'loud', JWT_PROFILE: 'rfc9068', JWT_SECRET: 'hunter2', JWT_ALGORITHM: 'none', PORT: 'http' }
+  t.throws(() => loadConfig(env), { message: faults.join('\n'), faults })
+})
+
+t.test('a setting that another one needs is not told to be missing when it is wrong', async (t) => {
+  const previous = Buffer.alloc(32).toString('base64')
+  for (const [env, fault] of [
+    [{ JWT_ALGORITHM: 'HS256', JWT_SECRET: 'hunter2' }, /^JWT_SECRET must be at least 32 bytes, got a value of 7 bytes$/],
+    [{ JWT_PROFILE: 'rfc9068', JWT_AUDIENCE: ' ' }, /^JWT_AUDIENCE must be .*, got " "$/],
+    [{ SECRETS_KEY: 'hunter2', SECRETS_KEY_PREVIOUS: previous }, /^SECRETS_KEY must be 32 bytes .*, got a value of 7 bytes$/],
+  ] as const) {
+    t.throws(() => loadConfig(env), { message: fault })
+  }
+  t.throws(() => loadConfig({ SECRETS_KEY_PREVIOUS: 'hunter2' }), {
+    message: /^SECRETS_KEY_PREVIOUS must be .*\nSECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set$/,
+  })
 })
 
 t.test('a refused URL that may have a password in it is not printed', async (t) => {
@@ -177,7 +203,7 @@ t.test('a secret can be read from a file, without the line break at its end', as
   writeFileSync(file, `${SECRET}\r\n`)
   t.equal(loadConfig({ JWT_SECRET_FILE: file }).jwtSecret, SECRET)
   writeFileSync(file, `${'x'.repeat(31)}\n`)
-  t.throws(() => loadConfig({ JWT_SECRET_FILE: file }), new ConfigError('JWT_SECRET must be at least 32 bytes, got a value of 31 bytes'))
+  t.throws(() => loadConfig({ JWT_SECRET_FILE: file }), new ConfigError(['JWT_SECRET must be at least 32 bytes, got a value of 31 bytes']))
 })
 
 t.test('SECRETS_KEY and SECRETS_KEY_PREVIOUS can be read from files, too', async (t) => {

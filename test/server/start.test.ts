@@ -111,6 +111,18 @@ for (const { name, env, line } of failing) {
   })
 }
 
+t.test('every wrong setting has a line of its own, from the server and from the command', async (t) => {
+  const env = { PORT: '70000', JWT_SECRET: 'hunter2', LOG_LEVEL: 'loud', DATABASE_URL: ':memory:' }
+  const faults = [
+    'PORT must be a whole number from 0 to 65535, got "70000"',
+    'JWT_SECRET must be at least 32 bytes, got a value of 7 bytes',
+    'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, got "loud"',
+  ]
+  const printed = (prefix: string) => faults.map((fault) => `${prefix}${fault}\n`).join('')
+  t.match(await runShared(env, 'server.ts'), { code: 1, stdout: '', stderr: printed('latchkey cannot start: ') })
+  t.match(await runShared(env, 'cli.ts', 'keys', 'list'), { code: 1, stdout: '', stderr: printed('latchkey: ') })
+})
+
 t.test('a taken port ends the start with one line that names the setting', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => taken.close())
