@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { FormatRegistry, type SchemaOptions, type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { Check } from '@sinclair/typebox/value'
 import { isDatabaseUrl } from './db/open.ts'
 import { rangeOf } from './domain/address.ts'
+import { checkSecretVariable, readSecretFile, type SecretText } from './secret-text.ts'
 
 /** Settings that are missing or wrong: a line each, with the variable, what it must be, and what it is, unless that is a secret. */
 export class ConfigError extends Error {
@@ -345,16 +345,17 @@ function readSetting(schema: TSchema, env: Environment): Read {
   return { fault: `${schema.env} must be ${wants(schema)}, got ${got}` }
 }
 
-/** The variable's text, or for a secret the content of the file that NAME_FILE names, without its last line break. */
-function rawValue({ env: name, secret }: TSchema, env: Environment): { readonly text?: string | undefined; readonly fault?: string } {
-  const file = secret ? env[`${name}_FILE`] : undefined
-  if (file === undefined || file === '') return { text: env[name] === '' ? undefined : env[name] }
-  if (env[name]) return { fault: `${name} and ${name}_FILE are both set, and only one of them can be` }
-  try {
-    return { text: readFileSync(file, 'utf8').replace(/\r?\n$/, '') }
-  } catch (error) {
-    return { fault: `${name}_FILE is ${JSON.stringify(file)}, which cannot be read: ${(error as Error).message}` }
-  }
+/** The variable's text, or for a secret the content of the file that NAME_FILE names; neither where it is unset. */
+function rawValue(
+  { env: name, secret }: TSchema,
+  env: Environment,
+): SecretText | { readonly text?: undefined; readonly fault?: undefined } {
+  const text = env[name] || undefined
+  const file = (secret && env[`${name}_FILE`]) || undefined
+  if (text !== undefined && file !== undefined) return { fault: `${name} and ${name}_FILE are both set, and only one of them can be` }
+  if (file !== undefined) return readSecretFile(`${name}_FILE`, file)
+  if (text === undefined) return {}
+  return secret ? checkSecretVariable(name, text) : { text }
 }
 
 function convert(raw: string, schema: TSchema): unknown {

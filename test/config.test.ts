@@ -192,20 +192,6 @@ t.test('JWT_PROFILE is simple and JWT_CLIENT_ID is latchkey until they are set',
   })
 })
 
-t.test('the error for an unreadable file of a secret names the setting and the file', async (t) => {
-  const missing = join(folder(t), 'secret')
-  t.throws(() => loadConfig({ JWT_SECRET_FILE: missing }), { message: `JWT_SECRET_FILE is "${missing}", which cannot be read: ` })
-  t.throws(() => loadConfig({ JWT_SECRET_FILE: folder(t) }), { message: /^JWT_SECRET_FILE is ".*", which cannot be read: EISDIR/ })
-})
-
-t.test('a secret can be read from a file, without the line break at its end', async (t) => {
-  const file = join(folder(t), 'secret')
-  writeFileSync(file, `${SECRET}\r\n`)
-  t.equal(loadConfig({ JWT_SECRET_FILE: file }).jwtSecret, SECRET)
-  writeFileSync(file, `${'x'.repeat(31)}\n`)
-  t.throws(() => loadConfig({ JWT_SECRET_FILE: file }), new ConfigError(['JWT_SECRET must be at least 32 bytes, got a value of 31 bytes']))
-})
-
 t.test('SECRETS_KEY and SECRETS_KEY_PREVIOUS can be read from files, too', async (t) => {
   const files = ['old', 'new'].map((name) => join(folder(t), name)) as [string, string]
   files.forEach((file, index) => {
