@@ -3,6 +3,7 @@ import { FormatRegistry, type SchemaOptions, type Static, type TProperties, type
 import { Check } from '@sinclair/typebox/value'
 import { isDatabaseUrl } from './db/open.ts'
 import { rangeOf } from './domain/address.ts'
+import { nearNames } from './near-settings.ts'
 import { checkSecretVariable, readSecretFile, type SecretText } from './secret-text.ts'
 
 /** Settings that are missing or wrong: a line each, with the variable, what it must be, and what it is, unless that is a secret. */
@@ -286,7 +287,7 @@ export type Config = Readonly<ReturnType<typeof loadConfig>>
 export function loadConfig(env: Environment) {
   const { config, faults } = readSettings(env)
   const all = [...faults.values(), ...missingSettings(config, faults)]
-  if (all.length > 0) throw new ConfigError(all)
+  if (all.length > 0) throw new ConfigError([...all, ...doubtfulNames(env)])
   const publicUrl = config.publicUrl ?? defaultPublicUrl(config)
   return {
     ...config,
@@ -299,6 +300,12 @@ export function loadConfig(env: Environment) {
 /** `PUBLIC_URL` while it is unset. */
 export function defaultPublicUrl({ port }: Pick<Settings, 'port'>): string {
   return `http://localhost:${port}`
+}
+
+/** A line for each variable whose name is nearly that of a setting: it is not read, and another one was probably meant. */
+export function doubtfulNames(env: Environment): string[] {
+  const names = Object.values(settings).flatMap(({ env: name, secret }: TSchema) => (secret ? [name, `${name}_FILE`] : [name]))
+  return nearNames(env, names).map(({ name, near }) => `${name} is no setting: is ${near} meant?`)
 }
 
 /** What is wrong with a setting, by its name in the code. */

@@ -25,7 +25,7 @@ try {
 }
 
 async function start(): Promise<void> {
-  const { loadConfig } = await import('./config.ts')
+  const { doubtfulNames, loadConfig } = await import('./config.ts')
   const config = loadConfig(process.env)
   // Node reads this when the pool is first used, so nothing before this line may use it.
   process.env.UV_THREADPOOL_SIZE ??= String(config.hashingConcurrency + POOL_RESERVE)
@@ -39,6 +39,7 @@ async function start(): Promise<void> {
   warnOfWeakHashing(app)
   warnOfPlainKeys(app)
   warnOfNoLimits(app)
+  for (const line of doubtfulNames(process.env)) app.log.warn(line)
 }
 
 /** The service, which from now on finishes its work before a signal ends it. */
