@@ -10,6 +10,9 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 const FAILED = 1
 const WRONG_USAGE = 2
 
+// As in server.ts: what is made anew is for the user of the process alone.
+process.umask(0o077)
+
 const program = new Command('latchkey')
   .description("The operator's command: works on the database of the service, beside it or while it is stopped.")
   .version(manifest.version)

@@ -16,6 +16,9 @@ const stop = new Stop()
 // Without this flag V8 puts requests into the old generation after a login storm; memory then grows by 100 MB between collections.
 setFlagsFromString('--no-allocation-site-pretenuring')
 
+// What the process makes anew is for its own user alone: the database has the hashes of passwords, and maybe keys in clear.
+process.umask(0o077)
+
 try {
   await start()
 } catch (error) {
