@@ -14,7 +14,8 @@ RUN rm -rf node_modules/node-* node_modules/.bin node_modules/better-sqlite3/dep
  && find node_modules -type f \( -name '*.md' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && find node_modules -type d \( -name test -o -name tests -o -name benchmark \) -prune -exec rm -rf {} +
 COPY . .
-RUN node bin/sbom.ts >sbom.json && rm -r bin
+# npm's settings are for the installation above.
+RUN node bin/sbom.ts >sbom.json && rm -r bin .npmrc
 # One start of the server and one of the command fill Node's compile cache, which shortens later starts. As the user of the image: Node
 # keeps a cache for each user.
 RUN mkdir .cache && chown 1000:1000 .cache

@@ -140,12 +140,13 @@ docker run -d --name "$name" --network none -v "$volume:/data" "$image" >/dev/nu
 for _ in $(seq 50); do docker exec "$name" node -e 'fetch("http://127.0.0.1:3000/health/ready").then(() => process.exit(0), () => process.exit(1))' && break; sleep 0.1; done
 check 'with no setting it listens on every address, port 3000' "$(docker exec "$name" grep -c '00000000:0BB8 00000000:0000 0A' /proc/net/tcp)" 1
 check 'and keeps its database in /data' "$(docker exec "$name" sh -c 'ls /data/latchkey.db')" /data/latchkey.db
+check 'which nobody but its user can read' "$(docker exec "$name" stat -c '%a %u' /data/latchkey.db /data/latchkey.db-wal | sort -u)" '600 1000'
 check 'nothing but /data and the temporary folders is writable' "$(docker exec "$name" find / -xdev -writable ! -type l ! -path /data ! -path '/tmp*' ! -path '/var/tmp*' ! -path '/run/lock*' ! -path '/home/node*' ! -path '/dev/*' ! -path '/proc/*' 2>/dev/null | head -3)" ''
 docker rm -f "$name" >/dev/null
 wrong=$(docker run --rm --network none -e PORT=nonsense "$image" 2>&1)
 check 'a wrong setting ends it with a code' "$?" 1
 check 'and one line that names the setting' "$(grep -c . <<<"$wrong") $(grep -c PORT <<<"$wrong")" '1 1'
-left=$(docker run --rm --network none -u 0 --entrypoint sh "$image" -c 'for f in /root/.npmrc /home/node/.npmrc /usr/local/etc/npmrc; do [ -s $f ] && echo $f; done; ls -d /root/.npm /app/node_modules/node-* /app/node_modules/typescript 2>/dev/null; true')
+left=$(docker run --rm --network none -u 0 --entrypoint sh "$image" -c 'for f in /root/.npmrc /home/node/.npmrc /usr/local/etc/npmrc; do [ -s $f ] && echo $f; done; find /app -name .npmrc; ls -d /root/.npm /app/node_modules/node-* /app/node_modules/typescript 2>/dev/null; true')
 check 'no npm configuration, npm cache or development package stays in it' "$left" ''
 unlisted=$(docker run --rm --network none --entrypoint node "$image" -e '
   const fs = require("fs")
