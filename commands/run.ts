@@ -32,5 +32,7 @@ async function openExisting(url: string): Promise<Database> {
   if (!(await databaseExists(url))) {
     throw new CommandError(`DATABASE_URL: there is no database at ${place}; the server makes it at its first start`)
   }
-  return openDatabase(url)
+  return openDatabase(url, (migrations) => {
+    console.error(`latchkey: the tables of the database are brought up to date: ${migrations.join(', ')}`)
+  })
 }

@@ -26,6 +26,9 @@ export interface WriteOptions {
   readonly isDurable?: boolean
 }
 
+/** Is told the names of the migrations that are about to run, in their order; not called where there are none. */
+export type OnUpgrade = (migrations: readonly string[]) => void
+
 /** An open database. Errors that it throws itself are all in `errors.ts`. */
 export interface Database {
   /** For reading what is committed. Nothing is written through it. */

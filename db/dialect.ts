@@ -1,5 +1,5 @@
 import type { ColumnBuilderCallback, Kysely, QueryResult } from 'kysely'
-import type { Database, Handle } from './database.ts'
+import type { Database, Handle, OnUpgrade } from './database.ts'
 
 /** A kind of database: a function that finds the database of a URL, or returns undefined for a URL of another kind. */
 export type Dialect = (url: string) => Site | undefined
@@ -13,7 +13,7 @@ export interface Site {
   /** Whether it has been made. @throws {DatabaseUnavailable} when that cannot be found out */
   exists(): Promise<boolean>
   /** Makes the database if need be, and opens it with its tables up to date. Throws what `openDatabase` does. */
-  open(): Promise<Database>
+  open(onUpgrade?: OnUpgrade): Promise<Database>
 }
 
 /**

@@ -1,5 +1,6 @@
-import type { Kysely } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
+import { type Kysely, sql } from 'kysely'
+import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration'
+import type { OnUpgrade } from './database.ts'
 import { DatabaseUnavailable, NotOurDatabase } from './errors.ts'
 import * as usersSessionsKeys from './migrations/001-users-sessions-keys.ts'
 import * as sessionEndsAndEvents from './migrations/002-session-ends-and-events.ts'
@@ -41,11 +42,41 @@ export const migrations: Readonly<Record<string, Migration>> = {
  * @throws {DatabaseUnavailable} when the database cannot do its work
  * @throws {NotOurDatabase} when a migration fails, or when the database was made by a newer version
  */
-export async function migrate(db: Kysely<Tables>): Promise<void> {
-  await db.transaction().execute(async (transaction) => {
-    const migrator = new Migrator({ db: transaction, provider: { getMigrations: async () => migrations } })
-    const { error } = await migrator.migrateToLatest()
-    if (error instanceof DatabaseUnavailable) throw error
-    if (error) throw new NotOurDatabase((error as Error).message, { cause: error })
-  })
+export async function migrate(db: Kysely<Tables>, onUpgrade: OnUpgrade = () => {}): Promise<void> {
+  try {
+    await db.transaction().execute((transaction) => upgrade(transaction, onUpgrade))
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable || error instanceof NotOurDatabase) throw error
+    throw new NotOurDatabase((error as Error).message, { cause: error })
+  }
+}
+
+async function upgrade(transaction: Kysely<Tables>, onUpgrade: OnUpgrade): Promise<void> {
+  const applied = await appliedMigrations(transaction)
+  refuseUnknown(applied)
+  const pending = Object.keys(migrations).filter((name) => !applied.includes(name))
+  if (pending.length === 0) return
+  onUpgrade(pending)
+  const { error } = await new Migrator({ db: transaction, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+  if (error) throw error
+}
+
+/** The names of the migrations that the database has, in their order. */
+async function appliedMigrations(transaction: Kysely<Tables>): Promise<string[]> {
+  const tables = await transaction.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return []
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(transaction)
+  return rows.map(({ name }) => name)
+}
+
+/** Names come only at the end of the list: a database that has the first one and one that is not in the list is of a newer version. */
+function refuseUnknown(applied: readonly string[]): void {
+  const unknown = applied.find((name) => !(name in migrations))
+  if (unknown === undefined) return
+  const isOurs = applied.includes(Object.keys(migrations)[0] as string)
+  if (!isOurs) throw new NotOurDatabase(`it is the database of another program, with the migration ${unknown}`)
+  throw new NotOurDatabase(
+    `it was made by a newer version of latchkey, with the migration ${unknown}, which this version does not know: ` +
+      'run that version, or restore a backup from before its upgrade',
+  )
 }

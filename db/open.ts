@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Database, OnUpgrade } from './database.ts'
 import type { Dialect, Site } from './dialect.ts'
 import { sqlite } from './sqlite/database.ts'
 
@@ -14,11 +14,12 @@ export function isDatabaseUrl(url: string): boolean {
  * Opens the database that a URL names, and brings its tables up to date. One that does not exist is made.
  *
  * @param url one that `isDatabaseUrl` accepts: `file:PATH` or `:memory:`
+ * @param onUpgrade is told before the tables are changed
  * @throws {DatabaseUnavailable} when it cannot be made, opened or written
  * @throws {NotOurDatabase} when its tables cannot be brought up to date
  */
-export async function openDatabase(url: string): Promise<Database> {
-  return siteOf(url).open()
+export async function openDatabase(url: string, onUpgrade?: OnUpgrade): Promise<Database> {
+  return siteOf(url).open(onUpgrade)
 }
 
 /** Whether the database that a URL names has been made. @throws {DatabaseUnavailable} when that cannot be found out */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { Kysely } from 'kysely'
-import type { Database } from '../database.ts'
+import type { Database, OnUpgrade } from '../database.ts'
 import type { Dialect } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { ping } from '../health.ts'
@@ -28,7 +28,7 @@ export const sqlite: Dialect = (url) => {
     place: isShared ? resolve(file) : file,
     isShared,
     exists: async () => isShared && isThere(file),
-    open: () => (isShared ? openFile(file) : openInMemory()),
+    open: (onUpgrade) => (isShared ? openFile(file, onUpgrade) : openInMemory(onUpgrade)),
   }
 }
 
@@ -39,19 +39,19 @@ interface OnDisk {
   readonly log: WriteAheadLog
 }
 
-async function openFile(file: string): Promise<Database> {
+async function openFile(file: string, onUpgrade?: OnUpgrade): Promise<Database> {
   try {
     makeFolderOf(file)
     refuseNoFile(file)
     await patiently(() => useWriteAheadLog(file))
-    return await openConnections(file)
+    return await openConnections(file, onUpgrade)
   } catch (error) {
     throw inWords(file, error)
   }
 }
 
 /** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
-async function openConnections(file: string): Promise<Database> {
+async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Database> {
   const sqlite = await patiently(() => openSqlite(file))
   let files: OpenedFiles | undefined
   const guard = () => files?.guard()
@@ -60,7 +60,7 @@ async function openConnections(file: string): Promise<Database> {
     // Its first read makes the files beside it, which stay while it is open.
     await patiently(() => sqlite.pragma('schema_version'))
     files = new OpenedFiles(file)
-    await migrate(writer)
+    await migrate(writer, onUpgrade)
     await scrubOnce(file)
     const reader = await connect(await patiently(() => openSqlite(file, { readonly: true })), true, guard)
     return database(writer, reader, { file, files, log: new WriteAheadLog(files.place, sqlite) })
@@ -71,9 +71,9 @@ async function openConnections(file: string): Promise<Database> {
 }
 
 /** There is one connection, because a second one would see another memory; a read waits for the batch of writes. */
-async function openInMemory(): Promise<Database> {
+async function openInMemory(onUpgrade?: OnUpgrade): Promise<Database> {
   const only = await connect(openSqlite(IN_MEMORY), false)
-  await migrate(only)
+  await migrate(only, onUpgrade)
   return database(only, only)
 }
 

@@ -79,7 +79,17 @@ const failing: { name: string; env: (dir: string) => Record<string, string> | Pr
       sqlite.close()
       return { DATABASE_URL: `file:${file}` }
     },
-    line: /^latchkey cannot start: DATABASE_URL\b/,
+    line: /^latchkey cannot start: DATABASE_URL: cannot use the database: it was made by a newer version of latchkey, with the migration 999-later, which this version does not know: run that version, or restore a backup from before its upgrade$/m,
+  },
+  {
+    name: 'a database of another program that has migrations',
+    env(dir) {
+      const sqlite = new SQLite(join(dir, 'latchkey.db'))
+      sqlite.exec("create table kysely_migration (name text, timestamp text); insert into kysely_migration values ('first', '2026')")
+      sqlite.close()
+      return { DATABASE_URL: `file:${dir}/latchkey.db` }
+    },
+    line: /^latchkey cannot start: DATABASE_URL: cannot use the database: it is the database of another program, with the migration first$/m,
   },
   {
     name: 'a signing key that cannot be read',
@@ -102,7 +112,7 @@ async function databaseIn(dir: string): Promise<string> {
 
 for (const { name, env, line } of failing) {
   t.test(`${name} ends the start with one line that names the setting`, async (t) => {
-    const end = await runShared(await env(folder(t)), 'server.ts')
+    const end = await runShared({ LOG_LEVEL: 'warn', ...(await env(folder(t))) }, 'server.ts')
     t.equal(end.code, 1)
     t.equal(end.stdout, '')
     t.match(end.stderr, line)
