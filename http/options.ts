@@ -3,12 +3,13 @@ import { type FastifyHttpOptions, type FastifyInstance, type FastifyReply, type 
 import type { Config } from '../config.ts'
 import { inRanges, normalAddress } from '../domain/address.ts'
 import { ajvOptions } from './ajv.ts'
-import { answerClientError } from './client-errors.ts'
+import { answerClientError, isEndedEarly } from './client-errors.ts'
 import { requestId, securityHeaders } from './headers.ts'
 import { createHttpServer } from './node-server.ts'
 import { loggedError } from './problem-log.ts'
 import { sendError } from './problems.ts'
 import { requestLine } from './request-line.ts'
+import { logIfUnanswered } from './unanswered.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
 
@@ -40,12 +41,15 @@ export function serverOptions(config: Config, log?: { write(line: string): void 
     // For a malformed URL Fastify runs no hook, so the headers and the log line of every answer are added here.
     frameworkErrors: (error, request, reply) => {
       reply.raw.once('finish', () => request.log.info(requestLine(request, reply)))
+      logIfUnanswered(request, reply)
       return sendError(error, request, withHeaders(reply, request, config))
     },
     clientErrorHandler: function clientErrorHandler(this: FastifyInstance, error, socket) {
+      const refusal = answerClientError(error, socket, config)
       // The error itself is not logged: it has the bytes that were received, among them perhaps a password or token.
-      this.log.debug({ code: error.code, ip: normalAddress(socket.remoteAddress) }, 'a request could not be understood')
-      answerClientError(error, socket, config)
+      const line = { ...refusal, reason: error.code, ip: normalAddress(socket.remoteAddress) }
+      const what = isEndedEarly(error) ? 'the client went away' : 'a request could not be understood'
+      this.log[refusal === undefined ? 'debug' : 'info'](line, what)
     },
   }
 }

@@ -159,7 +159,7 @@ t.test('what only its client can mend is a line of its request, and no other', a
   await ask(2)
   t.strictSame(
     lines.map(told),
-    [0, 1].map((i) => ({ level: 30, ...request(i), status: 401 })),
+    [0, 1].map((i) => ({ level: 30, ...request(i), status: 401, code: 'not_authenticated' })),
   )
 })
 

@@ -147,7 +147,7 @@ const MADE = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
 const close = 'Host: x\r\nConnection: close\r\n'
 
 t.test('a short plain X-Request-Id is used, any other replaced; the id is in the answer and in its line of the log', async (t) => {
-  const service = await start(t, { DATABASE_URL: ':memory:' })
+  const service = await start(t, { DATABASE_URL: ':memory:', LOG_LEVEL: 'debug' })
   const idOf = async (request: string): Promise<string | undefined> => {
     const { answers } = await talk(service.port, [request])
     return (answers[0] as WireAnswer).headers['x-request-id']
