@@ -244,6 +244,10 @@ export const settings = {
     default: 'info',
     description: 'Least level that is logged; requests are logged at `info`.',
   }),
+  logFormat: oneOf('LOG_FORMAT', ['auto', 'json', 'pretty'], {
+    default: 'auto',
+    description: 'Log lines as JSON objects, or for people to read (`pretty`); `auto` is `pretty` on a terminal and `json` elsewhere.',
+  }),
   argon2MemoryKib: integer('ARGON2_MEMORY_KIB', {
     minimum: 1024,
     maximum: 4_194_304,

@@ -1,13 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
+import { isatty } from 'node:tty'
 import { setFlagsFromString } from 'node:v8'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import type { Terminal } from './http/log-format.ts'
 import { Stop } from './stop.ts'
 
 /** Threads of Node's pool beyond those that hash: without it, files and DNS look-ups would wait for password hashes. */
 const POOL_RESERVE = 1
 const LOWEST_PRIORITY = 19
+const STDOUT = 1
 const THREADS = '/proc/self/task'
 
 // Before all that takes long to load, which is therefore imported below.
@@ -49,13 +52,20 @@ async function start(): Promise<void> {
 async function buildServing(config: Config): Promise<FastifyInstance> {
   const { buildApp } = await import('./app.ts')
   const { LogDestination } = await import('./http/log-destination.ts')
+  const { inFormat } = await import('./http/log-format.ts')
   const { unblockedStdout } = await import('./http/unblocked-stdout.ts')
   const log = new LogDestination(unblockedStdout(), (lost, reason) => {
     app.log.warn({ lost }, `${lost} log lines were lost, because standard output could not be written: ${reason}`)
   })
-  const app = await buildApp({ config, log })
+  const app = await buildApp({ config, log: await inFormat(log, config.logFormat, terminal()) })
   stop.serve({ app, log })
   return app
+}
+
+/** `process.stdout` is looked at only where it is a terminal: of a pipe it would be a second stream beside that of the log. */
+function terminal(): Terminal {
+  const isTerminal = isatty(STDOUT)
+  return { isTerminal, hasColors: isTerminal && process.stdout.hasColors() }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Option } from 'commander'
+import { harmless } from '../domain/text.ts'
 
 export interface OutputOptions {
   readonly json?: true
@@ -41,14 +42,4 @@ function table(rows: readonly Row[]): string {
           .trimEnd()}\n`,
     )
     .join('')
-}
-
-/** Escapes control and format characters as JSON does: a name from outside could otherwise control the operator's terminal. */
-function harmless(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
-    character
-      .split('')
-      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-      .join(''),
-  )
 }
