@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addClients } from './commands/clients.ts'
 import { addEvents } from './commands/events.ts'
 import { addKeys } from './commands/keys.ts'
+import { withExcerpts } from './commands/usage.ts'
 import { addUsers } from './commands/users.ts'
 import manifest from './package.json' with { type: 'json' }
 
@@ -24,6 +25,7 @@ A name that begins with a dash goes after --, as in: latchkey users disable -- -
 Exit codes: 0 it is done; ${FAILED} it failed, for the reason on standard error; ${WRONG_USAGE} wrong usage.`,
   )
   .showHelpAfterError('(see --help; a name that begins with a dash goes after --)')
+  .configureOutput({ outputError: (message, write) => write(withExcerpts(message, process.argv.slice(2))) })
   .exitOverride()
 for (const addTo of [addUsers, addKeys, addClients, addEvents]) addTo(program)
 

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { listClients } from '../db/clients.ts'
 import type { Client } from '../db/schema.ts'
 import { createClient, revokeClient } from '../domain/accounts/clients.ts'
-import { codePoints, strip } from '../domain/text.ts'
+import { codePoints, excerpt, strip } from '../domain/text.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 
@@ -43,7 +43,7 @@ export function addClients(program: Command): void {
     .action((id: string, options: OutputOptions) =>
       runCommand(async (context) => {
         const client = await revokeClient(context, id)
-        if (client === undefined) throw new CommandError(`there is no client ${JSON.stringify(id)}; clients list shows all`)
+        if (client === undefined) throw new CommandError(`there is no client "${excerpt(id)}"; clients list shows all`)
         print(options, toRow(client), [toRow(client)])
       }),
     )

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { logOutUser, setActive } from '../domain/accounts/administration.ts'
+import { excerpt } from '../domain/text.ts'
 import { jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 
@@ -31,12 +32,14 @@ function addSwitch(users: Command, name: string, description: string, isActive: 
     .addOption(jsonOption())
     .action((username: string, options: OutputOptions) =>
       runCommand(async (context) => {
-        if (!(await setActive(context, username, isActive))) throw noSuchUser(username)
+        const isChange = await setActive(context, username, isActive)
+        if (isChange === undefined) throw noSuchUser(username)
+        if (!isChange) console.error(`latchkey: "${excerpt(username)}" was ${name}d already; nothing has changed`)
         print(options, { username, is_active: isActive }, [{ username, is_active: isActive ? 'yes' : 'no' }])
       }),
     )
 }
 
 function noSuchUser(username: string): CommandError {
-  return new CommandError(`there is no user ${JSON.stringify(username)}`)
+  return new CommandError(`there is no user "${excerpt(username)}"`)
 }

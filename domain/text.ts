@@ -56,6 +56,15 @@ export function harmless(text: string): string {
   )
 }
 
+const EXCERPT_LENGTH = 32
+
+/** What was typed, for a message to whoever typed it: harmless, and cut after 32 characters, for it may be a token in a wrong place. */
+export function excerpt(text: string): string {
+  const characters = [...text.slice(0, 2 * EXCERPT_LENGTH + 1)]
+  const isLong = characters.length > EXCERPT_LENGTH
+  return harmless(characters.slice(0, EXCERPT_LENGTH).join('')) + (isLong ? '…' : '')
+}
+
 /** Whether PostgreSQL and SQLite both keep the text as it is: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')

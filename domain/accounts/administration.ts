@@ -8,20 +8,21 @@ import { endingNow, endSessions } from '../sessions/ends.ts'
 // What the operator does to the accounts of others.
 
 /**
- * Enables a user, or disables one and ends all sessions.
+ * Enables a user, or disables one and ends all sessions. A user who is so already is no event.
  *
- * @returns false when there is no user of this name: see `findUserNamed`
+ * @returns whether that is a change; undefined when there is no user of this name: see `findUserNamed`
  */
-export async function setActive(core: Core, username: string, isActive: boolean): Promise<boolean> {
+export async function setActive(core: Core, username: string, isActive: boolean): Promise<boolean | undefined> {
   return core.db.write(async (handle) => {
     const named = await findUserNamed(handle, username)
-    if (named === undefined) return false
+    if (named === undefined) return undefined
     await takeTurn(handle, `user ${named.id}`)
     // The user may have been deleted before the turn came.
     const user = await findUserById(handle, named.id)
-    if (user === undefined) return false
-    await setUserActive(handle, user.id, isActive)
+    if (user === undefined) return undefined
     if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
+    if (user.is_active === (isActive ? 1 : 0)) return false
+    await setUserActive(handle, user.id, isActive)
     await recordEvent(handle, core.clock(), noOrigin, {
       kind: isActive ? 'user_enabled' : 'user_disabled',
       userId: user.id,

@@ -5,6 +5,7 @@ import { takeTurn } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { forgetIfSealedOtherwise } from '../keyed-hash.ts'
+import { excerpt } from '../text.ts'
 import type { TokenType } from '../tokens/claims.ts'
 import { type KeyInfo, keyInfo, signingOf } from './describe.ts'
 import type { GeneratedKey } from './generate.ts'
@@ -91,7 +92,7 @@ export async function retireKey(core: KeyCore, kid: string): Promise<Retirement>
   }
   return retire(core, (rows) => {
     const row = rows.find((one) => one.kid === kid)
-    if (row === undefined) throw new KeyCommandError(`there is no key ${kid}`)
+    if (row === undefined) throw new KeyCommandError(`there is no key ${excerpt(kid)}`)
     return [row]
   })
 }

@@ -143,6 +143,33 @@ t.test('a name that begins with a dash goes after --, and the error without it s
   })
 })
 
+const TOKEN = 'eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3fQ.c2lnbmF0dXJl'
+const CUT = 'eyJhbGciOiJFUzI1NiIsInR5cCI6IkpX…'
+
+/** Where an argument would be repeated: the words, the exit code, and the first line of standard error. */
+const REPEATED: readonly [words: readonly string[], code: number, line: string][] = [
+  [[TOKEN], 2, `error: unknown command '${CUT}'`],
+  [[`--${TOKEN}`], 2, `error: unknown option '--${CUT.slice(0, 30)}…'`],
+  [['users', 'disable', '--password=hunter2'], 2, "error: unknown option '--password=…'"],
+  [['events', '--limit', TOKEN], 2, `error: option '--limit <number>' argument '${CUT}' is invalid. `],
+  [['events', `--limit=${TOKEN}`], 2, `error: option '--limit <number>' argument '${CUT}' is invalid. `],
+  [['events', '--limit', 'a\u001b[2J\u009bb'], 2, "error: option '--limit <number>' argument 'a\\u001b[2J\\u009bb' is invalid. "],
+  [['users', 'disable', TOKEN], 1, `latchkey: there is no user "${CUT}"`],
+  [['users', 'logout', TOKEN], 1, `latchkey: there is no user "${CUT}"`],
+  [['keys', 'retire', TOKEN], 1, `latchkey: there is no key ${CUT}`],
+  [['clients', 'revoke', TOKEN], 1, `latchkey: there is no client "${CUT}"; clients list shows all`],
+]
+
+t.test('a long argument is not repeated whole, nor with control characters, nor what an unknown option was given', async (t) => {
+  const file = await databaseFile(t)
+  for (const [words, code, line] of REPEATED) {
+    const ran = await latchkey(file, ...words)
+    t.strictSame({ code: ran.code, stdout: ran.stdout }, { code, stdout: '' })
+    t.ok(ran.stderr.startsWith(line), ran.stderr)
+    t.notMatch(ran.stderr, /c2lnbmF0dXJl|hunter2/)
+  }
+})
+
 t.test('a command does not create a missing database', async (t) => {
   const dir = folder(t)
   await latchkey(join(dir, 'made/latchkey.db'), 'clients', 'create', 'shop')

@@ -47,3 +47,23 @@ t.test('without --json the output is a table, and an unknown name is one line on
     t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no user "Alice"\n' })
   }
 })
+
+t.test('a user who is disabled or enabled twice is so with one event, and the second command says that nothing has changed', async (t) => {
+  const file = await databaseFile(t)
+  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  await postTo(`${service.url}/api/users/`, credentials)
+  await logIn(service)
+  const say = async (command: string) => (await latchkey(file, 'users', command, 'alice')).stderr
+  t.equal(await say('enable'), 'latchkey: "alice" was enabled already; nothing has changed\n')
+  t.equal(await say('disable'), '')
+  t.match(await latchkey(file, 'users', 'disable', 'alice', '--json'), {
+    code: 0,
+    stdout: '{"username":"alice","is_active":false}\n',
+    stderr: 'latchkey: "alice" was disabled already; nothing has changed\n',
+  })
+  t.equal(await say('logout'), '')
+  t.equal(await say('enable'), '')
+  t.equal(await say('enable'), 'latchkey: "alice" was enabled already; nothing has changed\n')
+  const events = (await asJson(t, latchkey(file, 'events', '--user', 'alice', '--json'))) as { kind: string }[]
+  t.strictSame(events.map(({ kind }) => kind).toReversed(), ['user_registered', 'login', 'session_ended', 'user_disabled', 'user_enabled'])
+})
