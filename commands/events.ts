@@ -1,39 +1,97 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, Option } from 'commander'
+import type { EventKind } from '../db/schema.ts'
+import type { Search } from '../domain/events/search.ts'
 import { hashOfName, openKeyedHash } from '../domain/keyed-hash.ts'
-import { type Happened, listHistory } from '../domain/sessions/history.ts'
+import { findUserNamed } from '../domain/names.ts'
+import { followHistory, type Happened, listHistory } from '../domain/sessions/history.ts'
 import { strip } from '../domain/text.ts'
-import { instant, jsonOption, type OutputOptions, print } from './output.ts'
+import { address, EVENT_KINDS, limit, type When, when } from './event-options.ts'
+import { instant, jsonOption, type OutputOptions, print, printer } from './output.ts'
 import { runCommand } from './run.ts'
 
-const MOST = 10_000
+const DAY_MS = 86_400_000
+/** How far back is looked where no index leads to the events that are sought. */
+const UNLESS_SINCE_DAYS = 7
+const LOOK_EVERY_MS = 1000
 const CLIENT_WIDTH = 60
 const HASH_WIDTH = 8
 
 interface EventsOptions extends OutputOptions {
   readonly user?: string
+  readonly kind?: readonly EventKind[]
+  readonly since?: When
+  readonly until?: When
+  readonly address?: Pick<Search, 'addresses' | 'range'>
   readonly limit: number
+  readonly follow?: true
 }
+
+type Context = Parameters<Parameters<typeof runCommand>[0]>[0]
 
 /** `events`. */
 export function addEvents(program: Command): void {
   program
     .command('events')
     .description('list what happened to users, sessions, keys and clients, newest first')
-    .addOption(new Option('--user <name>', "only what happened to the user of exactly this name, or where it was typed and was no user's"))
-    .addOption(new Option('--limit <number>', `the most events to list, up to ${MOST}`).default(100).argParser(limit))
-    .addOption(jsonOption())
-    .action((options: EventsOptions) =>
-      runCommand(async (context) => {
-        const { user, limit } = options
-        const events = await listHistory(context, { limit, ...(user !== undefined && (await ofName(context, user))) })
-        print(options, events.map(toDocument), events.map(toRow))
-      }),
+    .addOption(new Option('--user <name>', "only what happened to the user of this name, or where it was typed and was no user's"))
+    .addOption(new Option('--kind <kind...>', 'only events of these kinds').choices(EVENT_KINDS))
+    .addOption(
+      new Option('--since <time>', 'only what began at this time or later: 2026-01-31, 2026-01-31T12:00:00Z, or 2h ago').argParser(when),
     )
+    .addOption(new Option('--until <time>', 'only what began before this time').argParser(when).conflicts('follow'))
+    .addOption(new Option('--address <address>', 'only what came from this address, or from this range (CIDR)').argParser(address))
+    .addOption(new Option('--limit <number>', 'the most events to list, up to 10000').default(100).argParser(limit))
+    .addOption(
+      new Option('--follow', 'oldest first, and go on with those that come, until it is interrupted; with --json one document a line'),
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', `\nWith --kind or --address, but neither --user nor --since, it looks ${UNLESS_SINCE_DAYS} days back.`)
+    .action((options: EventsOptions) => runCommand((context) => (options.follow ? follow(context, options) : list(context, options))))
 }
 
-/** The service hashes a name as it looks it up: without the white space around it. */
-async function ofName(context: Parameters<typeof openKeyedHash>[0], username: string) {
-  return { username, nameHash: hashOfName(await openKeyedHash(context), strip(username)) }
+async function list(context: Context, options: EventsOptions): Promise<void> {
+  const search = await searchOf(context, options)
+  const events = await listHistory(context, search)
+  print(options, events.map(toDocument), events.map(toRow))
+  if (events.length < search.limit && search.since !== undefined && options.since === undefined) {
+    console.error(`latchkey: it looked ${UNLESS_SINCE_DAYS} days back; --since looks further`)
+  }
+}
+
+/** Ends without an error when it is interrupted, or when nobody reads any more. */
+async function follow(context: Context, options: EventsOptions): Promise<void> {
+  const over = new AbortController()
+  const stop = () => over.abort()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  process.stdout.once('error', stop)
+  const pause = () => sleep(LOOK_EVERY_MS, true, over).catch(() => false)
+  const show = printer(options)
+  const search = await searchOf(context, options)
+  for await (const event of followHistory(context, search, pause, () => performance.now())) {
+    if (over.signal.aborted) return
+    show(toDocument(event), toRow(event))
+  }
+}
+
+async function searchOf(context: Context, { user, kind, since, until, address, limit }: EventsOptions): Promise<Search> {
+  const now = context.clock()
+  const isBounded = user !== undefined || since !== undefined || (kind === undefined && address === undefined)
+  return {
+    limit,
+    ...(user !== undefined && (await ofName(context, user))),
+    ...(kind && { kinds: kind }),
+    ...address,
+    ...(isBounded ? since && { since: since(now) } : { since: now - UNLESS_SINCE_DAYS * DAY_MS }),
+    ...(until && { until: until(now) }),
+  }
+}
+
+/** The service looks a name up, and hashes it, without the white space around it and in whatever Unicode form it is. */
+async function ofName(context: Context, text: string) {
+  const typed = strip(text)
+  const user = await findUserNamed(context.db.read, typed)
+  return { username: user?.username ?? typed, nameHash: hashOfName(await openKeyedHash(context), typed) }
 }
 
 /** Every column, with its times in ISO 8601. */
@@ -42,7 +100,7 @@ function toDocument(event: Happened): object {
 }
 
 /** What is repeated within a minute is one event, with the time of the first and the number of `times`. */
-function toRow({ at, kind, reason, username, name_hash, subject, session_id, count, address, client }: Happened) {
+function toRow({ at, kind, reason, username, name_hash, subject, session_id, count, address, request_id, client }: Happened) {
   return {
     time: instant(at),
     what: kind,
@@ -51,12 +109,7 @@ function toRow({ at, kind, reason, username, name_hash, subject, session_id, cou
     session: session_id,
     times: count,
     from: address,
+    request: request_id,
     client: client !== null && client.length > CLIENT_WIDTH ? `${client.slice(0, CLIENT_WIDTH - 1)}…` : client,
   }
-}
-
-function limit(text: string): number {
-  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
-  if (number < 1 || number > MOST) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST}.`)
-  return number
 }

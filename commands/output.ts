@@ -27,19 +27,42 @@ export function instant(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }
 
+/**
+ * What prints results one by one as they come: as one line of JSON each, or as rows of a table, whose columns grow with what is in them.
+ */
+export function printer({ json }: OutputOptions): (document: unknown, row: Row) => void {
+  let widths: readonly number[] | undefined
+  return (document, row) => {
+    const cells = cellsOf(row, Object.keys(row))
+    const lines = widths === undefined ? [Object.keys(row), cells] : [cells]
+    widths = widthsOf([...lines, (widths ?? []).map((width) => ' '.repeat(width))])
+    for (const line of json ? [harmless(JSON.stringify(document))] : lines.map(lineOf(widths))) process.stdout.write(`${line}\n`)
+  }
+}
+
 function table(rows: readonly Row[]): string {
   const [first] = rows
   if (first === undefined) return 'none\n'
   const names = Object.keys(first)
-  const lines = [names, ...rows.map((row) => names.map((name) => harmless(String(row[name] ?? '-'))))]
-  const widths = names.map((_, column) => lines.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0))
+  const lines = [names, ...rows.map((row) => cellsOf(row, names))]
   return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
+    .map(lineOf(widthsOf(lines)))
+    .map((line) => `${line}\n`)
     .join('')
+}
+
+function cellsOf(row: Row, names: readonly string[]): string[] {
+  return names.map((name) => harmless(String(row[name] ?? '-')))
+}
+
+function widthsOf(lines: readonly (readonly string[])[]): number[] {
+  return (lines[0] ?? []).map((_, column) => lines.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0))
+}
+
+function lineOf(widths: readonly number[]): (line: readonly string[]) => string {
+  return (line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
 }

@@ -126,19 +126,59 @@ export async function listRecentEvents(
   return (await recent(db, of)).rows
 }
 
-interface Wanted {
+/** Which events are listed: those for which all that is given holds. */
+export interface EventFilters {
   /** Only the events of this name: of its user, and with its hash as `nameHash` also those of the time when it was no user's. */
   readonly username?: string
   readonly nameHash?: string
+  readonly kinds?: readonly EventKind[]
+  /** Only the events with one of these addresses, as they are kept. */
+  readonly addresses?: readonly string[]
+  /** Only what began from this instant on, and before that one (milliseconds since the epoch). */
+  readonly since?: number
+  readonly until?: number
+  /** Only what is listed after this event. */
+  readonly below?: Pick<AuthEvent, 'at' | 'id'>
   readonly limit: number
 }
 
-/** The newest events, newest first. */
-export async function listEvents(db: Handle, { username, nameHash, limit }: Wanted): Promise<AuthEvent[]> {
-  const all = db.selectFrom('auth_events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit)
-  if (username === undefined) return all.execute()
-  const named = all.where((where) => where.or([where('username', '=', username), where('name_hash', '=', nameHash ?? null)]))
-  return named.execute()
+/**
+ * The newest events, newest first. The index on the time is read backwards, or that of the name: what has neither `since` nor `username` may
+ * have to read all events before it has found `limit`.
+ */
+export async function listEvents(db: Handle, { below, ...filters }: EventFilters): Promise<AuthEvent[]> {
+  const newest = filtered(db, filters).orderBy('at', 'desc').orderBy('id', 'desc')
+  if (below === undefined) return newest.execute()
+  const { at, id } = below
+  return newest
+    .where('at', '<=', at)
+    .where((where) => where.or([where('at', '<', at), where('id', '<', id)]))
+    .execute()
+}
+
+/** The events with an id above this one, by id. */
+export async function listEventsAfter(db: Handle, id: number, filters: Omit<EventFilters, 'below'>): Promise<AuthEvent[]> {
+  return filtered(db, filters).where('id', '>', id).orderBy('id').execute()
+}
+
+function filtered(db: Handle, { username, nameHash, kinds, addresses, since, until, limit }: EventFilters) {
+  return db
+    .selectFrom('auth_events')
+    .selectAll()
+    .limit(limit)
+    .$if(username !== undefined, (query) =>
+      query.where((where) => where.or([where('username', '=', username as string), where('name_hash', '=', nameHash ?? null)])),
+    )
+    .$if(kinds !== undefined, (query) => query.where('kind', 'in', kinds as EventKind[]))
+    .$if(addresses !== undefined, (query) => query.where('address', 'in', addresses as string[]))
+    .$if(since !== undefined, (query) => query.where('at', '>=', since as number))
+    .$if(until !== undefined, (query) => query.where('at', '<', until as number))
+}
+
+/** The id of the event that was added last; 0 when there is none. */
+export async function newestEventId(db: Handle): Promise<number> {
+  const newest = await db.selectFrom('auth_events').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+  return newest?.id ?? 0
 }
 
 /** Deletes at most `limit` events older than `before` (milliseconds since the epoch); resolves to how many. */

@@ -26,7 +26,9 @@ export function expiryLine(now: number, accessTtlSeconds: number): ExpiryLine {
 }
 
 /** A session that has expired, and its user. */
-export interface ExpiredSession extends Pick<Session, 'id' | 'sid_secret' | 'user_id'>, Pick<User, 'username'> {
+export interface ExpiredSession
+  extends Pick<Session, 'id' | 'sid_secret' | 'user_id' | 'expires_at' | 'refresh_exp'>,
+    Pick<User, 'username'> {
   /** When it expired, in milliseconds since the epoch. */
   readonly at: number
 }
@@ -34,18 +36,42 @@ export interface ExpiredSession extends Pick<Session, 'id' | 'sid_secret' | 'use
 interface Wanted extends ExpiryLine {
   /** Only the sessions of the user of exactly this name. */
   readonly username?: string | undefined
+  /** Only those that expired from this instant on, and before that one (milliseconds since the epoch). */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
   readonly limit: number
 }
 
+/** Whether a session had expired at a line. */
+export function hasExpired(
+  { expires_at, refresh_exp }: Pick<Session, 'expires_at' | 'refresh_exp'>,
+  { now, idleSince }: ExpiryLine,
+): boolean {
+  return refresh_exp * 1000 <= now && (expires_at <= now || refresh_exp <= idleSince)
+}
+
 /** The sessions that expired last and are still kept, the newest expiry first. */
-export async function listExpiredSessions(db: Handle, { now, idleSince, username, limit }: Wanted): Promise<ExpiredSession[]> {
+export async function listExpiredSessions(
+  db: Handle,
+  { now, idleSince, username, since, until, limit }: Wanted,
+): Promise<ExpiredSession[]> {
   // No refresh token outlives its session, so its `exp` is when the session expires; there is an index for it.
   const all = db
     .selectFrom('sessions')
-    .select((row) => ['id', 'sid_secret', 'user_id', row('refresh_exp', '*', 1000).as('at'), nameOfUser(row).as('username')])
+    .select((row) => [
+      'id',
+      'sid_secret',
+      'user_id',
+      'expires_at',
+      'refresh_exp',
+      row('refresh_exp', '*', 1000).as('at'),
+      nameOfUser(row).as('username'),
+    ])
     .where('ended_at', 'is', null)
     .where('refresh_exp', '<=', Math.floor(now / 1000))
     .where((where) => where.or([where('expires_at', '<=', now), where('refresh_exp', '<=', idleSince)]))
+    .$if(since !== undefined, (query) => query.where('refresh_exp', '>=', Math.ceil((since as number) / 1000)))
+    .$if(until !== undefined, (query) => query.where('refresh_exp', '<', Math.ceil((until as number) / 1000)))
     .orderBy('refresh_exp', 'desc')
     .orderBy('id', 'desc')
     .limit(limit)

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { insertEvent } from '../../db/auth-events.ts'
@@ -5,7 +8,7 @@ import { openDatabase } from '../../db/open.ts'
 import type { NewAuthEvent } from '../../db/schema.ts'
 import { PASSWORD, START } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
-import { bare, postTo, run } from '../server/process.ts'
+import { bare, environment, postTo, ROOT, run } from '../server/process.ts'
 import { asJson, databaseFile, latchkey } from './latchkey.ts'
 
 const nothing = {
@@ -117,12 +120,81 @@ t.test('a session that has expired is among the events of its time, once, also o
   t.strictSame(last, { id: null, ...expiry, user_id: 2, username: 'bob', session_id: '3-later', at, last_at: at, count: 1 })
 })
 
+t.test('--kind, --since, --until and --address select, and all of them must hold', async (t) => {
+  const file = await happened(
+    t,
+    { ...alice, at: Date.now() - 3_600_000 },
+    { ...alice, kind: 'session_ended', at: Date.now() - 60_000 },
+    { ...alice, kind: 'login_failed', at: Date.now() - 60_000, address: '198.51.100.1' },
+  )
+  const ids = async (...args: string[]) =>
+    ((await asJson(t, latchkey(file, 'events', '--json', '--user', 'alice', ...args))) as { id: number }[]).map(({ id }) => id).toSorted()
+  t.strictSame(await ids('--kind', 'login'), [1])
+  t.strictSame(await ids('--kind', 'login', 'session_ended', '--kind', 'login_failed'), [1, 2, 3])
+  t.strictSame(await ids('--since', '30m'), [2, 3])
+  t.strictSame(await ids('--since', '2h', '--until', '30m'), [1])
+  t.strictSame(await ids('--since', '2026-01-01'), [1, 2, 3])
+  t.strictSame(await ids('--until', '2026-01-01T01:00:00+01:00'), [])
+  t.strictSame(await ids('--address', '192.0.2.1'), [1, 2])
+  t.strictSame(await ids('--address', '192.0.0.0/16', '--kind', 'login'), [1])
+})
+
+t.test('without --user and --since a kind or an address is looked for in the last 7 days, and the command says so', async (t) => {
+  const file = await happened(t, { ...alice, at: Date.now() - 8 * 86_400_000 }, { ...alice, at: Date.now() })
+  for (const args of [
+    ['--kind', 'login'],
+    ['--address', '192.0.2.1'],
+    ['--address', '192.0.2.0/24'],
+  ]) {
+    const { code, stdout, stderr } = await latchkey(file, 'events', '--json', ...args)
+    t.equal(stderr, 'latchkey: it looked 7 days back; --since looks further\n')
+    t.match([code, JSON.parse(stdout)], [0, [{ id: 2 }]])
+    t.equal(((await asJson(t, latchkey(file, 'events', '--json', '--since', '30d', ...args))) as unknown[]).length, 2)
+    t.equal(((await asJson(t, latchkey(file, 'events', '--json', '--limit', '1', ...args))) as unknown[]).length, 1)
+  }
+})
+
+for (const [options, lines] of [
+  [['--json'], [/^{"id":1,.*"kind":"login"/, /^{"id":2,.*"kind":"login_failed"/]],
+  [
+    [],
+    [
+      /^time +what +why .*request +client$/,
+      /^2026-01-01T00:00:00.000Z +login +- +alice /,
+      /^2026-01-01T00:00:09.000Z +login_failed +- +bob /,
+    ],
+  ],
+] as const) {
+  t.test(
+    `${['--follow', ...options].join(' ')} prints a line for each event as it comes, and ends with 0 when it is interrupted`,
+    async (t) => {
+      const file = await happened(t, alice)
+      const [command, ...args] = bare(process.execPath, 'cli.ts', 'events', '--follow', ...options) as [string, ...string[]]
+      const child = spawn(command, args, {
+        cwd: ROOT,
+        env: environment({ DATABASE_URL: `file:${file}` }),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      t.teardown(() => child.kill('SIGKILL'))
+      const printed = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      const next = async () => (await printed.next()).value
+      for (const line of lines.slice(0, -1)) t.match(await next(), line)
+      const db = await openDatabase(`file:${file}`)
+      await db.write((handle) => insertEvent(handle, { ...nothing, kind: 'login_failed', username: 'bob', at: START + 9000 }))
+      await db.close()
+      t.match(await next(), lines.at(-1))
+      child.kill('SIGINT')
+      t.strictSame(await once(child, 'exit'), [0, null])
+    },
+  )
+}
+
 t.test('without --limit at most a hundred events are printed', async (t) => {
   const file = await happened(t, ...Array.from({ length: 101 }, () => alice))
   t.equal(((await asJson(t, latchkey(file, 'events', '--json'))) as unknown[]).length, 100)
 })
 
-t.test('without --json the output is a table: time, what, why, who, session, times, from and client', async (t) => {
+t.test('without --json the output is a table: time, what, why, who, session, times, from, request and client', async (t) => {
   const file = await happened(
     t,
     { ...alice, kind: 'session_ended', reason: 'logout' },
@@ -132,10 +204,10 @@ t.test('without --json the output is a table: time, what, why, who, session, tim
   const { code, stdout, stderr } = await latchkey(file, 'events')
   t.strictSame({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(stdout.split('\n'), [
-    'time                      what            why     who    session                   times  from         client',
-    '2026-01-01T00:00:02.000Z  client_created  -       c1     -                         1      -            -',
-    `2026-01-01T00:00:01.000Z  login_failed    -       bob    -                         3      2001:db8::1  ${'x'.repeat(59)}…`,
-    '2026-01-01T00:00:00.000Z  session_ended   logout  alice  7-LLCSN2ZIQ2yDXTGhALmkYg  1      192.0.2.1    Browser/1.0',
+    'time                      what            why     who    session                   times  from         request  client',
+    '2026-01-01T00:00:02.000Z  client_created  -       c1     -                         1      -            -        -',
+    `2026-01-01T00:00:01.000Z  login_failed    -       bob    -                         3      2001:db8::1  -        ${'x'.repeat(59)}…`,
+    '2026-01-01T00:00:00.000Z  session_ended   logout  alice  7-LLCSN2ZIQ2yDXTGhALmkYg  1      192.0.2.1    r-1      Browser/1.0',
     '',
   ])
   t.match(await latchkey(file, 'events', '--user', 'nobody'), { code: 0, stdout: 'none\n', stderr: '' })

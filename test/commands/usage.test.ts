@@ -66,6 +66,14 @@ const WRONG: readonly string[][] = [
   ['events', '--limit', '0'],
   ['events', '--limit', '1e3'],
   ['events', '--limit', '10001'],
+  ['events', '--kind', 'nonsense'],
+  ['events', '--since', 'yesterday'],
+  ['events', '--since', '2026-02-30'],
+  ['events', '--since', '2026-01-01T00:00'],
+  ['events', '--until', '2x'],
+  ['events', '--until', '2h', '--follow'],
+  ['events', '--address', '0.0.0.0/0'],
+  ['events', '--address', 'localhost'],
 ]
 
 for (const words of WRONG) {

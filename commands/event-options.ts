@@ -1,0 +1,64 @@
+import { InvalidArgumentError } from 'commander'
+import type { EventKind } from '../db/schema.ts'
+import { ofAddress, type Search } from '../domain/events/search.ts'
+
+/** All kinds of events: one that is missing here fails to compile. */
+export const EVENT_KINDS = Object.keys({
+  login: true,
+  login_failed: true,
+  login_throttled: true,
+  refresh_refused: true,
+  refresh_from_elsewhere: true,
+  token_refused: true,
+  session_ended: true,
+  password_changed: true,
+  user_registered: true,
+  user_disabled: true,
+  user_enabled: true,
+  user_deleted: true,
+  key_created: true,
+  key_retired: true,
+  client_created: true,
+  client_revoked: true,
+} satisfies Record<EventKind, true>) as EventKind[]
+
+const MOST = 10_000
+const MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const AGO = /^(\d{1,6})([smhd])$/
+/** RFC 3339: a date, or a date and time with its offset. */
+const INSTANT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
+
+/** A point in time, in milliseconds since the epoch, by what is now. */
+export type When = (now: number) => number
+
+/** A date (its beginning in UTC), a time in ISO 8601 with its offset, or how long ago it is, such as `2h`. */
+export function when(text: string): When {
+  const [, number, unit = ''] = AGO.exec(text) ?? []
+  if (number !== undefined) return (now) => now - Number(number) * (MS[unit] as number)
+  const [, date = ''] = INSTANT.exec(text) ?? []
+  const instant = Date.parse(text)
+  if (date === '' || Number.isNaN(instant) || !isDate(date)) {
+    throw new InvalidArgumentError('It must be like 2026-01-31, 2026-01-31T12:00:00Z, or how long ago: 90s, 30m, 2h, 7d.')
+  }
+  return () => instant
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function isDate(date: string): boolean {
+  const midnight = Date.parse(`${date}T00:00:00Z`)
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date)
+}
+
+/** An address, or a range of them. */
+export function address(text: string): Pick<Search, 'addresses' | 'range'> {
+  const sought = ofAddress(text)
+  if (sought === undefined)
+    throw new InvalidArgumentError('It must be an address or a range, like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.')
+  return sought
+}
+
+export function limit(text: string): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (number < 1 || number > MOST) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST}.`)
+  return number
+}
