@@ -5,5 +5,5 @@ export const password = { minLength: 1, 'x-characters': 'text', format: 'passwor
 export const newPassword = {
   ...password,
   maxLength: 1024,
-  description: 'At least 8 characters, not entirely numeric, not a common password, and not similar to the username.',
+  description: 'At least 8 characters, neither a common password nor easily guessed, and not similar to the username.',
 }

@@ -7,11 +7,15 @@ import { buildApp } from '../app.ts'
 import { loadConfig } from '../config.ts'
 import { openDatabase } from '../db/open.ts'
 import type { ClientCredentials } from '../domain/accounts/clients.ts'
+import { Estimator } from '../domain/passwords/estimator.ts'
 import { sharedCompilers } from './compilers.ts'
 
 /** 2026-01-01T00:00:00Z, in milliseconds. */
 export const START = 1_767_225_600_000
 export const PASSWORD = 'correct horse battery'
+
+/** Shared by all apps of a process: to start its thread takes as long as many tests. */
+const estimator = new Estimator({ clock: () => 0, log: { warn: (details, message) => console.error(message, details) } })
 
 /** A clock that stands still until a test moves it, and the monotonic one beside it. */
 export interface TestClock {
@@ -42,7 +46,7 @@ export async function build(t: Pick<Test, 'teardown'>, env: Record<string, strin
   })
   const clock = testClock()
   const schemaController = { compilersFactory: sharedCompilers }
-  const app = await buildApp({ config, clock, monotonic: clock.monotonic, schemaController })
+  const app = await buildApp({ config, clock, monotonic: clock.monotonic, schemaController, estimator })
   t.teardown(() => app.close())
   await app.ready()
   return app as unknown as TestApp

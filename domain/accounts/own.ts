@@ -7,6 +7,7 @@ import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProb
 import { recordOfUser } from '../events/of-users.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
+import type { Estimator } from '../passwords/estimator.ts'
 import { passwordFaults } from '../passwords/policy.ts'
 import type { Caller } from '../sessions/checks.ts'
 import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
@@ -34,7 +35,7 @@ const wrongPassword = ['Invalid password.']
  *   user or the session went meanwhile
  */
 export async function changePassword(
-  core: LoginCore & { readonly breachCheck: BreachCheck },
+  core: LoginCore & { readonly breachCheck: BreachCheck; readonly estimator: Estimator },
   origin: Origin,
   caller: Caller,
   passwords: { readonly current: string; readonly next: string; readonly deviceToken?: string | undefined },
@@ -42,7 +43,7 @@ export async function changePassword(
   const user = await existing(core, caller)
   const current = { password: passwords.current, deviceToken: passwords.deviceToken }
   const currentErrors = await currentPasswordErrors(core, origin, user, current, 'current_password')
-  const faults = await passwordFaults(core, passwords.next, user.username)
+  const faults = await passwordFaults(core, origin, passwords.next, user.username)
   const errors = { ...currentErrors, ...(faults.length > 0 && { new_password: faults }) }
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
   const newHash = await core.hashing.hash(origin, passwords.next)

@@ -6,11 +6,17 @@ import { type Origin, recordEvent } from '../events/record.ts'
 import type { Limits } from '../limits/attempts.ts'
 import { rememberNetwork } from '../limits/known-networks.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
+import type { Estimator } from '../passwords/estimator.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { passwordFaults } from '../passwords/policy.ts'
 import { fold } from '../text.ts'
 
-type RegistrationCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly breachCheck: BreachCheck }
+type RegistrationCore = Core & {
+  readonly hashing: Hashing
+  readonly limits: Limits
+  readonly breachCheck: BreachCheck
+  readonly estimator: Estimator
+}
 
 /** A body as it was received: a member may be of any type. The name is trimmed already. */
 export interface Candidate {
@@ -35,14 +41,19 @@ export async function register(core: RegistrationCore, origin: Origin, candidate
   await core.hashing.refuseIfFull(origin)
   // Before the name is looked up: registration reveals which names are taken, and the limit slows such questions down.
   await core.limits.registration(origin)
-  const errors = await allErrors(core, candidate, shapeErrors)
+  const errors = await allErrors(core, origin, candidate, shapeErrors)
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
   await insert(core, origin, candidate as { username: string; password: string })
 }
 
-async function allErrors(core: RegistrationCore, { username, password }: Candidate, shapeErrors: FieldErrors): Promise<FieldErrors> {
+async function allErrors(
+  core: RegistrationCore,
+  origin: Origin,
+  { username, password }: Candidate,
+  shapeErrors: FieldErrors,
+): Promise<FieldErrors> {
   const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
-  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(core, password, name) : []
+  const faults = typeof password === 'string' && password !== '' ? await passwordFaults(core, origin, password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
   const nameErrors = name === undefined ? [] : await nameFaults(core, fold(name))
   const usernameErrors = nameErrors.length > 0 ? nameErrors : (shapeErrors.username ?? [])

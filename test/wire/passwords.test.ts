@@ -23,17 +23,22 @@ const TOO_COMMON = 'This password is too common.'
 const NUMERIC = 'This password is entirely numeric.'
 const SIMILAR = 'The password is too similar to the username.'
 const TOO_LONG = 'Ensure this field has no more than 1024 characters.'
+const GOOD = 'correct horse battery'
+const LONGEST = GOOD.padEnd(1024, 'kW!7')
+const HEAVIEST = `${'😀🐎🔋😡🌍🎸🍕'.repeat(18)}${'😀'.repeat(898)}`
 
 t.test('A6: a weak password is refused for every reason that applies', async (t) => {
   const cases: [username: string, password: string, texts: string[]][] = [
     ['alice', 'k7$wQz!', [TOO_SHORT]],
-    ['alice', '😀😀😀😀😀😀😀', [TOO_SHORT]],
-    ['alice', '       ', [TOO_SHORT]],
+    ['alice', '😀😀😀😀😀😀😀', [TOO_SHORT, TOO_COMMON]],
+    ['alice', '       ', [TOO_SHORT, TOO_COMMON]],
     ['alice', 'password', [TOO_COMMON]],
     ['alice', 'PassWord1', [TOO_COMMON]],
     ['alice', 'BASEBALL', [TOO_COMMON]],
-    ['alice', '83920175640123', [NUMERIC]],
-    ['alice', '٣١٤١٥٩٢٦٥٣٥٨', [NUMERIC]],
+    ['alice', '20260101', [NUMERIC]],
+    ['alice', '31121999', [NUMERIC]],
+    ['alice', '١٢٣٤٥٦٧٨', [NUMERIC]],
+    ['alice', '٧٧٧٧٧٧٧٧٧٧', [NUMERIC]],
     ['alice', '12345678', [TOO_COMMON, NUMERIC]],
     ['alice', '123456', [TOO_SHORT, TOO_COMMON, NUMERIC]],
     ['alice', 'alice in wonderland', [SIMILAR]],
@@ -55,6 +60,44 @@ t.test('A6: a weak password is refused for every reason that applies', async (t)
       `${username} / ${show(password)}`,
     )
   }
+})
+
+t.test('A6: what is guessed in under 100 000 tries is too common', async (t) => {
+  const cases: [kind: string, passwords: string[]][] = [
+    ['one character again and again', ['aaaaaaaa', '        ', 'яяяяяяяя', '😀😀😀😀😀😀😀😀', '!'.repeat(1024)]],
+    ['a few of them', ['abababab', 'aAaAaAaA', 'xyzxyzxyz', '12ab12ab12ab', 'Passw0rdPassw0rd']],
+    ['sequences', ['abcdefgh', 'ABCDefgh', 'hgfedcba', 'абвгдежз']],
+    ['walks on a keyboard', ['qwertyui', 'QwErTyUi', 'zaq12wsx', 'qazwsxedc', 'ｑｗｅｒｔｙｕｉ']],
+    [
+      'common ones in l33t, backwards, or with a little more',
+      ['passw0rd!', 'P@$$w0rd', 'd4rthv4der', 'drowssap', 'monkey123', 'Trustno1!'],
+    ],
+    ['dates and years', ['summer2026', 'SUMMER2026', 'Winter2025', '1.1.2026', '24-12-1999']],
+  ]
+  const app = await build(t)
+  for (const [kind, passwords] of cases) {
+    for (const password of passwords) {
+      const answer = answerOf(await post(app, REGISTER, { username: 'bob', password }))
+      t.strictSame(answer, invalid({ password: [TOO_COMMON] }), `${kind}: ${show(password)}`)
+    }
+  }
+})
+
+t.test('A6: digits are refused only when they are guessed in under 100 000 tries', async (t) => {
+  const app = await build(t)
+  const refused = answerOf(await post(app, REGISTER, { username: 'bob', password: '12341234' }))
+  t.match(refused.body, { password: [NUMERIC] })
+  for (const [index, password] of ['83920175640123', '٣١٤١٥٩٢٦٥٣٥٨', '70461823'].entries()) {
+    t.strictSame(answerOf(await post(app, REGISTER, { username: `user${index}`, password })), created, password)
+  }
+})
+
+t.test('A6: the first 128 characters alone are judged', async (t) => {
+  const app = await build(t)
+  const good = 'k7$wQz!x'
+  const common = answerOf(await post(app, REGISTER, { username: 'bob', password: `${'😀'.repeat(128)}${good}` }))
+  t.strictSame(common, invalid({ password: [TOO_COMMON] }))
+  t.strictSame(answerOf(await post(app, REGISTER, { username: 'bob', password: `${'😀'.repeat(120)}${good}` })), created)
 })
 
 t.test('A6: the names of the service, with digits and punctuation around them, are common passwords', async (t) => {
@@ -107,7 +150,7 @@ t.test('A6: errors of the password policy are answered together with those of th
       { password: [SIMILAR], username: TAKEN },
     ],
     [
-      { username: 'b\0b', password: '83920175640123' },
+      { username: 'b\0b', password: '20260101' },
       { password: [NUMERIC], username: NUL },
     ],
   ]
@@ -118,13 +161,17 @@ t.test('A6: a good password is stored and compared unchanged', async (t) => {
   const cases: [username: string, password: string, others: string[]][] = [
     ['testuser', 'securepassword', ['Securepassword', ' securepassword', 'securepassword ']],
     ['padded', '  secret phrase  ', ['secret phrase', ' secret phrase ']],
-    ['blank', '        ', ['         ', '\t       ']],
+    ['blank', ' \u3000\u00a0 \t \u2003\u2009\n', [' \u3000\u00a0 \t \u2003\u2009', ' \u3000\u00a0 \t \u2003\u2009 ']],
     ['bob', 'xbobxbobx', []],
-    ['eight', '😀😀😀😀😀😀😀k', []],
+    ['eight', '😀🐎🔋😡🌍🎸🍕k', []],
+    ['camel', 'SecurePassword', ['securepassword']],
+    ['cyrillic', 'верная лошадь', ['верная лошадЬ']],
+    ['japanese', '正しい馬電池ホチキス', []],
+    ['hostile', '__proto__constructor', []],
     ['tabs', 'tab\tand\nline', ['tab and line']],
     ['nfc', 'caf\u00e9 au lait', ['cafe\u0301 au lait']],
-    ['longest', 'kW!7'.repeat(256), ['kW!7'.repeat(255), `${'kW!7'.repeat(256)}k`]],
-    ['heaviest', '😀'.repeat(1024), ['😀'.repeat(1023), '😀'.repeat(1025)]],
+    ['longest', LONGEST, [LONGEST.slice(1), `${LONGEST}k`]],
+    ['heaviest', HEAVIEST, [HEAVIEST.slice(2), `${HEAVIEST}😀`]],
   ]
   const app = await build(t)
   for (const [username, password, others] of cases) {
