@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS = 1
 const TIMEOUT_MS = 30_000
 const WARNING_INTERVAL_MS = 60_000
 /** The lists need some 10 MB. With more room V8 would let garbage grow to three times that before it collects it. */
-const HEAP_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 }
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 14 }
 
 export interface EstimatorOptions {
   /** Monotonic: by a time of day that was set back, it would not warn for days. */
