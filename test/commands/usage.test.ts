@@ -92,7 +92,11 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
     (t) => ({ DATABASE_URL: `file:${folder(t)}/latchkey.db` }),
     /^latchkey: DATABASE_URL: there is no database at \/.*\/latchkey\.db; the server makes it at its first start$/,
   ],
-  ['a folder', (t) => ({ DATABASE_URL: `file:${folder(t)}` }), /^latchkey: DATABASE_URL: cannot use the database: SQLITE_CANTOPEN/],
+  [
+    'a folder',
+    (t) => ({ DATABASE_URL: `file:${folder(t)}` }),
+    /^latchkey: DATABASE_URL: cannot use the database: .+: it is a folder, not a file \(EISDIR\)$/,
+  ],
   [
     'a file that is no database',
     (t) => {
@@ -100,7 +104,7 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
       writeFileSync(file, 'hunter2 '.repeat(1000))
       return { DATABASE_URL: `file:${file}` }
     },
-    /^latchkey: DATABASE_URL: cannot use the database: SQLITE_NOTADB/,
+    /^latchkey: DATABASE_URL: cannot use the database: .+: it is no SQLite database \(SQLITE_NOTADB\)$/,
   ],
   [
     'a database of a newer version',
@@ -122,7 +126,7 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
       other.exec('begin immediate')
       return { DATABASE_URL: `file:${file}` }
     },
-    /^latchkey: DATABASE_URL: cannot use the database: SQLITE_BUSY: database is locked$/,
+    /^latchkey: DATABASE_URL: cannot use the database: .+: another process keeps it locked \(SQLITE_BUSY\)$/,
   ],
   ['a wrong setting', () => ({ JWT_SECRET: 'hunter2' }), /^latchkey: JWT_SECRET must be at least 32 bytes, got a value of 7 bytes$/],
 ]

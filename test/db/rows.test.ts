@@ -59,10 +59,10 @@ t.test('sessions that have expired are listed from the last expiry on, with thei
   })
   const list = async (now: number, limit: number, username?: string) =>
     (await listExpiredSessions(db.read, { ...expiryLine(now, 10), limit, username })).map(({ id }) => id)
-  t.strictSame(await listExpiredSessions(db.read, { ...expiryLine(40_000, 10), limit: 9 }), [
-    { id: 4, sid_secret: 's', user_id: 2, username: 'bob', at: 40_000 },
-    { id: 2, sid_secret: null, user_id: 1, username: 'alice', at: 30_000 },
-    { id: 1, sid_secret: null, user_id: 1, username: 'alice', at: 20_000 },
+  t.same(await listExpiredSessions(db.read, { ...expiryLine(40_000, 10), limit: 9 }), [
+    { id: 4, sid_secret: 's', user_id: 2, username: 'bob', at: 40_000, expires_at: 40_000, refresh_exp: 40 },
+    { id: 2, sid_secret: null, user_id: 1, username: 'alice', at: 30_000, expires_at: 90_000, refresh_exp: 30 },
+    { id: 1, sid_secret: null, user_id: 1, username: 'alice', at: 20_000, expires_at: 90_000, refresh_exp: 20 },
   ])
   t.strictSame(await list(39_999, 9), [1], 'an access token may live for ten seconds more')
   t.strictSame(await list(60_000, 2), [3, 4])

@@ -20,7 +20,8 @@ async function logged(t: Test, env: Record<string, string> = {}) {
       for (const look of waiting) look()
     },
   }
-  const app = await buildApp({ config, log, schemaController: { compilersFactory: sharedCompilers } })
+  const elapsed = { ms: 0 }
+  const app = await buildApp({ config, log, monotonic: () => elapsed.ms, schemaController: { compilersFactory: sharedCompilers } })
   const asked = Promise.withResolvers<void>()
   const held = Promise.withResolvers<void>()
   app.post('/held/', async () => {
@@ -36,7 +37,7 @@ async function logged(t: Test, env: Record<string, string> = {}) {
     while (find() === undefined) await new Promise<void>((look) => waiting.add(look))
     return told(find() as Line)
   }
-  return { app, port: Number(new URL(url).port), lines, lineOf, asked: asked.promise, answer: held.resolve }
+  return { app, elapsed, port: Number(new URL(url).port), lines, lineOf, asked: asked.promise, answer: held.resolve }
 }
 
 function told({ time, pid, hostname, ms, ...line }: Line): Line {
@@ -141,10 +142,11 @@ const probe = (id: string, path = '/health/ready') => `GET ${path} HTTP/1.1\r\nH
 
 t.test('a health probe that is answered 200 has its line at debug only, and one that is not is seen', async (t) => {
   for (const level of ['info', 'debug']) {
-    const { app, port, lines, lineOf } = await logged(t, { LOG_LEVEL: level })
+    const { app, port, lines, lineOf, elapsed } = await logged(t, { LOG_LEVEL: level })
     await talk(port, [probe('ready')])
     await talk(port, [probe('live', '/health/live')])
-    await app.db.close()
+    app.db.check = () => Promise.reject(new Error('a fault'))
+    elapsed.ms += 1000
     await talk(port, [probe('failed')])
     await lineOf('failed')
     const failed = lines.filter(({ reqId }) => reqId === 'failed').map(({ level, status, code }) => [level, status, code])
