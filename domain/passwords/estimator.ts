@@ -18,7 +18,9 @@ const RETRY_AFTER_SECONDS = 1
 const TIMEOUT_MS = 30_000
 const WARNING_INTERVAL_MS = 60_000
 /** The lists need some 10 MB. With more room V8 would let garbage grow to three times that before it collects it. */
-const HEAP_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 14 }
+const HEAP_MB = 16
+/** A thread that runs out of its heap, for options of Node make it need more, is started again with twice as much, up to this. */
+const MOST_HEAP_MB = 128
 
 export interface EstimatorOptions {
   /** Monotonic: by a time of day that was set back, it would not warn for days. */
@@ -45,6 +47,7 @@ export class Estimator {
   readonly #timeoutMs: number
   readonly #warn: (reason: string) => void
   #thread: Worker | undefined
+  #heapMb = HEAP_MB
 
   constructor({ clock, log, thread = THREAD, timeoutMs = TIMEOUT_MS }: EstimatorOptions) {
     this.#module = thread
@@ -81,10 +84,14 @@ export class Estimator {
       this.stats[isGuessed ? 'guessed' : 'good']++
       return isGuessed
     } catch (error) {
+      await this.close()
+      if (isOutOfMemory(error) && this.#heapMb < MOST_HEAP_MB) {
+        this.#heapMb *= 2
+        return this.#judge(password)
+      }
       this.stats.failed++
       const { message, cause } = error as Error
       this.#warn(cause instanceof Error ? cause.message : message)
-      await this.close()
       return false
     }
   }
@@ -102,7 +109,8 @@ export class Estimator {
 
   #start(): Worker {
     // Without the modules that the process preloads: they could fill its heap.
-    const thread = new Worker(this.#module, { resourceLimits: HEAP_LIMITS, execArgv: [] })
+    const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: this.#heapMb }
+    const thread = new Worker(this.#module, { resourceLimits, execArgv: [] })
     // Without a listener, an error of a thread that is idle would end the process.
     thread.on('error', () => {})
     thread.once('exit', () => {
@@ -110,6 +118,10 @@ export class Estimator {
     })
     return thread
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY'
 }
 
 /** The next message of a thread. Rejects when the thread fails, ends, or says nothing in time. */

@@ -52,3 +52,18 @@ t.test('when too many passwords wait, the next one is asked to try again', async
   t.same(new Set(await Promise.all(waiting)), new Set([true]))
   t.equal(estimator.stats.guessed, 129)
 })
+
+t.test('a thread that runs out of its heap is started again with more, and the password is judged', async (t) => {
+  const thread = threadThat('globalThis.held ??= Array.from({ length: 1e6 }, () => ({})); parentPort.postMessage(1)')
+  const { estimator, lines, isGuessed } = estimatorWith(t, { thread })
+  t.same([await isGuessed(WEAK), await isGuessed(WEAK)], [true, true])
+  t.same(estimator.stats, { guessed: 2, good: 0, failed: 0 })
+  t.same(lines, [])
+})
+
+t.test('a thread that no heap is enough for has failed', async (t) => {
+  const { estimator, lines, isGuessed } = estimatorWith(t, { thread: threadThat('const all = []; for (;;) all.push({})') })
+  t.equal(await isGuessed(WEAK), false)
+  t.match(lines, [{ reason: /out of memory/, failed: 1 }])
+  t.equal(estimator.stats.failed, 1)
+})
