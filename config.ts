@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { FormatRegistry, type SchemaOptions, type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { Check } from '@sinclair/typebox/value'
 import { isDatabaseUrl } from './db/open.ts'
@@ -258,7 +258,11 @@ export const settings = {
   argon2Iterations: count('ARGON2_ITERATIONS', { maximum: 1000, default: 2, description: 'Passes of one password hash.' }),
   argon2Parallelism: count('ARGON2_PARALLELISM', { maximum: 64, default: 1, description: 'Lanes of one password hash.' }),
   hashingConcurrency: Type.Optional(
-    count('HASHING_CONCURRENCY', { maximum: 256, description: 'Password hashes computed at once; the number of cores when unset.' }),
+    count('HASHING_CONCURRENCY', {
+      maximum: 256,
+      description:
+        'Password hashes computed at once; when unset the number of cores, or as many as fit in a quarter of the memory where that is less.',
+    }),
   ),
   hashingQueue: count('HASHING_QUEUE', {
     maximum: 100_000,
@@ -297,8 +301,15 @@ export function loadConfig(env: Environment) {
     ...config,
     publicUrl,
     jwtIssuer: config.jwtIssuer ?? publicUrl,
-    hashingConcurrency: config.hashingConcurrency ?? availableParallelism(),
+    hashingConcurrency: config.hashingConcurrency ?? hashesAtOnce(config.argon2MemoryKib),
   }
+}
+
+/** In a container with little memory hashes of all cores would leave too little for the rest, and the kernel would kill the process. */
+function hashesAtOnce(memoryKib: number): number {
+  const memoryBytes = Math.min(process.constrainedMemory() || totalmem(), totalmem())
+  const fitting = Math.floor(memoryBytes / 4 / (memoryKib * 1024))
+  return Math.max(1, Math.min(availableParallelism(), fitting))
 }
 
 /** `PUBLIC_URL` while it is unset. */
