@@ -10,7 +10,7 @@ import type { Estimator } from './estimator.ts'
 export const PASSWORD_MIN_LENGTH = 8
 /** A longer one is refused before it is hashed or folded: folding takes a time that grows with the square of the length. */
 export const PASSWORD_MAX_LENGTH = 1024
-/** Shorter names are part of too many good passwords. */
+/** Shorter names, folded, are part of too many good passwords. */
 const SIMILAR_NAME_MIN_LENGTH = 4
 
 type PolicyCore = Pick<Core, 'config'> & { readonly breachCheck: BreachCheck; readonly estimator: Estimator }
@@ -48,10 +48,10 @@ async function weaknesses(core: PolicyCore, origin: Origin, password: string): P
   ]
 }
 
-/** One contains the other, whatever their case. */
+/** One contains the other, whatever their case, and without what is not seen of them. */
 function isSimilar(password: string, username: string): boolean {
   const [a, b] = [fold(password), fold(username)]
-  return codePoints(username) >= SIMILAR_NAME_MIN_LENGTH && (a.includes(b) || b.includes(a))
+  return codePoints(b) >= SIMILAR_NAME_MIN_LENGTH && (a.includes(b) || (a !== '' && b.includes(a)))
 }
 
 /** In the list, or made of the service's names and nothing else but digits and punctuation: `Latchkey2026!`. */

@@ -5,9 +5,12 @@ import { noOrigin } from '../../domain/events/record.ts'
 import { Estimator } from '../../domain/passwords/estimator.ts'
 import { bare, postTo, start } from '../server/process.ts'
 
-/** What the first password, with which the thread starts, may take of the event loop, in several turns of it; and any other one. */
+/**
+ * What the first password, with which the thread starts, may take of the event loop, in several turns of it; and any other one: twice what
+ * they take on a quiet machine.
+ */
 const FIRST_LIMIT_MS = 40
-const LOOP_LIMIT_MS = 20
+const LOOP_LIMIT_MS = 40
 /** What judging may add to the memory of a server; 17 to 32 MB were seen, with what a first registration takes by itself. */
 const MEMORY_LIMIT_MB = 40
 const GOOD = 'correct horse battery'

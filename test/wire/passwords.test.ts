@@ -62,6 +62,13 @@ t.test('A6: a weak password is refused for every reason that applies', async (t)
   }
 })
 
+t.test('A6: to no password is a name similar of which fewer than four characters are seen', async (t) => {
+  const app = await build(t)
+  for (const username of ['a\u200d\u200d\u200d', 'q\u2060u\u2060i']) {
+    t.strictSame(answerOf(await post(app, REGISTER, { username, password: 'a quiet green valley' })), created, show(username))
+  }
+})
+
 t.test('A6: what is guessed in under 100 000 tries is too common', async (t) => {
   const cases: [kind: string, passwords: string[]][] = [
     ['one character again and again', ['aaaaaaaa', '        ', 'яяяяяяяя', '😀😀😀😀😀😀😀😀', '!'.repeat(1024)]],
