@@ -55,13 +55,13 @@ const checkCharacters: NonNullable<FuncKeywordDefinition['validate']> = (allowed
 
 /**
  * What is refused beside NUL, which has its own text. With bidirectional controls (Unicode Standard Annex #9, §2) a name reads as another
- * one. Not seen are white space, what fonts leave out (Default_Ignorable_Code_Point), the empty Braille cell and the controls of
- * interlinear annotation.
+ * one; with separators of lines and paragraphs, or with the controls of interlinear annotation, which are not seen, it stands as another
+ * one. Not seen either are white space, what fonts leave out (Default_Ignorable_Code_Point), the empty Braille cell and the null notehead.
  */
 const refused: Record<Characters, RegExp> = {
   text: /(?!)/,
   name: /[^\P{Cc}\0]/u,
-  'new-name': /[^\P{Cc}\0]|\p{Bidi_Control}|^[\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb]+$/u,
+  'new-name': /[^\P{Cc}\0]|\p{Bidi_Control}|[\p{Zl}\p{Zp}\ufff9-\ufffb]|^[\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]+$/u,
 }
 
 function characterFaults(text: string, allowed: Characters): string[] {
