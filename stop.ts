@@ -27,7 +27,7 @@ interface Service {
  */
 export class Stop {
   #service: Service | undefined
-  #isStopping = false
+  #isEnding = false
 
   constructor() {
     for (const signal of SIGNALS) process.on(signal, () => void this.#stop())
@@ -43,9 +43,9 @@ export class Stop {
   }
 
   async #stop(): Promise<void> {
+    if (this.#isEnding) return
+    this.#isEnding = true
     if (this.#service === undefined) end(0)
-    if (this.#isStopping) return
-    this.#isStopping = true
     const { app, log } = this.#service
     setTimeout(() => app.server.closeAllConnections(), CUT_MS)
     const isClosed = await Promise.race([close(app), tooLate(app)])
@@ -54,6 +54,7 @@ export class Stop {
   }
 
   async #fail(error: Error): Promise<void> {
+    this.#isEnding = true
     const service = this.#service
     // Another one would come here again and again, should the log be what fails.
     this.#service = undefined

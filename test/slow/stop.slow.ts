@@ -196,6 +196,10 @@ t.test('when closing fails the process ends with code 1 and a line', async (t) =
 for (const [name, fault] of [
   ['an error that nothing caught', "setTimeout(() => { throw new Error('broken') }, 10)"],
   ['a rejection that nothing caught', "setTimeout(() => Promise.reject(new Error('broken')), 10)"],
+  [
+    'an error that nothing caught, and then a signal,',
+    "setTimeout(() => { setImmediate(() => process.emit('SIGTERM')); throw new Error('broken') }, 10)",
+  ],
 ] as const) {
   t.test(`${name} ends the process with code 1 and a line of the log`, async (t) => {
     const { child, output } = await runWith(t, fault)
