@@ -147,7 +147,11 @@ export const settings = {
     default: 100,
     description: 'Live sessions of one user; the one refreshed longest ago ends for a new one.',
   }),
-  sessionHistorySeconds: seconds('SESSION_HISTORY', { minimum: 0, default: 2_678_400, description: 'How long ended sessions are kept.' }),
+  sessionHistorySeconds: seconds('SESSION_HISTORY', {
+    minimum: 0,
+    default: 2_678_400,
+    description: 'How long ended and expired sessions are kept.',
+  }),
   eventsHistorySeconds: seconds('EVENTS_HISTORY', { minimum: 0, default: 7_776_000, description: 'How long auth events are kept.' }),
   refreshRotation: oneOf('REFRESH_ROTATION', ['on', 'off', 'confirmed'], {
     default: 'on',
