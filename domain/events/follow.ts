@@ -9,16 +9,16 @@ const LOOKED_AT_FOR_MS = 90_000
 const LOOKED_AT_FIRST = 1000
 const PAGE = 1000
 
-/** What was told of an event, and when it was seen first. */
-interface Told {
-  readonly count: number
-  readonly seenAt: number
+/** What the newest event was at a look. */
+interface Look {
+  readonly newestId: number
+  readonly at: number
 }
 
 /**
- * The newest events that are sought, oldest first, and then those that come: the events of each look together, be there some or none. One that is counted again comes again, with its new
- * count. Events are read by their ids, whatever the clock does. Those of the last 90 seconds are read again each time, so that none is lost
- * where another one with a higher id was committed first.
+ * The newest events that are sought, oldest first, and then those that come: the events of each look together, be there some or none. One
+ * that is counted again comes again, with its new count. Events are read by their ids, whatever the clock does. Those of the last 90 seconds
+ * are read again each time, so that none is lost where another one with a higher id was committed first.
  *
  * @param pause waits until it is time to look again; resolves to false at the end
  * @param elapsed milliseconds, of a clock that does not jump
@@ -29,24 +29,27 @@ export async function* followEvents(
   pause: () => Promise<boolean>,
   elapsed: () => number,
 ): AsyncGenerator<AuthEvent[]> {
-  const told = new Map<number, Told>()
   const { limit, range, ...filters } = search
   const isWanted = range === undefined ? () => true : inRange(range)
-  let from = (await newestEventId(db)) - LOOKED_AT_FIRST
-  const tell = ({ id, count }: AuthEvent) => told.set(id, { count, seenAt: told.get(id)?.seenAt ?? elapsed() })
-  for await (const event of allAfter(db, from, filters)) tell(event)
+  const looks: Look[] = [{ newestId: await newestEventId(db), at: elapsed() }]
+  let from = (looks[0] as Look).newestId - LOOKED_AT_FIRST
+  /** By its id, the count that was told of an event. */
+  const told = new Map<number, number>()
+  for await (const { id, count } of allAfter(db, from, filters)) told.set(id, count)
   const first = (await findEvents(db, search)).reverse()
-  for (const event of first) if (event.id > from) tell(event)
+  for (const { id, count } of first) if (id > from) told.set(id, count)
   yield first
   while (await pause()) {
+    looks.push({ newestId: await newestEventId(db), at: elapsed() })
     const come: AuthEvent[] = []
     for await (const event of allAfter(db, from, filters)) {
-      if (told.get(event.id)?.count === event.count) continue
-      tell(event)
+      if (told.get(event.id) === event.count) continue
+      told.set(event.id, event.count)
       if (isWanted(event)) come.push(event)
     }
     yield come
-    from = forget(told, elapsed() - LOOKED_AT_FOR_MS) ?? from
+    from = forgotten(looks, elapsed() - LOOKED_AT_FOR_MS) ?? from
+    for (const id of told.keys()) if (id <= from) told.delete(id)
   }
 }
 
@@ -58,9 +61,8 @@ async function* allAfter(db: Handle, from: number, filters: Omit<Search, 'limit'
   } while (page.length === PAGE)
 }
 
-/** Forgets the events that were seen first before this instant. Resolves to the highest id of them; undefined when there is none. */
-function forget(told: Map<number, Told>, before: number): number | undefined {
-  const old = [...told].filter(([, { seenAt }]) => seenAt < before).map(([id]) => id)
-  for (const id of old) told.delete(id)
-  return old.length > 0 ? Math.max(...old) : undefined
+/** Takes out the looks before this instant. @returns the newest event of the last of them; undefined when there is none */
+function forgotten(looks: Look[], before: number): number | undefined {
+  const old = looks.filter(({ at }) => at < before)
+  return looks.splice(0, old.length)[old.length - 1]?.newestId
 }

@@ -19,6 +19,12 @@ function add(db: Database, at: number, address: string | null = null, happening:
   return db.write((handle) => insertEvent(handle, eventOf(at, { ...noOrigin, address }, { kind: 'login', ...happening })))
 }
 
+/** Adds an event with an id of its own. */
+function insertAs(db: Database, id: number, kind: Happening['kind']): Promise<unknown> {
+  const event = { ...eventOf(0, noOrigin, { kind }), id, last_at: 0 }
+  return db.write((handle) => handle.insertInto('auth_events').values(event).execute())
+}
+
 t.test('the events of an address are also those of the networks that it is counted in, and of a range all that begin in it', async (t) => {
   const db = await database(t)
   const addresses = ['192.0.2.7', '192.0.2.70', '192.0.3.7', '2001:db8::1', '2001:db8::/64', '2001:db8::/48', '2001:db8:1::1', null]
@@ -160,21 +166,26 @@ t.test('an event that is committed after one with a higher id is not lost, nor i
   const db = await database(t)
   await add(db, 0)
   const { look, end } = await following(db)
-  const insert = (id: number) =>
-    db.write((handle) =>
-      handle
-        .insertInto('auth_events')
-        .values({ ...eventOf(0, noOrigin, { kind: 'login' }), id, last_at: 0 })
-        .execute(),
-    )
-  await insert(9)
+  await insertAs(db, 9, 'login')
   t.strictSame(await look(), [[9, 1]])
-  await insert(8)
+  await insertAs(db, 8, 'login')
   t.strictSame(await look(60), [[8, 1]])
   await db.write(async (handle) => {
     for (let i = 0; i < 2500; i++) await insertEvent(handle, eventOf(0, noOrigin, { kind: 'login' }))
   })
   t.equal((await look()).length, 2500)
+  await end()
+})
+
+t.test('what was there 90 seconds ago is not read again, also where none of it is sought', async (t) => {
+  const db = await database(t)
+  const { look, end } = await following(db, { kinds: ['login'] })
+  await insertAs(db, 9, 'login_failed')
+  t.strictSame(await look(), [])
+  t.strictSame(await look(91), [])
+  await insertAs(db, 8, 'login')
+  await insertAs(db, 10, 'login')
+  t.strictSame(await look(), [[10, 1]])
   await end()
 })
 
