@@ -59,12 +59,11 @@ async function list(context: Context, options: EventsOptions): Promise<void> {
   }
 }
 
-/** Ends without an error when it is interrupted, or when nobody reads any more. */
+/** Ends without an error when it is interrupted; that nobody reads any more ends the program, in cli.ts. */
 async function follow(context: Context, options: EventsOptions): Promise<void> {
   const over = new AbortController()
   const stop = () => over.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  process.stdout.once('error', stop)
   const pause = () => sleep(LOOK_EVERY_MS, true, over).catch(() => false)
   const show = printer(options)
   const search = await searchOf(context, options)
