@@ -9,7 +9,10 @@ import { explain } from '../explain.ts'
 /** Why a command cannot do its work, in one line for the operator. */
 export class CommandError extends Error {}
 
-/** Runs a command on the database that the settings of the service name. A failure is a line on standard error, or a line for each wrong setting, and exit code 1. */
+/**
+ * Runs a command on the database that the settings of the service name. A failure is a line on standard error, or a line for each wrong
+ * setting, and exit code 1.
+ */
 export async function runCommand(work: (core: Core & { readonly secrets: Secrets }) => Promise<void>): Promise<void> {
   try {
     const config = loadConfig(process.env)

@@ -3,8 +3,8 @@ import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { Session, Tables, User } from './schema.ts'
 
-// That a session has expired is written nowhere: its row says until when it was good. A row of which `ended_at` is set has ended before that,
-// or was marked as expired by a version of before, which also wrote an event.
+// That a session has expired is written nowhere: its row says until when it was good. A row with an `ended_at` was ended before that, or was
+// marked as expired by an earlier version, which also wrote an event.
 
 /**
  * Now, as the columns of a session count it. A session has expired when it has reached `expires_at`, or when its last refresh token has

@@ -38,8 +38,8 @@ function deletions({ config }: Core): Readonly<Record<string, Deletion>> {
 
 /**
  * Deletes the tallies, turns, known addresses, sessions and events that have been kept long enough, in small batches, so that others are
- * served meanwhile. It ends early while a reader that stays would let the database's log of writes grow. While the clock is not steady it does nothing; each batch asks for itself, for the clock may jump in the middle of a
- * sweep.
+ * served meanwhile. It ends early while a reader that stays would let the database's log of writes grow. While the clock is not steady it
+ * does nothing; each batch asks for itself, for the clock may jump in the middle of a sweep.
  *
  * @param isStopping asked between the batches
  * @param onDeleted told after each batch how many rows of what it has deleted

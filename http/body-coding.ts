@@ -20,7 +20,7 @@ const plainCodings: ReadonlySet<string> = new Set(['', 'identity', 'utf-8', 'utf
  */
 export function refuseCompressed(headers: IncomingHttpHeaders): void {
   const content = headers['content-encoding']
-  // RFC 9110 §12.5.3: Accept-Encoding is for answers that Content-Encoding is the reason of, and for no others.
+  // RFC 9110 §12.5.3: in a 415 it says that the coding was the reason. So it stands in no 415 with another one.
   if (!isPlain(content)) throw compressed(`Content-Encoding: ${content}`, { 'accept-encoding': 'identity' })
   const transfer = headers['transfer-encoding']
   if (!isPlain(transfer)) throw compressed(`Transfer-Encoding: ${transfer}`)

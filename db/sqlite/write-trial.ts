@@ -4,7 +4,7 @@ import { DatabaseUnavailable } from '../errors.ts'
 import { isDiskFull } from './fault.ts'
 import type { WriteQueue } from './write-queue.ts'
 
-/** Tries whether a write would reach the disk, for a database that could be read is of little use when every login fails. */
+/** Tries whether a write would reach the disk, for a database that can only be read is of little use: every login fails. */
 export class WriteTrial {
   readonly #queue: WriteQueue
   readonly #file: string

@@ -12,7 +12,7 @@ import { sidOf } from './sid.ts'
 const ENDED_KEPT = 1000
 /** The same of expired ones, besides `SESSIONS_PER_USER`. Fewer, for whoever looks for the live ones of a user comes by all of these. */
 const EXPIRED_KEPT = 200
-/** Those past it are deleted when others end or begin: these at least, so that after an upgrade one login does not delete all of years. */
+/** So many past those are deleted when others end or begin, or as many as end: after an upgrade one login is not to delete all of years. */
 const TRIMMED_AT_ONCE = 100
 
 /** Whose sessions end. */
@@ -45,8 +45,7 @@ export function isLive(session: SessionState | undefined, now: number): session 
 
 /**
  * Ends sessions of a user in a transaction, each with its event. Of those that have ended the oldest are deleted, when they are too many.
- * One that has expired is left as it is. While the clock is not steady
- * none counts as expired: it may only seem so.
+ * One that has expired is left as it is. While the clock is not steady none counts as expired: it may only seem so.
  *
  * @returns how many were live until now
  */

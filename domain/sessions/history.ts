@@ -39,7 +39,7 @@ export async function* followHistory(
   }
 }
 
-/** Those that had not expired at the line of before. */
+/** The sessions that have expired since the look before. */
 async function expiredSince(core: Core, search: Search, before: ExpiryLine, now: ExpiryLine): Promise<ExpiredSession[]> {
   const since = Math.max(before.idleSince * 1000, search.since ?? 0)
   const expired = await expiriesOf(core, { ...search, since, limit: EXPIRIES_LIMIT }, now)
