@@ -61,10 +61,14 @@ async function upgrade(transaction: Kysely<Tables>, onUpgrade: OnUpgrade): Promi
   if (error) throw error
 }
 
-/** The names of the migrations that the database has, in their order. */
+/** The names of the migrations that the database has, in their order. @throws {NotOurDatabase} when it has tables, and not that of migrations */
 async function appliedMigrations(transaction: Kysely<Tables>): Promise<string[]> {
   const tables = await transaction.introspection.getTables({ withInternalKyselyTables: true })
-  if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) return []
+  if (!tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)) {
+    const [other] = tables
+    if (other !== undefined) throw new NotOurDatabase(`it is the database of another program, with the table ${other.name}`)
+    return []
+  }
   const { rows } = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(transaction)
   return rows.map(({ name }) => name)
 }

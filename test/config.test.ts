@@ -39,6 +39,7 @@ const refused: [env: Record<string, string>, message: string][] = [
   ],
   [{ DATABASE_URL: 'postgres://me:hunter2@host/db' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 29 bytes'],
   [{ DATABASE_URL: 'file:' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 5 bytes'],
+  [{ DATABASE_URL: 'file: x' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 7 bytes'],
   [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "true"'],
   [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/33"'],
   ...[

@@ -8,7 +8,8 @@ export const IN_MEMORY = ':memory:'
 /** The path that a URL names, or `:memory:`; undefined for a URL of another dialect. */
 export function fileOf(url: string): string | undefined {
   if (url === IN_MEMORY) return url
-  return /^file:./.test(url) ? url.slice('file:'.length).replace(/^\/\/(?=\/)/, '') : undefined
+  // SQLite would leave out white space around a path, and so use another file than the one that is looked after.
+  return /^file:\S(.*\S)?$/s.test(url) ? url.slice('file:'.length).replace(/^\/\/(?=\/)/, '') : undefined
 }
 
 /** @throws {DatabaseUnavailable} when a folder on the way to it may not be searched */
