@@ -31,8 +31,8 @@ export class Checkpoints {
 
   async #ask(): Promise<boolean> {
     clearTimeout(this.#idle)
-    this.#thread ??= new Worker(new URL('checkpoint-thread.ts', import.meta.url), { workerData: this.#file })
     try {
+      this.#thread ??= startThread(this.#file)
       this.#thread.postMessage('copy')
       const [isCopied] = await once(this.#thread, 'message')
       this.#idle = setTimeout(() => void this.end(), IDLE_MS).unref()
@@ -54,4 +54,11 @@ export class Checkpoints {
     thread.postMessage('end')
     await once(thread, 'exit')
   }
+}
+
+function startThread(file: string): Worker {
+  const thread = new Worker(new URL('checkpoint-thread.ts', import.meta.url), { workerData: file })
+  // Without a listener, an error of a thread that is idle would end the process.
+  thread.on('error', () => {})
+  return thread
 }
