@@ -29,7 +29,7 @@ export function nearNames(env: Readonly<Record<string, string | undefined>>, nam
 
 /** A name without what does not tell two names apart. */
 function letters(name: string): string {
-  return name.replaceAll(/[_.-]/g, '').toUpperCase()
+  return name.replaceAll(/[^\p{L}\p{N}]/gu, '').toUpperCase()
 }
 
 function nearest(typed: string, names: readonly string[]): string | undefined {

@@ -97,6 +97,8 @@ t.test('other case, other separators, a prefix, a file, and two mistakes in a lo
     ['access-token.ttl', 'ACCESS_TOKEN_TTL'],
     ['ACCES_TOKEN_TLT', 'ACCESS_TOKEN_TTL'],
     ['port', 'PORT'],
+    ['PORT ', 'PORT'],
+    ['PORT\u200b', 'PORT'],
     ['LATCHKEY_PORT', 'PORT'],
     ['LATCHKEY_JWT_SECRET_FILE', 'JWT_SECRET_FILE'],
     ['latchkey_acces_token_ttl', 'ACCESS_TOKEN_TTL'],
