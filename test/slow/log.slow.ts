@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { bare, environment, folder, ROOT } from '../server/process.ts'
 import { disk, fill, needsMount } from './mount.ts'
-import { freePort, openBoth, pipe, startUnread } from './unread.ts'
+import { freePorts } from './proxies.ts'
+import { openBoth, pipe, startUnread } from './unread.ts'
 
 const PATH = '/.well-known/jwks.json'
 /** Their lines have more bytes than the MiB that waits. */
@@ -146,7 +147,7 @@ function hasScript(): boolean {
 }
 
 t.test('on a terminal that is stopped by Ctrl-S the service goes on and can be ended', needsScript, async (t) => {
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const [command, ...args] = bare('script', '-qec', `exec '${process.execPath}' server.ts`, '/dev/null')
   const env = environment({ DATABASE_URL: `file:${folder(t)}/latchkey.db`, PORT: String(port), LOG_FORMAT: 'json' })
   const child = spawn(command as string, args, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'ignore'] })

@@ -1,9 +1,9 @@
 import { execFileSync, type StdioOptions, spawn } from 'node:child_process'
 import { constants, openSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { bare, type Ending, environment, folder, ROOT } from '../server/process.ts'
+import { freePorts } from './proxies.ts'
 
 /** A service whose output the test need not read. */
 export interface Unread {
@@ -15,7 +15,7 @@ export interface Unread {
 
 /** Starts a service with these streams and waits until it answers. It is killed at the end of the test. */
 export async function startUnread(t: Test, stdio: StdioOptions, env: Record<string, string> = {}): Promise<Unread> {
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const url = `http://127.0.0.1:${port}`
   const [command, ...args] = bare(process.execPath, 'server.ts')
   const settings = environment({ DATABASE_URL: `file:${folder(t)}/latchkey.db`, LOG_LEVEL: 'info', PORT: String(port), ...env })
@@ -39,15 +39,6 @@ async function isUp(url: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-/** A port that nothing listened at a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** The path of a new pipe. */
