@@ -5,6 +5,8 @@ import { ref } from '../schemas/ref.ts'
 import { ServerMetadata } from '../schemas/service.ts'
 
 const PATH = '/.well-known/oauth-authorization-server'
+/** Where verifiers look that are made for OpenID Connect. What they ask for in order to check tokens, the metadata has. */
+const OPENID_PATH = '/.well-known/openid-configuration'
 
 /**
  * Only what holds for this service. There is no token endpoint: login and refresh have JSON bodies of their own, not those of RFC 6749.
@@ -48,8 +50,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     handler: answer,
   })
 
-  const path = issuerPath(jwtIssuer)
-  if (path !== '') app.get(PATH + path, { schema: { hide: true, response: { 200: ref(ServerMetadata) } }, handler: answer })
+  // Clients need to know one address: the others are no operations of the document.
+  for (const url of otherPaths(issuerPath(jwtIssuer))) {
+    app.get(url, { schema: { hide: true, response: { 200: ref(ServerMetadata) } }, handler: answer })
+  }
+}
+
+/**
+ * Where else the metadata is. For an issuer with a path OAuth inserts the well-known part before that path (RFC 8414 §3.1), OpenID
+ * Connect appends it (Discovery 1.0 §4.1), and some that know both insert OpenID's, too (RFC 8414 §5).
+ */
+function otherPaths(path: string): Iterable<string> {
+  return new Set([OPENID_PATH, ...(path === '' ? [] : [PATH + path, OPENID_PATH + path, path + OPENID_PATH])])
 }
 
 /** The path of an issuer that is a URL (RFC 8414 §2), if it has only characters that need no percent-encoding; else empty. */

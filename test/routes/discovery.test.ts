@@ -2,6 +2,7 @@ import t from 'tap'
 import { build } from '../helper.ts'
 
 const PATH = '/.well-known/oauth-authorization-server'
+const OPENID = '/.well-known/openid-configuration'
 
 /** The metadata with default settings (RFC 8414 §2). */
 const metadata = {
@@ -35,16 +36,35 @@ t.test('the metadata has the issuer of the tokens, and the endpoints under PUBLI
   })
 })
 
-t.test('RFC 8414 §3.1: for an issuer with a path the metadata is also at the path that is inserted', async (t) => {
+t.test('the same metadata is where verifiers made for OpenID Connect look, and promises nothing of OpenID', async (t) => {
+  const app = await build(t, { JWKS_MAX_AGE: '7' })
+  for (const url of [OPENID, `${OPENID}/`]) {
+    const answer = await app.inject(url)
+    t.match(answer, { statusCode: 200, headers: { 'content-type': /^application\/json/, 'cache-control': 'public, max-age=7' } }, url)
+    t.strictSame(answer.json(), metadata, url)
+  }
+  t.equal((await app.inject({ method: 'POST', url: OPENID })).headers.allow, 'GET, HEAD')
+})
+
+t.test('for an issuer with a path the metadata is also where that path is inserted (RFC 8414 §3.1), or goes before (OpenID)', async (t) => {
   const issuers = { 'https://example.com/issuer1': '/issuer1', 'https://example.com/a/b.c_d~e-f/': '/a/b.c_d~e-f' }
   for (const [issuer, path] of Object.entries(issuers)) {
     const app = await build(t, { JWT_ISSUER: issuer })
-    for (const url of [PATH, PATH + path, `${PATH + path}/`]) {
+    for (const url of [PATH, PATH + path, `${PATH + path}/`, OPENID, OPENID + path, path + OPENID, `${path + OPENID}/`]) {
       t.strictSame((await app.inject(url)).json(), { ...metadata, issuer }, url)
     }
-    const strange = await app.inject(`${PATH}/issuer2`)
-    t.strictSame([strange.statusCode, strange.json().code], [404, 'not_found'], 'another issuer is not ours')
+    for (const url of [`${PATH}/issuer2`, `${OPENID}/issuer2`, `/issuer2${OPENID}`, path + PATH]) {
+      const strange = await app.inject(url)
+      t.strictSame([strange.statusCode, strange.json().code], [404, 'not_found'], `${url} is not ours`)
+    }
     t.equal((await app.inject({ method: 'POST', url: PATH + path })).headers.allow, 'GET, HEAD')
+  }
+})
+
+t.test('an issuer whose path is a well-known one is served, too', async (t) => {
+  for (const path of [PATH, OPENID, OPENID + OPENID]) {
+    const app = await build(t, { JWT_ISSUER: `https://example.com${path}` })
+    t.equal((await app.inject(path + OPENID)).statusCode, 200, path)
   }
 })
 
@@ -58,8 +78,8 @@ t.test('for an issuer without a path, or that is no URL of RFC 8414, the metadat
     'https://x/:a(*',
   ]) {
     const app = await build(t, { JWT_ISSUER: issuer })
-    t.equal((await app.inject(PATH)).json().issuer, issuer)
-    t.equal((await app.inject(`${PATH}/a`)).statusCode, 404, issuer)
+    for (const path of [PATH, OPENID]) t.equal((await app.inject(path)).json().issuer, issuer)
+    for (const path of [`${PATH}/a`, `${OPENID}/a`, `/a${OPENID}`]) t.equal((await app.inject(path)).statusCode, 404, `${issuer}, ${path}`)
   }
 })
 

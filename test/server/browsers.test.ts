@@ -45,6 +45,7 @@ const ASSETS = ['/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/docs/fav
 const KEPT: Record<string, string> = {
   '/.well-known/jwks.json': 'public, max-age=300',
   '/.well-known/oauth-authorization-server': 'public, max-age=300',
+  '/.well-known/openid-configuration': 'public, max-age=300',
   ...Object.fromEntries(ASSETS.map((url) => [url, 'public, max-age=3600'])),
 }
 
