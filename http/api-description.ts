@@ -4,7 +4,10 @@ import { codeTable } from './api-document.ts'
 
 const description = `Registers users, logs them in, and issues, refreshes, verifies and revokes JSON Web Tokens.
 
-Bodies are JSON or urlencoded forms, in UTF-8 and not compressed. Paths work with and without their last slash.
+Bodies are JSON, in UTF-8 and not compressed, of at most 16 KiB. Everywhere a body may be a form
+(\`application/x-www-form-urlencoded\`) of the same members instead. Paths work with and without their last slash.
+
+Answers may get further members, and errors further codes, without a new major version: clients pass over what they do not know.
 
 **Access tokens** come from a login: \`POST /api/token/\` answers a username and a password with \`access\`, which lives five minutes by
 default, and \`refresh\`, for which \`POST /api/token/refresh/\` answers the next ones. Send \`access\` as
@@ -32,22 +35,20 @@ const headers = {
     example: 'no-store',
   },
   Challenge: {
-    description: 'RFC 6750 §3. Absent where credentials of the body are wrong.',
+    description: 'With 401: for a bearer token (RFC 6750 §3), except where the answer has `message`; `Basic` for a client (RFC 6749 §5.2).',
     schema: { type: 'string' },
     example: 'Bearer realm="api"',
   },
-  BasicChallenge: {
-    description: 'RFC 6749 §5.2.',
-    required: true,
-    schema: { type: 'string' },
-    example: 'Basic realm="api"',
-  },
   AcceptEncoding: {
-    description: 'RFC 9110 §12.5.3. Present where the body is compressed: it is to be sent as it is.',
+    description: 'With 415, where the body is compressed: it is to be sent as it is (RFC 9110 §12.5.3).',
     schema: { type: 'string' },
     example: 'identity',
   },
-  RetryAfter: { description: 'In seconds.', required: true, schema: { type: 'integer', minimum: 1 }, example: 1 },
+  RetryAfter: {
+    description: 'With 429 and 503, always: in how many seconds to try again.',
+    schema: { type: 'integer', format: 'int32', minimum: 1 },
+    example: 1,
+  },
 } as const
 
 const accessToken = `An access token: the member \`access\` of what \`POST /api/token/\` answers to a username and a password, and
@@ -63,7 +64,13 @@ const client = `A \`client_id\` and its \`client_secret\`, each form-urlencoded.
 export const describeApi = (server: string) =>
   ({
     openapi: '3.1.0',
-    info: { title: 'Latchkey', version: manifest.version, description, license: { name: 'MIT', identifier: 'MIT' } },
+    info: {
+      title: 'Latchkey',
+      version: manifest.version,
+      description,
+      contact: { name: 'The authors of Latchkey' },
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
     servers: [{ url: server }],
     tags: [
       { name: 'users', description: 'Registration and login' },
@@ -74,7 +81,7 @@ export const describeApi = (server: string) =>
     components: {
       securitySchemes: {
         accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: accessToken },
-        client: { type: 'http', scheme: 'basic', description: client },
+        clientSecretBasic: { type: 'http', scheme: 'basic', description: client },
       },
       headers,
     },

@@ -1,17 +1,16 @@
 import { STATUS_CODES } from 'node:http'
-import type { TObject } from '@sinclair/typebox'
 import { type ProblemCode, problems } from '../domain/errors.ts'
-import { ProblemShape } from '../schemas/problems.ts'
+import { commonProblems, type ProblemExample } from '../schemas/problems.ts'
 
-// What @fastify/swagger makes of the routes' schemas, completed: examples, error answers, headers, form bodies.
+// What @fastify/swagger makes of the routes' schemas, completed: examples, error answers, headers, who may call.
 
 /** The error answers of an operation, beside those that every operation can give. */
 export interface OperationProblems {
-  /** Their members. The document names the schema after the operation, so that a generated client has one error type an operation. */
-  readonly shape: TObject
+  /** What they look like, where that is not as in `commonProblems`. */
+  readonly examples?: readonly ProblemExample[]
+  /** Whether its own have the member `message`: those that hooks throw (`throttled`, `cross_site`) get it, too. */
+  readonly hasMessage?: true
   readonly codes: readonly ProblemCode[]
-  /** Whether a 401 can have `WWW-Authenticate`: for a bearer token (RFC 6750 §3), or, always, for a client (RFC 6749 §5.2). */
-  readonly challenges?: true | 'Basic'
 }
 
 /** What a route's schema says of its answers, as @fastify/swagger passes it on; {@link completeDocument} takes it out again. */
@@ -36,10 +35,13 @@ export interface Answer {
 }
 export interface Operation extends OperationNotes {
   operationId: string
+  description?: string
+  security?: Record<string, string[]>[]
   requestBody?: { required: boolean; content: Record<string, Media> }
   responses: Record<string, Answer>
 }
 export interface ApiDocument {
+  openapi: string
   info: Json
   components: { schemas: Record<string, Schema>; [kind: string]: Json }
   paths: Record<string, Record<string, Operation>>
@@ -72,21 +74,24 @@ export function completeDocument({ openapiObject }: { openapiObject: ApiDocument
 function complete(operation: Operation, schemas: Record<string, Schema>): Operation {
   const { 'x-problems': own, 'x-cache-control': cacheControl, requestBody, responses, ...rest } = operation
   if (own === undefined) throw new Error(`${rest.operationId} says nothing of its error answers`)
-  const name = `${rest.operationId.replace(/^./, (letter) => letter.toUpperCase())}Problem`
   const codes = [...own.codes, ...(requestBody ? withBody : []), ...always]
-  schemas[name] = withCodes(own.shape, codes)
   return {
     ...rest,
+    // Said of every operation: without it a generator takes an operation for one that may need authentication.
+    security: rest.security ?? [],
     ...(requestBody && { requestBody: bodyOf(requestBody, schemas) }),
-    responses: { ...successes(responses, schemas, cacheControl), ...failures(name, own, codes) },
+    responses: { ...successes(responses, schemas, cacheControl), ...failures(own, codes) },
   }
 }
 
-/** A body may be sent as JSON or as a form. It is optional when none of its members is required. */
+/**
+ * JSON alone, though forms are read, too: of two media types some generators make two functions, and others none. It is optional when
+ * none of its members is required.
+ */
 function bodyOf({ content }: NonNullable<Operation['requestBody']>, schemas: Record<string, Schema>) {
   const media = withExample(content['application/json'] as Media, schemas)
   const required = (resolve(media.schema, schemas).required ?? []).length > 0
-  return { required, content: { 'application/json': media, 'application/x-www-form-urlencoded': media } }
+  return { required, content: { 'application/json': media } }
 }
 
 function successes(responses: Operation['responses'], schemas: Record<string, Schema>, cacheControl = 'no-store') {
@@ -99,36 +104,45 @@ function successes(responses: Operation['responses'], schemas: Record<string, Sc
   return Object.fromEntries<Answer>(answers)
 }
 
+/**
+ * The headers of every error answer, also those that come with some statuses alone: generators make a type of an answer and its headers,
+ * and where these differ, a type for each operation, with the name of another one.
+ */
+const problemHeaders = {
+  'X-Request-Id': header('RequestId'),
+  'Cache-Control': header('NoStore'),
+  'WWW-Authenticate': header('Challenge'),
+  'Retry-After': header('RetryAfter'),
+  'Accept-Encoding': header('AcceptEncoding'),
+}
+
 /** The error answers by status, with one example for each code. */
-function failures(name: string, own: OperationProblems, codes: ProblemCode[]): Operation['responses'] {
+function failures(own: OperationProblems, codes: ProblemCode[]): Operation['responses'] {
   const byStatus: Record<number, ProblemCode[]> = {}
-  for (const code of codes) for (const status of problems[code].statuses) byStatus[status] = [...(byStatus[status] ?? []), code]
+  for (const code of codes) for (const status of statusesOf(code, own)) byStatus[status] = [...(byStatus[status] ?? []), code]
   const answers = Object.entries(byStatus).map(([status, given]) => {
     const examples: Examples = {}
-    for (const code of given) examples[code] = { summary: problems[code].when, value: problemExample(own.shape, code, Number(status)) }
-    const headers = {
-      'X-Request-Id': header('RequestId'),
-      'Cache-Control': header('NoStore'),
-      ...(status === '401' &&
-        own.challenges && { 'WWW-Authenticate': header(own.challenges === 'Basic' ? 'BasicChallenge' : 'Challenge') }),
-      ...(status === '415' && { 'Accept-Encoding': header('AcceptEncoding') }),
-      ...(['429', '503'].includes(status) && { 'Retry-After': header('RetryAfter') }),
-    }
+    for (const code of given) examples[code] = { summary: problems[code].when, value: problemExample(own, code, Number(status)) }
     const description = given.map((code) => `\`${code}\`: ${problems[code].when}`).join('; ')
-    return [status, { description, headers, content: { 'application/problem+json': { schema: reference(name), examples } } }] as const
+    return [
+      status,
+      { description, headers: problemHeaders, content: { 'application/problem+json': { schema: reference('Problem'), examples } } },
+    ] as const
   })
   return Object.fromEntries<Answer>(answers)
 }
 
-function problemExample(shape: TObject, code: ProblemCode, status: number): unknown {
-  const all = [...(shape.examples as Json[]), ...ProblemShape.examples] as Json[]
-  const { detail, ...members } = all.find((example) => example.code === code && (example.status ?? status) === status) ?? {}
-  return { title: STATUS_CODES[status], status, detail, code, ...members }
+/** The first status of a code, and of the others those that the operation has an example of. */
+function statusesOf(code: ProblemCode, { examples = [] }: OperationProblems): number[] {
+  return problems[code].statuses.filter(
+    (status, index) => index === 0 || examples.some((one) => one.code === code && one.status === status),
+  )
 }
 
-function withCodes({ examples: _, ...shape }: TObject, codes: ProblemCode[]): Schema {
-  const schema = clean(shape) as Schema
-  return { ...schema, properties: { ...schema.properties, code: { ...schema.properties?.code, enum: codes } } }
+function problemExample({ examples = [] }: OperationProblems, code: ProblemCode, status: number): unknown {
+  const all = [...examples, ...commonProblems]
+  const { detail, ...members } = all.find((example) => example.code === code && (example.status ?? status) === status) ?? {}
+  return { title: STATUS_CODES[status], status, detail, code, ...members }
 }
 
 function withExample({ schema }: Media, schemas: Record<string, Schema>): Media {
@@ -146,9 +160,12 @@ function resolve(schema: Schema, schemas: Record<string, Schema>): Schema {
 }
 
 const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-const header = (name: string) => ({ $ref: `#/components/headers/${name}` })
 const cacheHeader = (example: string) =>
   example === 'no-store' ? header('NoStore') : { required: true, schema: { type: 'string' }, example }
+
+function header(name: string) {
+  return { $ref: `#/components/headers/${name}` }
+}
 
 /** A schema without the keywords of our own validator, which begin with `x-`. */
 function clean(value: unknown): unknown {

@@ -44,9 +44,8 @@ const codesOfAnyRoute: ReadonlySet<ProblemCode> = new Set(['throttled', 'cross_s
 
 /** Where the problems of the route have a `message`, such a problem gets it, too. */
 function withMessage(problem: Problem, { routeOptions }: FastifyRequest): Problem {
-  const isAsked = 'message' in (routeOptions.schema?.problems?.shape.properties ?? {})
   const { code, message, headers } = problem
-  return isAsked ? new Problem(code, message, { headers, members: { message } }) : problem
+  return routeOptions.schema?.problems?.hasMessage ? new Problem(code, message, { headers, members: { message } }) : problem
 }
 
 const framework = (code: ProblemCode, detail: string) => () => new Problem(code, detail)

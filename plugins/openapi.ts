@@ -6,6 +6,7 @@ import { type ApiDocument, completeDocument, type OperationProblems } from '../h
 import * as account from '../schemas/account.ts'
 import * as credentials from '../schemas/credentials.ts'
 import * as introspection from '../schemas/introspection.ts'
+import * as problems from '../schemas/problems.ts'
 import * as service from '../schemas/service.ts'
 import * as tokens from '../schemas/tokens.ts'
 
@@ -25,7 +26,7 @@ declare module 'fastify' {
 /** The API document, made from the routes' schemas. */
 export default fp(
   async (app) => {
-    for (const schema of Object.values({ ...account, ...credentials, ...introspection, ...tokens, ...service })) app.addSchema(schema)
+    for (const schema of named({ ...account, ...credentials, ...introspection, ...problems, ...service, ...tokens })) app.addSchema(schema)
     await app.register(swagger, {
       openapi: describeApi(serverUrl(app.config)),
       refResolver: { buildLocalReference: (json, _base, _fragment, i) => (json.$id as string | undefined) ?? `def-${i}` },
@@ -40,6 +41,11 @@ export default fp(
   },
   { name: 'openapi' },
 )
+
+/** The schemas that have a name of their own in the document. Parameters and headers have none: they are written out there. */
+function named(schemas: Record<string, object>): object[] {
+  return Object.values(schemas).filter((schema) => '$id' in schema)
+}
 
 /** While `PUBLIC_URL` is unset nobody has said where clients reach the service: then it is wherever the document came from. */
 function serverUrl(config: Pick<Config, 'publicUrl' | 'port'>): string {

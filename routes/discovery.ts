@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ProblemShape } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { ServerMetadata } from '../schemas/service.ts'
 
@@ -41,11 +40,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['service'],
       summary: 'What the service is, for OAuth clients and verifiers',
       description:
-        'Authorization server metadata (RFC 8414). For an issuer with a path the same is at this path followed by that of the ' +
-        'issuer (§3.1).',
+        'Authorization server metadata (RFC 8414), also at `/.well-known/openid-configuration`, where some verifiers look. For an issuer with a ' +
+        'path the same is at this path followed by that of the issuer (§3.1).',
       response: { 200: ref(ServerMetadata) },
       cacheControl: 'public, max-age=300',
-      problems: { shape: ProblemShape, codes: [] },
+      problems: { codes: [] },
     },
     handler: answer,
   })

@@ -6,7 +6,7 @@ import { deviceTokenOf } from '../http/device-token.ts'
 import { anyBody, hasCredentials, looseCredentials } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
 import { Authenticated, DeviceHeaders, OptionalCredentials } from '../schemas/credentials.ts'
-import { HeaderProblem } from '../schemas/problems.ts'
+import { headerProblems } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
@@ -24,7 +24,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(OptionalCredentials),
       response: { 200: ref(Authenticated) },
       problems: {
-        shape: HeaderProblem,
+        examples: headerProblems,
+        hasMessage: true,
         codes: [
           'invalid',
           'cross_site',
@@ -40,7 +41,6 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
           'overloaded',
           'database_unavailable',
         ],
-        challenges: true,
       },
     },
     validatorCompiler: anyBody,

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { healthOf } from '../db/health.ts'
-import { ProblemShape } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Health } from '../schemas/service.ts'
 
@@ -12,11 +11,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'getLiveness',
       tags: ['service'],
       summary: 'Whether the process answers',
+      description: 'Nothing else is asked: an orchestrator restarts a container for which this fails.',
       response: { 200: ref(Health) },
-      problems: { shape: ProblemShape, codes: [] },
+      problems: { codes: [] },
     },
     async handler() {
-      return { status: 'ok' as const }
+      return { status: 'ok' }
     },
   })
 
@@ -25,12 +25,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'getReadiness',
       tags: ['service'],
       summary: 'Whether the database can be read and written too',
+      description: 'While it fails a load balancer sends requests elsewhere.',
       response: { 200: ref(Health) },
-      problems: { shape: ProblemShape, codes: ['database_unavailable'] },
+      problems: { codes: ['database_unavailable'] },
     },
     async handler() {
       await checkDatabase()
-      return { status: 'ok' as const }
+      return { status: 'ok' }
     },
   })
 }

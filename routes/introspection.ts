@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { introspect } from '../domain/sessions/introspection.ts'
 import { anyBody, looseMembers, looseToken } from '../http/loose-body.ts'
 import { Introspection, IntrospectionRequest } from '../schemas/introspection.ts'
-import { OAuthProblem } from '../schemas/problems.ts'
+import { oAuthProblems } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
@@ -17,13 +17,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'it, the answer is `{"active":false}`, and so it is of a refresh token unless `token_type_hint` is `refresh_token`. The caller is ' +
         'a client, which authenticates by HTTP Basic or with `client_id` and `client_secret` in the body, not by both. A parameter ' +
         'that comes twice in a form is refused.',
-      security: [{ client: [] }, {}],
+      security: [{ clientSecretBasic: [] }, {}],
       body: ref(IntrospectionRequest),
       response: { 200: ref(Introspection) },
       problems: {
-        shape: OAuthProblem,
+        examples: oAuthProblems,
         codes: ['invalid_request', 'invalid_client', 'throttled', 'database_unavailable'],
-        challenges: 'Basic',
       },
     },
     validatorCompiler: anyBody,

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ProblemShape } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { KeySet } from '../schemas/service.ts'
 
@@ -13,7 +12,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'A JWK set (RFC 7517 §5). Cache it as long as `Cache-Control` says, and choose the key by the `kid` of a token.',
       response: { 200: ref(KeySet) },
       cacheControl: 'public, max-age=300',
-      problems: { shape: ProblemShape, codes: ['throttled'] },
+      problems: { codes: ['throttled'] },
     },
     async handler(_request, reply) {
       reply.header('cache-control', `public, max-age=${app.config.jwksMaxAgeSeconds}`)

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { logOut, revoke } from '../domain/sessions/logout.ts'
 import { anyBody, looseToken } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
-import { OAuthProblem, RefreshProblem } from '../schemas/problems.ts'
+import { oAuthProblems, refreshProblems } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Empty, RefreshRequest, RevocationRequest } from '../schemas/tokens.ts'
 
@@ -15,7 +15,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Ends the session of a refresh token, also of one that was replaced. All its tokens are refused from then on.',
       body: ref(RefreshRequest),
       response: { 200: ref(Empty) },
-      problems: { shape: RefreshProblem, codes: ['invalid', 'token_not_valid', 'overloaded', 'database_unavailable'], challenges: true },
+      problems: {
+        examples: refreshProblems,
+        codes: ['invalid', 'token_not_valid', 'overloaded', 'database_unavailable'],
+      },
     },
     async handler(request) {
       await logOut(app, originOf(request), request.body.refresh)
@@ -34,7 +37,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
         'A token that is not known, or was revoked before, is answered in the same way. A parameter that comes twice in a form is refused.',
       body: ref(RevocationRequest),
       response: { 200: ref(Empty) },
-      problems: { shape: OAuthProblem, codes: ['invalid_request', 'overloaded', 'database_unavailable'] },
+      problems: { examples: oAuthProblems, codes: ['invalid_request', 'overloaded', 'database_unavailable'] },
     },
     validatorCompiler: anyBody,
     async handler(request) {

@@ -8,9 +8,9 @@ import { endOtherSessions, endOwnSession } from '../domain/sessions/logout.ts'
 import { sidOf } from '../domain/sessions/sid.ts'
 import { deviceTokenOf } from '../http/device-token.ts'
 import { originOf } from '../http/origin.ts'
-import { AccountDeletion, Me, PasswordChange, SessionId, type SessionOfMine, SessionsOfMine } from '../schemas/account.ts'
+import { AccountDeletion, Me, PasswordChange, type SessionOfMine, SessionPath, SessionsOfMine } from '../schemas/account.ts'
 import { DeviceHeaders } from '../schemas/credentials.ts'
-import { AccountDeletionProblem, BearerProblem, PasswordChangeProblem } from '../schemas/problems.ts'
+import { accountDeletionProblems, bearerProblems, passwordChangeProblems } from '../schemas/problems.ts'
 import { NoContent, ref } from '../schemas/ref.ts'
 import { Empty, TokenPair } from '../schemas/tokens.ts'
 
@@ -26,7 +26,7 @@ const bearerCodes = [
 /** What users can see and do with their own account, authenticated by an access token. */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
   const common = { tags: ['account'], security: [{ accessToken: [] }] }
-  const problems = { shape: BearerProblem, codes: [...bearerCodes], challenges: true as const }
+  const problems = { examples: bearerProblems, codes: [...bearerCodes] }
 
   // Before the body is read, but after the hooks of a route: what they refuse is nobody's yet.
   app.addHook('preParsing', async (request) => {
@@ -34,7 +34,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.get('/api/users/me/', {
-    schema: { operationId: 'getMe', summary: 'Who I am', ...common, response: { 200: ref(Me) }, problems },
+    schema: {
+      operationId: 'getMe',
+      summary: 'Who I am',
+      description: 'The user of the access token, while it and its session are good.',
+      ...common,
+      response: { 200: ref(Me) },
+      problems,
+    },
     async handler(request) {
       const user = await findUserById(app.db.read, request.user.id)
       if (user === undefined) throw userNotFound()
@@ -63,7 +70,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'End one of my sessions',
       description: 'At once: none of its tokens is accepted any more.',
       ...common,
-      params: SessionId,
+      params: SessionPath,
       response: { 204: NoContent },
       problems: { ...problems, codes: [...bearerCodes, 'not_found', 'overloaded'] },
     },
@@ -78,6 +85,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'endMyOtherSessions',
       summary: 'End all my other sessions',
+      description: 'At once: only the session of the access token goes on.',
       ...common,
       response: { 204: NoContent },
       problems: { ...problems, codes: [...bearerCodes, 'overloaded'] },
@@ -99,9 +107,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(PasswordChange),
       response: { 200: ref(TokenPair) },
       problems: {
-        shape: PasswordChangeProblem,
+        examples: passwordChangeProblems,
         codes: [...bearerCodes, 'invalid', 'cross_site', 'throttled', 'overloaded'],
-        challenges: true,
       },
     },
     async handler(request) {
@@ -121,9 +128,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(AccountDeletion),
       response: { 200: ref(Empty) },
       problems: {
-        shape: AccountDeletionProblem,
+        examples: accountDeletionProblems,
         codes: [...bearerCodes, 'invalid', 'cross_site', 'throttled', 'overloaded'],
-        challenges: true,
       },
     },
     async handler(request) {

@@ -8,7 +8,7 @@ import { deviceTokenOf } from '../http/device-token.ts'
 import { anyBody, looseRefreshToken } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
 import { Credentials, DeviceHeaders } from '../schemas/credentials.ts'
-import { CredentialsProblem, RefreshAndVerifyProblem, RefreshProblem, VerifyProblem } from '../schemas/problems.ts'
+import { credentialsProblems, refreshAndVerifyProblems, refreshProblems, verifyProblems } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { Empty, RefreshAndVerifyAnswer, RefreshAnswer, RefreshRequest, TokenPair, VerifyRequest } from '../schemas/tokens.ts'
 
@@ -24,9 +24,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(Credentials),
       response: { 200: ref(TokenPair) },
       problems: {
-        shape: CredentialsProblem,
+        examples: credentialsProblems,
         codes: ['invalid', 'cross_site', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
-        challenges: true,
       },
     },
     async handler(request) {
@@ -48,9 +47,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(RefreshRequest),
       response: { 200: ref(RefreshAnswer) },
       problems: {
-        shape: RefreshProblem,
+        examples: refreshProblems,
         codes: ['invalid', 'token_not_valid', 'no_active_account', 'throttled', 'overloaded', 'database_unavailable'],
-        challenges: true,
       },
     },
     async handler(request) {
@@ -67,7 +65,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Tells whether an access or refresh token is good now: its session has not ended, and its user is active.',
       body: ref(VerifyRequest),
       response: { 200: ref(Empty) },
-      problems: { shape: VerifyProblem, codes: ['invalid', 'token_not_valid', 'throttled', 'database_unavailable'], challenges: true },
+      problems: { examples: verifyProblems, codes: ['invalid', 'token_not_valid', 'throttled', 'database_unavailable'] },
     },
     async handler(request) {
       await checkToken(app, request.body.token)
@@ -85,7 +83,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(RefreshRequest),
       response: { 200: ref(RefreshAndVerifyAnswer) },
       problems: {
-        shape: RefreshAndVerifyProblem,
+        examples: refreshAndVerifyProblems,
+        hasMessage: true,
         codes: ['invalid', 'token_not_valid', 'throttled', 'overloaded', 'database_unavailable'],
       },
     },

@@ -6,7 +6,7 @@ import { deviceTokenOf } from '../http/device-token.ts'
 import { anyBody, looseCredentials } from '../http/loose-body.ts'
 import { originOf } from '../http/origin.ts'
 import { Credentials, DeviceHeaders, Registered, Registration } from '../schemas/credentials.ts'
-import { CredentialsProblem, LoginProblem } from '../schemas/problems.ts'
+import { credentialsProblems, loginProblems } from '../schemas/problems.ts'
 import { ref } from '../schemas/ref.ts'
 import { LoginAnswer } from '../schemas/tokens.ts'
 
@@ -21,7 +21,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(Registration),
       response: { 201: ref(Registered) },
       problems: {
-        shape: CredentialsProblem,
+        examples: credentialsProblems,
         codes: ['invalid', 'cross_site', 'registration_closed', 'throttled', 'overloaded', 'database_unavailable'],
       },
     },
@@ -43,7 +43,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       body: ref(Credentials),
       response: { 200: ref(LoginAnswer) },
       problems: {
-        shape: LoginProblem,
+        examples: loginProblems,
+        hasMessage: true,
         codes: ['invalid', 'cross_site', 'invalid_credentials', 'throttled', 'overloaded', 'database_unavailable'],
       },
     },

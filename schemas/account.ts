@@ -1,15 +1,16 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { newPassword, password } from './passwords.ts'
+import { ref } from './ref.ts'
 
 const instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-01-01T00:00:00.000Z'] })
 
 export const Me = Type.Object(
   {
-    id: Type.Integer({ description: 'The `user_id` of the tokens.', examples: [1] }),
-    username: Type.String({ examples: ['testuser'] }),
+    id: Type.Integer({ format: 'int64', description: 'The `user_id` of the tokens.', examples: [1] }),
+    username: Type.String({ description: 'The name that I log in with.', examples: ['testuser'] }),
     created_at: instant('The registration.'),
   },
-  { $id: 'Me' },
+  { $id: 'Me', description: 'The user whose access token it is.' },
 )
 
 export const SessionOfMine = Type.Object(
@@ -29,26 +30,29 @@ export const SessionOfMine = Type.Object(
     elsewhere_client: Type.Optional(Type.String({ description: 'Its `User-Agent`.', examples: ['curl/8.5.0'] })),
     current: Type.Boolean({ description: 'Whether it is the one that asks.', examples: [true] }),
   },
-  { $id: 'SessionOfMine' },
+  { $id: 'SessionOfMine', description: 'A session that has not ended.' },
 )
 export type SessionOfMine = Static<typeof SessionOfMine>
 
-export const SessionsOfMine = Type.Array(Type.Unsafe<SessionOfMine>(Type.Ref('SessionOfMine')), { $id: 'SessionsOfMine' })
+export const SessionsOfMine = Type.Array(ref(SessionOfMine), {
+  $id: 'SessionsOfMine',
+  description: 'Live sessions, the one used last first.',
+})
 
-export const SessionId = Type.Object(
-  { id: Type.String({ description: 'The `id` of the list, which is the `sid` of the tokens.', examples: ['1-LLCSN2ZIQ2yDXTGhALmkYg'] }) },
-  { $id: 'SessionId' },
-)
+/** The parameters of a path to one session. */
+export const SessionPath = Type.Object({
+  id: Type.String({ description: 'The `id` of the list, which is the `sid` of the tokens.', examples: ['1-LLCSN2ZIQ2yDXTGhALmkYg'] }),
+})
 
 export const PasswordChange = Type.Object(
   {
-    current_password: Type.String({ ...password, examples: ['securepassword'] }),
+    current_password: Type.String({ ...password, description: 'The one until now.', examples: ['securepassword'] }),
     new_password: Type.String({ ...newPassword, examples: ['a more secure passphrase'] }),
   },
-  { $id: 'PasswordChange' },
+  { $id: 'PasswordChange', description: 'The password until now, and the next one.' },
 )
 
 export const AccountDeletion = Type.Object(
-  { password: Type.String({ ...password, examples: ['securepassword'] }) },
-  { $id: 'AccountDeletion' },
+  { password: Type.String({ ...password, description: 'Mine, to confirm it.', examples: ['securepassword'] }) },
+  { $id: 'AccountDeletion', description: 'What confirms that my account is to be deleted.' },
 )

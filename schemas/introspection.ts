@@ -16,11 +16,11 @@ export const IntrospectionRequest = Type.Object(
     client_id: Type.Optional(Type.String({ ...clientId, description: 'In the place of the `Authorization` header.' })),
     client_secret: Type.Optional(Type.String({ ...clientSecret, description: 'In the place of the `Authorization` header.' })),
   },
-  { $id: 'IntrospectionRequest' },
+  { $id: 'IntrospectionRequest', description: 'The parameters of RFC 7662 §2.1.' },
 )
 
 const member = (examples: string[], description: string) => Type.Optional(Type.String({ examples, description }))
-const seconds = (examples: number[], description: string) => Type.Optional(Type.Integer({ examples, description }))
+const seconds = (examples: number[], description: string) => Type.Optional(Type.Integer({ format: 'int64', examples, description }))
 
 export const Introspection = Type.Object(
   {
@@ -32,23 +32,9 @@ export const Introspection = Type.Object(
     iss: member(['http://localhost:3000'], 'Who issued it.'),
     jti: member(['bff9739785a3411c9075c2458a101605'], 'The id of the token.'),
     sid: member(['1-LLCSN2ZIQ2yDXTGhALmkYg'], 'The id of its session.'),
-    token_type: Type.Optional(
-      Type.Unsafe<'access' | 'refresh'>({
-        type: 'string',
-        enum: ['access', 'refresh'],
-        examples: ['access'],
-        description: 'What it is for. A service lets nobody in with a refresh token.',
-      }),
-    ),
-    aud: Type.Optional(
-      Type.Unsafe<string | string[]>({
-        type: ['string', 'array'],
-        items: { type: 'string' },
-        examples: ['api'],
-        description: 'Whom it is for, when `JWT_AUDIENCE` is set.',
-      }),
-    ),
+    token_type: member(['access'], 'What it is for, `access` or `refresh`. A service lets nobody in with a refresh token.'),
+    aud: member(['api'], 'Whom it is for, when `JWT_AUDIENCE` is set.'),
     client_id: member(['latchkey'], 'The `JWT_CLIENT_ID` that it was issued with, with `JWT_PROFILE=rfc9068`.'),
   },
-  { $id: 'Introspection' },
+  { $id: 'Introspection', description: 'The members of RFC 7662 §2.2 that apply, and `sid`.' },
 )

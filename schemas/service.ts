@@ -1,26 +1,31 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { ref } from './ref.ts'
 
-export const Health = Type.Object({ status: Type.Literal('ok', { examples: ['ok'] }) }, { $id: 'Health' })
+export const Health = Type.Object(
+  { status: Type.String({ description: 'Always `ok`.', examples: ['ok'] }) },
+  { $id: 'Health', description: 'That all is well.' },
+)
 
-const Key = Type.Object(
+export const Key = Type.Object(
   {
     kty: Type.String({ description: 'The type of the key.' }),
     kid: Type.String({ description: 'The `kid` in the header of the tokens that it verifies.' }),
-    use: Type.Literal('sig'),
+    use: Type.String({ description: 'What it is for: always `sig`, signatures.' }),
     alg: Type.String({ description: 'The algorithm of those tokens.' }),
-    crv: Type.Optional(Type.String()),
-    x: Type.Optional(Type.String()),
-    y: Type.Optional(Type.String()),
-    n: Type.Optional(Type.String()),
-    e: Type.Optional(Type.String()),
+    crv: Type.Optional(Type.String({ description: 'The curve.' })),
+    x: Type.Optional(Type.String({ description: 'A coordinate of the point on the curve, in base64url.' })),
+    y: Type.Optional(Type.String({ description: 'The other coordinate.' })),
+    n: Type.Optional(Type.String({ description: 'The modulus, in base64url.' })),
+    e: Type.Optional(Type.String({ description: 'The exponent, in base64url.' })),
   },
-  { description: 'A public key (RFC 7517 §4): `x` and `y` for ES256, `x` for EdDSA, `n` and `e` for RS256.' },
+  { $id: 'Key', description: 'A public key (RFC 7517 §4): `x` and `y` for ES256, `x` for EdDSA, `n` and `e` for RS256.' },
 )
 
 /** The key of the example is that of RFC 7517, appendix A.1. */
 export const KeySet = Type.Object(
   {
-    keys: Type.Array(Key, {
+    keys: Type.Array(ref(Key), {
+      description: 'Those of the access tokens that may be good, and of those to come; none of HS256.',
       examples: [
         [
           {
@@ -36,7 +41,7 @@ export const KeySet = Type.Object(
       ],
     }),
   },
-  { $id: 'KeySet' },
+  { $id: 'KeySet', description: 'A JWK set (RFC 7517 §5).' },
 )
 
 const uri = (path: string, description: string) => Type.String({ format: 'uri', examples: [`http://localhost:3000${path}`], description })
@@ -58,6 +63,6 @@ export const ServerMetadata = Type.Object(
       'The algorithms of the tokens that are good now, that of new ones first. These are no ID tokens, but there is no other name for it.',
     ),
   },
-  { $id: 'ServerMetadata' },
+  { $id: 'ServerMetadata', description: 'The members of RFC 8414 §2 that apply.' },
 )
 export type ServerMetadata = Static<typeof ServerMetadata>

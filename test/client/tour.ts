@@ -13,10 +13,10 @@ import {
   getReadiness,
   getServerMetadata,
   introspectToken,
-  type LogInProblem,
   listMySessions,
   logIn,
   obtainTokenPair,
+  type Problem,
   refreshAndVerifyToken,
   refreshToken,
   registerUser,
@@ -157,28 +157,14 @@ export async function fail(baseUrl: string, closedBaseUrl: string, operator: Ope
   return { codes, fields, messages }
 }
 
-/** Handles every code that a login can be refused with: a new code is a compile error here. */
-function explain({ code }: LogInProblem): string {
+/** What a client does about a refused login. New codes may come: one that it does not know is taken by its status. */
+function explain({ code, status }: Problem): string {
   switch (code) {
     case 'invalid':
     case 'invalid_credentials':
       return code
-    case 'throttled':
-    case 'overloaded':
-    case 'database_unavailable':
-    case 'stopping':
-      return 'try again'
-    case 'parse_error':
-    case 'bad_request':
-    case 'payload_too_large':
-    case 'unsupported_media_type':
-    case 'headers_too_large':
-    case 'request_timeout':
-    case 'internal_error':
-    case 'cross_site':
-      return 'a fault'
     default:
-      return code satisfies never
+      return status === 429 || status === 503 ? 'try again' : 'a fault'
   }
 }
 

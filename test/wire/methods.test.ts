@@ -9,7 +9,7 @@ const notFound = problem(404, 'not_found', 'Not found.')
 const notAllowed = (method: string) => problem(405, 'method_not_allowed', `Method "${method}" not allowed.`)
 /** Without GET and HEAD, which `/api/users/` may come to answer. */
 const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'] as const
-const READING = ['/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json']
+const READING = ['/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json', '/openapi-3.0.json']
 
 function allowOf(header: unknown): string[] {
   return String(header).split(/, */).sort()
