@@ -10,7 +10,7 @@ import { build, type TestApp } from '../helper.ts'
 const run = promisify(execFile)
 const repository = join(import.meta.dirname, '..', '..')
 
-/** The tour imports the generated client, so it can only be imported after that, under a name that tsc does not resolve. */
+/** What imports the generated client can only be imported after that, under a name that tsc does not resolve. */
 async function generate() {
   await createClient({
     input: join(repository, 'openapi.json'),
@@ -18,7 +18,8 @@ async function generate() {
     plugins: ['@hey-api/client-fetch', '@hey-api/typescript', '@hey-api/sdk'],
     logs: { level: 'silent', file: false },
   })
-  return import(new URL('tour.ts', import.meta.url).href)
+  const load = (name: string) => import(new URL(name, import.meta.url).href)
+  return { tour: await load('tour.ts'), testCarefulClient: (await load('careful-cases.ts')).testCarefulClient }
 }
 
 async function listen(t: Test, env: Record<string, string> = {}) {
@@ -50,7 +51,7 @@ function operator(app: TestApp) {
 }
 
 t.test('a client generated from openapi.json', async (t) => {
-  const tour = await generate()
+  const { tour, testCarefulClient } = await generate()
 
   await t.test('compiles under strict', async (t) => {
     const config = JSON.parse(await readFile(join(repository, 'tsconfig.json'), 'utf8'))
@@ -123,4 +124,10 @@ t.test('a client generated from openapi.json', async (t) => {
       messages: ['Token is invalid or expired'],
     })
   })
+  await t.test('carries a careful client, the one of docs/clients.md', (t) =>
+    testCarefulClient(t, async (t: Test, env?: Record<string, string>) => {
+      const { app, url } = await listen(t, env)
+      return { url, advance: app.clock.advance }
+    }),
+  )
 })
