@@ -82,6 +82,28 @@ t.test('the recipes of docs/checking-tokens.md are the programs that test/slow/p
   for (const [, file = '', text] of shown) t.equal(text, read(file), file)
 })
 
+t.test('the example of docs/clients.md is the client that test/client/ runs', async (t) => {
+  const shown = [...read('docs/clients.md').matchAll(/^\[`(test\/client\/[^`]+)`\]\(\S+\):\n\n```ts\n([\s\S]*?)^```$/gm)]
+  t.same(
+    shown.map(([, file, text]) => [file, text]),
+    ['test/client/page-store.ts', 'test/client/careful.ts'].map((file) => [file, read(file)]),
+  )
+})
+
+t.test('docs/clients.md says how to run each generator of its table, in the version of its row', async (t) => {
+  const [table = '', ...sections] = read('docs/clients.md').split(/^(?=### )/m)
+  const rows = [...table.matchAll(/^\| ([A-Z]\w+) \| (\S+) \| ([\d.]+) \|/gm)]
+  t.ok(rows.length > 0)
+  const missing = rows.filter(([, language, name, version = '']) => {
+    const section = sections.find((text) => text.startsWith(`### ${language}: ${name}\n`))
+    return !section?.includes(version)
+  })
+  t.same(
+    missing.map(([row]) => row),
+    [],
+  )
+})
+
 t.test('every page of docs/ begins with a title and a sentence', async (t) => {
   for (const page of pages.filter((page) => page.startsWith('docs/'))) t.match(read(page), /^# .+\n\n[A-Z][^\n]+/, page)
 })

@@ -1,0 +1,1 @@
+progenitor::generate_api!(spec = "openapi-3.0.json", interface = Builder);
