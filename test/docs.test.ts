@@ -70,9 +70,9 @@ t.test('every page of docs/ is linked from the README', async (t) => {
   t.same(unlinked, [])
 })
 
-t.test('the recipes of docs/checking-tokens.md are the programs that test/slow/peers.sh runs', async (t) => {
-  const shown = [...read('docs/checking-tokens.md').matchAll(/^\[`(test\/slow\/peers\/[^`]+)`\]\(\S+\):\n\n```\w+\n([\s\S]*?)^```$/gm)]
-  const programs = globSync('test/slow/peers/**/*.{mjs,py,go,rs,java,yml}', { cwd: root })
+t.test('the programs of docs/protecting-an-api.md are those that test/slow/peers.slow.ts and auth-request.slow.ts run', async (t) => {
+  const shown = [...read('docs/protecting-an-api.md').matchAll(/^\[`(test\/slow\/peers\/[^`]+)`\]\(\S+\):\n\n```\w+\n([\s\S]*?)^```$/gm)]
+  const programs = globSync('test/slow/peers/**/*.{mjs,py,go,rs,java,yml,conf}', { cwd: root })
   const files = shown.map(([, file]) => file as string)
   t.same(
     programs.filter((program) => !files.includes(program)),

@@ -10,12 +10,12 @@ export interface Served {
 }
 
 /**
- * Starts a service in this process, on a free port and with the real clock, for tests of several services, or of a service
- * and a command, on one database. It is closed at the end of the test.
+ * Starts a service in this process, on a free port and with the real clock unless another is given, for tests of several services, or of a
+ * service and a command, on one database. It is closed at the end of the test.
  */
-export async function serve(t: Cleanup, env: Record<string, string>): Promise<Served> {
+export async function serve(t: Cleanup, env: Record<string, string>, clock: () => number = Date.now): Promise<Served> {
   const config = loadConfig({ ...environment({}), LOG_LEVEL: 'silent', ...env })
-  const app = await buildApp({ config, schemaController: { compilersFactory: sharedCompilers } })
+  const app = await buildApp({ config, clock, schemaController: { compilersFactory: sharedCompilers } })
   t.teardown(() => app.close())
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }), close: () => app.close() }
 }

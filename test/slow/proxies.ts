@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { userInfo } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
@@ -53,7 +54,7 @@ export async function proxied(t: Test, env: Record<string, string>): Promise<Pro
 }
 
 /**
- * An nginx that ends with the test.
+ * An nginx that ends with the test. Its workers are this user's, as the folder is that they write to.
  *
  * @param servers what its configuration has in `http`
  * @param port one of its ports, on `::1`
@@ -63,7 +64,7 @@ export async function startNginx(t: Pick<Test, 'teardown'>, servers: string, por
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${place}/${kind};`)
   writeFileSync(
     `${place}/nginx.conf`,
-    `daemon off; pid ${place}/pid; error_log stderr; worker_processes 1; events {}
+    `daemon off; user ${userInfo().username}; pid ${place}/pid; error_log stderr; worker_processes 1; events {}
      http { access_log off; ${temporary.join(' ')}
      ${servers} }`,
   )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands of the README's tour, and those of docs/checking-tokens.md that introspect a token, as they stand, against a service on its default port.
+# Runs the commands of the README's tour, and those of docs/protecting-an-api.md that introspect a token, as they stand, against a service on its default port.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
@@ -24,7 +24,7 @@ fi
 commands_of() { # FILE HEADING
   awk -v heading="$2" '$0 == heading { found = 1; next } /^##+ / { found = 0 } found && /^```sh/ { code = 1; next } /^```/ { code = 0 } found && code' "$1"
 }
-{ commands_of README.md '## A tour' && commands_of docs/checking-tokens.md '## Asking instead'; } >"$work/tour.sh"
+{ commands_of README.md '## A tour' && commands_of docs/protecting-an-api.md '## Introspection'; } >"$work/tour.sh"
 # An answer that is an error fails the command that got it.
 echo 'fail-with-body' >"$work/.curlrc"
 commands=$(grep -c '^curl\|$(curl\|$(npx' "$work/tour.sh")
