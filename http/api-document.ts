@@ -35,7 +35,6 @@ export interface Answer {
 }
 export interface Operation extends OperationNotes {
   operationId: string
-  description?: string
   security?: Record<string, string[]>[]
   requestBody?: { required: boolean; content: Record<string, Media> }
   responses: Record<string, Answer>

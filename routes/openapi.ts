@@ -2,7 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { inOpenApi30 } from '../http/openapi-3.0.ts'
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
-  /** Made at the first request. A Buffer, which all answers share: of a string, Node would hold a copy for every client that does not read its answer. */
+  /**
+   * Made at the first request. A Buffer, which all answers share: of a string, Node would hold a copy for every client that does not read
+   * its answer.
+   */
   const documents = {
     '/openapi.json': once(() => Buffer.from(JSON.stringify(app.apiDocument()))),
     '/openapi-3.0.json': once(() => Buffer.from(JSON.stringify(inOpenApi30(app.apiDocument())))),

@@ -2,13 +2,14 @@ import t from 'tap'
 import type { ApiDocument, Schema } from '../../http/api-document.ts'
 import { inOpenApi30 } from '../../http/openapi-3.0.ts'
 import { build } from '../helper.ts'
+import { operationsOf } from './schemas.ts'
 
 // What generators of clients stumble over, one thing a test: `test/slow/clients` runs them.
 
 const app = await build(t)
 const document: ApiDocument = (await app.inject('/openapi.json')).json()
 const document30: ApiDocument = (await app.inject('/openapi-3.0.json')).json()
-const operations = Object.values(document.paths).flatMap((item) => Object.values(item))
+const operations = operationsOf(document)
 const text = JSON.stringify(document)
 
 /** Every schema of the document, those inside of others too, with the way to it. */

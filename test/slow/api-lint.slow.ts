@@ -4,6 +4,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { ApiDocument } from '../../http/api-document.ts'
+import { operationsOf } from '../openapi/schemas.ts'
 import { folder, ROOT } from '../server/process.ts'
 import { type Command, run, setUp } from './clients/matrix.ts'
 
@@ -86,7 +87,7 @@ async function findings(linter: Linter, name: string, text: string): Promise<rea
 /** A schema that nothing refers to, which is worth a warning, and two operations with the same id, which is an error. */
 function plantFaults(text: string): string {
   const document = JSON.parse(text) as ApiDocument
-  const [first, second] = Object.values(document.paths).flatMap((operations) => Object.values(operations))
+  const [first, second] = operationsOf(document)
   if (first && second) second.operationId = first.operationId
   document.components.schemas.Stray = { type: 'object' }
   return JSON.stringify(document)

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { type Command, type Generator, testGenerator } from './clients/matrix.ts'
-import { needs, registry } from './clients/openapi-generator.ts'
+import { type Generator, testGenerator } from './clients/matrix.ts'
+import { mvn, needs, registry } from './clients/openapi-generator.ts'
 
 // Maven makes the clients and compiles them: OpenAPI Generator is a plugin, and its options stand in each `pom.xml`.
-
-const mvn = (...parameters: string[]): Command => ['mvn', '--quiet', '--batch-mode', ...parameters]
 
 /** What the languages share. `main` is the class of the tour. */
 const maven = (language: string, main: string): Generator => ({

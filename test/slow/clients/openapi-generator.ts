@@ -64,6 +64,7 @@ export function generate(
   ]
 }
 
-function mvn(...parameters: string[]): Command {
+/** Maven, as it is run in all suites: it says what went wrong, and nothing else. */
+export function mvn(...parameters: string[]): Command {
   return ['mvn', '--quiet', '--batch-mode', ...parameters]
 }
