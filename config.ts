@@ -1,7 +1,8 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { FormatRegistry, type SchemaOptions, type Static, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { Check } from '@sinclair/typebox/value'
-import { isDatabaseUrl } from './db/open.ts'
+import type { Opening } from './db/database.ts'
+import { faultOfDatabaseUrl, isDatabaseUrl } from './db/open.ts'
 import { rangeOf } from './domain/address.ts'
 import { nearNames } from './near-settings.ts'
 import { checkSecretVariable, readSecretFile, type SecretText } from './secret-text.ts'
@@ -77,10 +78,24 @@ export const settings = {
     description: 'Address to listen on; the image sets `0.0.0.0`.',
   }),
   port: integer('PORT', { minimum: 0, maximum: 65535, default: 3000, description: 'Port to listen on; 0 takes any free one.' }),
-  databaseUrl: secret('DATABASE_URL', 'file:PATH or :memory:', {
+  databaseUrl: secret('DATABASE_URL', 'file:PATH, :memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE', {
     format: 'database-url',
+    faultOf: faultOfDatabaseUrl,
     default: 'file:./data/latchkey.db',
-    description: 'SQLite file (`file:PATH`), or `:memory:`; the image sets `file:/data/latchkey.db`.',
+    description:
+      'SQLite file (`file:PATH`), or `:memory:`; the image sets `file:/data/latchkey.db`. Or PostgreSQL: ' +
+      '[`postgres://USER:PASSWORD@HOST:PORT/DATABASE`](scaling.md).',
+  }),
+  databaseSchema: text('DATABASE_SCHEMA', 'the name of a schema: letters, digits and underscores', {
+    pattern: '^[A-Za-z_][A-Za-z0-9_]{0,62}$',
+    default: 'public',
+    description: 'Schema of the tables on PostgreSQL. It is made if need be.',
+  }),
+  databasePool: integer('DATABASE_POOL', {
+    minimum: 1,
+    maximum: 1000,
+    default: 10,
+    description: 'Connections to PostgreSQL of one process that write; two more read.',
   }),
   publicUrl: Type.Optional(
     text('PUBLIC_URL', 'an http or https URL of origin and path alone, without a slash at its end', {
@@ -305,8 +320,14 @@ export function loadConfig(env: Environment) {
     ...config,
     publicUrl,
     jwtIssuer: config.jwtIssuer ?? publicUrl,
+    databaseUrlNow: () => rawValue(settings.databaseUrl, env).text,
     hashingConcurrency: config.hashingConcurrency ?? hashesAtOnce(config.argon2MemoryKib),
   }
+}
+
+/** How the settings say that the database is opened. */
+export function openingOf({ databaseSchema, databasePool, databaseUrlNow }: Config): Opening {
+  return { schema: databaseSchema, pool: databasePool, urlNow: databaseUrlNow }
 }
 
 /** In a container with little memory hashes of all cores would leave too little for the rest, and the kernel would kill the process. */
@@ -362,11 +383,13 @@ function missingSettings(config: Settings, faults: Faults): string[] {
 type Read = { readonly value?: unknown; readonly fault?: undefined } | { readonly fault: string }
 
 function readSetting(schema: TSchema, env: Environment): Read {
-  const { text: raw, fault } = rawValue(schema, env)
-  if (fault !== undefined) return { fault }
+  const { text: raw, fault: unreadable } = rawValue(schema, env)
+  if (unreadable !== undefined) return { fault: unreadable }
   if (raw === undefined) return { value: schema.default }
   const value = convert(raw, schema)
   if (Check(schema, value) && Buffer.byteLength(raw) >= (schema.bytes ?? 0)) return { value: schema.parse?.(value) ?? value }
+  const fault = schema.faultOf?.(raw)
+  if (fault !== undefined) return { fault: `${schema.env} is wrong: ${fault}` }
   const got = schema.secret || mayHavePassword(raw) ? `a value of ${Buffer.byteLength(raw)} bytes` : JSON.stringify(raw)
   return { fault: `${schema.env} must be ${wants(schema)}, got ${got}` }
 }

@@ -10,6 +10,11 @@ const work = mkdtempSync(join(tmpdir(), 'latchkey-sbom-'))
 /** npm takes the name of the project from its folder. */
 const folder = join(work, 'latchkey')
 
+interface Locked {
+  readonly dev?: boolean
+  readonly link?: boolean
+}
+
 const read = (name: string) => JSON.parse(readFileSync(join(root, name), 'utf8'))
 const write = (name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value))
 
@@ -17,7 +22,9 @@ try {
   // `npm sbom --omit=dev` also leaves out packages that service and tools share, such as Ajv: so it gets a project without tools.
   const { devDependencies: _, ...manifest } = read('package.json')
   const lock = read('package-lock.json')
-  const packages = Object.entries<{ dev?: boolean }>(lock.packages).filter(([path, { dev }]) => path !== '' && !dev)
+  // What is a link is a folder of the project: it is for the tests, although npm does not say so.
+  const isUsed = ([path, { dev, link }]: [string, Locked]) => path !== '' && !dev && !link
+  const packages = Object.entries<Locked>(lock.packages).filter(isUsed)
   mkdirSync(folder)
   write('package.json', manifest)
   write('package-lock.json', { ...lock, packages: { '': manifest, ...Object.fromEntries(packages) } })

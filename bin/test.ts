@@ -1,73 +1,74 @@
-// `npm test`: every test, a process for the files of a folder. With a process a file, most of the time would go into loading the same
-// modules and compiling the same schemas. `npm test -- FILE…` runs these files; what begins with a dash goes to tap.
-import { spawnSync } from 'node:child_process'
-import { globSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+// `npm test`: every test, on SQLite and on PostgreSQL. `npm test -- FILE…` runs these files; what begins with a dash goes to tap.
+// `TEST_DATABASE` names one database: `sqlite`, `memory` (SQLite without files) or `postgres`. `--fast` is some tests on SQLite.
+import { type ChildProcess, spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
+import { dropDatabases, makeTemplate } from '../test/postgres/databases.ts'
+import { startPostgres } from '../test/postgres/start.ts'
+import { countsOf, type Database, writeGroups, writeSingles } from './test-groups.ts'
 
 const root = join(import.meta.dirname, '..')
-/** Generated at each run: files that import the tests of a group. */
-const groups = join('node_modules', '.cache', 'tests')
-/** The folders of the tests that start processes, generate clients or take many steps. `npm run test:fast` leaves them out. */
-const SLOW = ['client', 'commands', 'model', 'server']
-/** One of them with more bytes takes several processes, which wait at the same time. */
-const SLOW_BYTES = 50_000
-/** The folders that take longest begin first, so that no core is idle while the last of them ends. */
-const FIRST = ['server', 'limits', 'wire']
-
 const args = process.argv.slice(2)
 const isFast = args.includes('--fast')
 const options = args.filter((arg) => arg.startsWith('-') && arg !== '--fast')
 const files = args.filter((arg) => !arg.startsWith('-'))
 
-const tap = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs')
-const reporter = options.some((option) => /^(-R|--reporter)/.test(option)) ? [] : ['--reporter=./bin/report.ts']
-// One more than there are cores, because tests that start processes spend much of their time waiting.
-const jobs = `--jobs=${availableParallelism() + 1}`
-const run = [tap, jobs, ...reporter, ...options, ...(files.length > 0 ? files : makeGroups())]
-// Room for young objects: a process of tests makes many apps, and collecting them would take a tenth of its time.
-const env = { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --max-semi-space-size=64` }
-process.exitCode = spawnSync(process.execPath, run, { cwd: root, stdio: 'inherit', env }).status ?? 1
-
-/** The files of a group, and the name of their folder. */
-interface Group {
-  readonly name: string
-  readonly files: string[]
-  bytes: number
+/** What tests on PostgreSQL need, or why there is none. */
+interface Prepared {
+  readonly env?: Record<string, string>
+  readonly missing?: string
+  stop(): Promise<void>
 }
 
-/** Writes one file for each group, numbered: tap runs them by name. */
-function makeGroups(): string[] {
-  rmSync(join(root, groups), { recursive: true, force: true })
-  mkdirSync(join(root, groups), { recursive: true })
-  const rank = ({ name }: Group) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length)
-  return divide(globSync('test/**/*.test.ts', { cwd: root }).sort())
-    .filter(({ name }) => !isFast || !SLOW.includes(name))
-    .sort((a, b) => rank(a) - rank(b) || b.bytes - a.bytes)
-    .map(writeGroup)
+const wanted = wantedDatabases(process.env.TEST_DATABASE)
+const { env = {}, missing, stop } = wanted.includes('postgres') ? await preparePostgres() : { stop: async () => {} }
+const databases = wanted.filter((each) => each !== 'postgres' || missing === undefined)
+try {
+  process.exitCode = await runTap(files.length > 0 ? writeSingles(files, databases) : writeGroups(databases, isFast))
+  printCounts()
+} finally {
+  await stop()
 }
 
-function divide(files: readonly string[]): Group[] {
-  const made: Group[] = []
-  for (const file of files) {
-    const name = dirname(file).split(/[\\/]/)[1] ?? ''
-    const { size } = statSync(join(root, file))
-    const group = made.findLast((each) => each.name === name)
-    if (group === undefined || (SLOW.includes(name) && group.bytes + size > SLOW_BYTES)) {
-      made.push({ name, files: [file], bytes: size })
-    } else {
-      group.files.push(file)
-      group.bytes += size
-    }
+function wantedDatabases(named: string | undefined): Database[] {
+  if (named === 'sqlite' || named === 'memory' || named === 'postgres') return [named]
+  if (named !== undefined) throw new Error('TEST_DATABASE: expected sqlite, memory or postgres')
+  return isFast ? ['sqlite'] : ['sqlite', 'postgres']
+}
+
+/** A server, given or started, with the database that those of the tests are copies of. */
+async function preparePostgres(): Promise<Prepared> {
+  const given = process.env.TEST_DATABASE_URL
+  const server = given === undefined ? await startPostgres() : { url: given, stop: async () => {} }
+  if ('missing' in server) return { ...server, stop: async () => {} }
+  const template = await makeTemplate(server.url)
+  const stop = async () => {
+    // Our own server goes with all its databases.
+    if (given !== undefined) await dropDatabases(server.url, template)
+    await server.stop()
   }
-  return made
+  return { env: { TEST_DATABASE_URL: server.url, TEST_DATABASE_TEMPLATE: template }, stop }
 }
 
-function writeGroup({ name, files }: Group, index: number): string {
-  const number = String(index + 1).padStart(2, '0')
-  const file = join(groups, `${[number, 'test', name].filter(Boolean).join('-')}.mjs`)
-  const lines = files.map((test) => `await import(${JSON.stringify(pathToFileURL(join(root, test)))})\n`)
-  writeFileSync(join(root, file), lines.join(''))
-  return file
+async function runTap(files: readonly string[]): Promise<number> {
+  const tap = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs')
+  const reporter = options.some((option) => /^(-R|--reporter)/.test(option)) ? [] : ['--reporter=./bin/report.ts']
+  // One more than there are cores, because tests that start processes spend much of their time waiting.
+  const jobs = `--jobs=${availableParallelism() + 1}`
+  // Room for young objects: a process of tests makes many apps, and collecting them would take a tenth of its time.
+  const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --max-semi-space-size=64`
+  const args = [tap, jobs, ...reporter, ...options, ...files]
+  return ended(spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env, NODE_OPTIONS } }))
+}
+
+/** Resolves to the exit code. Signals are passed on meanwhile, so that what was started for the tests is ended after them. */
+function ended(child: ChildProcess): Promise<number> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  return new Promise((resolve, reject) => child.once('error', reject).once('exit', (code) => resolve(code ?? 1)))
+}
+
+function printCounts(): void {
+  const counts = countsOf(databases).map(({ database, total }) => `${database}: ${total}`)
+  if (missing !== undefined) counts.push(`postgres: skipped, because ${missing}; TEST_DATABASE_URL names a server`)
+  console.log(`# ${counts.join(', ')}`)
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { AuthEvent, EventKind, NewAuthEvent } from './schema.ts'
-import { takeTurn } from './turns.ts'
+import { takeTurns, unlocked } from './turns.ts'
 
 /** An event when it happens: it has happened once. */
 export type FreshEvent = Omit<NewAuthEvent, 'id' | 'last_at' | 'count'>
@@ -74,21 +74,32 @@ function seek(db: Handle, value: Sought) {
 }
 
 /**
- * Adds an event that was repeated to the count of the same event of less than `withinMs` before, or inserts it when there is none. Nor is it
+ * Adds each event that was repeated to the count of the same event of less than `withinMs` before, or inserts it when there is none. Nor is it
  * added to one further in the future, of a time when the clock was wrong: it would be counted there until that day. Events are the same when
- * kind, reason, name and address are. Takes a turn: without it two processes would insert two rows.
+ * kind, reason, name and address are; no two of those that are given may be. Takes a turn: without it two processes would insert two rows.
  *
  * @param isOfManyNames whether they are the same whatever their names are; the row keeps a name as long as all have this one
  */
-export async function countEvent(db: Handle, { event, lastAt, count }: Repeated, withinMs: number, isOfManyNames: boolean): Promise<void> {
-  await takeTurn(db, 'refusals')
+export async function countEvents(
+  db: Handle,
+  repeated: readonly Repeated[],
+  withinMs: number,
+  isOfManyNames: (event: Repeated['event']) => boolean,
+): Promise<void> {
+  await takeTurns(db, 'refusals')
+  const found = await Promise.all(repeated.map((one) => findAlike(db, one, withinMs)))
+  for (const [index, { event, lastAt, count }] of repeated.entries()) {
+    const same = found[index]?.find((row) => isOfManyNames(event) || isOfSameName(row, event))
+    if (same === undefined) await insert(db, { ...event, lastAt, count })
+    else await addToEvent(db, same.id, lastAt, count)
+    if (same !== undefined && !isOfSameName(same, event)) await forgetName(db, { id: same.id })
+  }
+}
+
+async function findAlike(db: Handle, { event, lastAt }: Repeated, withinMs: number): Promise<(Named & { readonly id: number })[]> {
   const { kind, reason, username, address } = event
   const sought = { kind, reason, username, address, after: lastAt - withinMs, before: lastAt + withinMs }
-  const { rows } = await (event.user_id === null ? ofNobody : ofUser)(db, sought)
-  const same = rows.find((row) => isOfManyNames || isOfSameName(row, event))
-  if (same === undefined) return void (await insert(db, { ...event, lastAt, count }))
-  await addToEvent(db, same.id, lastAt, count)
-  if (!isOfSameName(same, event)) await forgetName(db, same.id)
+  return (await (event.user_id === null ? ofNobody : ofUser)(db, sought)).rows
 }
 
 type Named = Pick<Required<FreshEvent>, 'username' | 'name_hash'>
@@ -97,9 +108,9 @@ function isOfSameName(one: Named, other: Named): boolean {
   return one.username === other.username && one.name_hash === other.name_hash
 }
 
-async function forgetName(db: Handle, id: number): Promise<void> {
-  await db.updateTable('auth_events').set({ username: null, name_hash: null }).where('id', '=', id).execute()
-}
+const forgetName = hot((db, value: { id: number }) =>
+  db.updateTable('auth_events').set({ username: null, name_hash: null }).where('id', '=', value.id),
+)
 
 /** What tells the events of one user and kind apart. */
 export type RecentEvent = Pick<AuthEvent, 'id' | 'reason' | 'session_id' | 'address' | 'client'>
@@ -184,6 +195,6 @@ export async function newestEventId(db: Handle): Promise<number> {
 /** Deletes at most `limit` events older than `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteEventsBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('auth_events').select('id').where('at', '<', before).orderBy('at').limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('auth_events').where('id', 'in', old).executeTakeFirst()
+  const { numDeletedRows } = await db.deleteFrom('auth_events').where('id', 'in', unlocked(db, old)).executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -13,8 +13,9 @@ export type Handle = Kysely<Tables>
  * - On SQLite no other job writes while it runs. A dialect may run jobs side by side, each seeing what others have committed until now, as
  *   PostgreSQL does: a row that was read may change before it is written. So whatever must be exact either
  *   - writes on a condition, and looks at how many rows were written (`revokeClientAt`), or
- *   - locks the row when reading it (`lockTally`), or
- *   - takes its turn by name before it reads (`takeTurn`), where no single row decides.
+ *   - locks the row when reading it (`lockTallies`), or
+ *   - locks its user before it reads (`lockUser`), or
+ *   - takes its turn by name before it reads (`takeTurns`), where no single row decides.
  */
 export type WriteJob<T> = (handle: Handle) => Promise<T>
 
@@ -24,9 +25,36 @@ export interface WriteOptions {
    * as soon as it is committed.
    */
   readonly isDurable?: boolean
+  /**
+   * True for a job that runs one statement, whatever it finds: it is then a transaction by itself, where that is cheaper, and safe on disk,
+   * whatever `isDurable` says.
+   */
+  readonly isSingle?: boolean
+  /**
+   * Names a line: of the jobs of this process in one line, one runs at a time, where they would otherwise run side by side. For jobs that lock
+   * the same row first: they would wait for each other all the same, and those that wait would keep all others from the database.
+   */
+  readonly line?: string
+  /** True for a job that may take minutes, because no request waits for it. */
+  readonly isLong?: boolean
 }
 
-/** Is told the names of the migrations that are about to run, in their order; not called where there are none. */
+/** How a database is opened. A dialect leaves aside what it has no use for. */
+export interface Opening {
+  /** Is told the names of the migrations that are about to run, in their order; not called where there are none. */
+  readonly onUpgrade?: OnUpgrade
+  /** Is told once why a server cannot be reached, while it is waited for. */
+  readonly onWait?: (reason: string) => void
+  /** How long a server is waited for that does not answer yet, in milliseconds; 0 unless given. */
+  readonly waitMs?: number
+  /** The schema that the tables are in; `public` unless given. */
+  readonly schema?: string
+  /** How many connections write at most; 10 unless given. Two more read. */
+  readonly pool?: number
+  /** The URL as it is now, for each new connection: the password in it may change. Undefined when that cannot be read. */
+  readonly urlNow?: () => string | undefined
+}
+
 export type OnUpgrade = (migrations: readonly string[]) => void
 
 /** An open database. Errors that it throws itself are all in `errors.ts`. */

@@ -1,5 +1,5 @@
-import type { ColumnBuilderCallback, Kysely, QueryResult } from 'kysely'
-import type { Database, Handle, OnUpgrade } from './database.ts'
+import type { ColumnBuilderCallback, CompiledQuery, DialectAdapter, Kysely, QueryResult } from 'kysely'
+import type { Database, Handle, Opening } from './database.ts'
 
 /** A kind of database: a function that finds the database of a URL, or returns undefined for a URL of another kind. */
 export type Dialect = (url: string) => Site | undefined
@@ -10,10 +10,26 @@ export interface Site {
   readonly place: string
   /** False for one that no other process can open, and that ends with its process. */
   readonly isShared: boolean
+  /** What is wrong with the URL, in words without credentials; such a one cannot be opened. */
+  readonly fault?: string | undefined
   /** Whether it has been made. @throws {DatabaseUnavailable} when that cannot be found out */
-  exists(): Promise<boolean>
+  exists(opening?: Opening): Promise<boolean>
   /** Makes the database if need be, and opens it with its tables up to date. Throws what `openDatabase` does. */
-  open(onUpgrade?: OnUpgrade): Promise<Database>
+  open(opening?: Opening): Promise<Database>
+}
+
+/** A query that is built once and run with new values (`hot.ts`). */
+export interface HotQuery<O = unknown> {
+  readonly compiled: CompiledQuery<O>
+  /** For each parameter, whether a run brings it. The others are part of the query. */
+  readonly isGiven: readonly boolean[]
+  /** Whether anybody looks at what comes back. If not, a transaction may go on before the answer is there: a failure then fails the commit. */
+  readonly isRead: boolean
+}
+
+/** A run of a hot query, as it reaches a connection. */
+export interface HotRun<O> extends CompiledQuery<O> {
+  readonly hot: HotQuery<O>
 }
 
 /**
@@ -22,18 +38,31 @@ export interface Site {
  */
 export interface Adapter {
   /**
-   * Runs a query without Kysely's promises, which cost twice what a SQLite query does.
+   * Runs a query in another way than Kysely does, which costs twice what a SQLite query does, and runs one look-up at a time.
    *
-   * @returns undefined when the database is locked; the caller then takes the ordinary way, which tries again
+   * @returns undefined where the ordinary way is to be taken
    */
-  runDirectly?<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined
-  /** Waits until no other transaction holds this turn, and holds it until this one ends. Left out where one job writes at a time. */
-  takeTurn?(transaction: Handle, turn: string): Promise<void>
+  runDirectly?<O>(query: HotQuery<O>, parameters: readonly unknown[]): QueryResult<O> | Promise<QueryResult<O>> | undefined
+  /** Whether write jobs run side by side, each seeing what others have committed until now. Otherwise one writes at a time. */
+  readonly hasParallelWriters?: boolean
+  /** Readies a transaction for migrations: afterwards no other one is in the middle of them. */
+  // biome-ignore lint/suspicious/noExplicitAny: before there are tables.
+  beginMigrations?(transaction: Kysely<any>): Promise<void>
+  /** The schema that the tables are in, where a database has several. */
+  readonly schema?: string
   /** Type and definition of a primary key whose values never come again, where that is not an `integer` with `autoincrement`. */
   readonly neverReusedId?: ['integer' | 'bigint', ColumnBuilderCallback]
+  /** Waits until nobody writes these tables, and lets nobody until the end of the transaction, where that is not so in any transaction. */
+  lockTables?(transaction: Handle, tables: readonly string[]): Promise<void>
+  /** The highest id that a table has given so far, also to rows that are no more; 0 for none. */
+  lastIdOf(handle: Handle, table: string): Promise<number>
+  /** Lets the ids of a table go on after this one, from 1 up. The database need not undo it when the transaction is. */
+  setLastId(transaction: Handle, table: string, id: number): Promise<void>
+  /** Lets the planner of queries count the rows of tables that were just filled, where it needs that. */
+  analyze?(transaction: Handle, tables: readonly string[]): Promise<void>
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: migrations work on the tables of their time.
 export function adapterOf(handle: Kysely<any>): Adapter {
-  return handle.getExecutor().adapter as Adapter
+  return handle.getExecutor().adapter as DialectAdapter & Adapter
 }

@@ -3,7 +3,9 @@ export abstract class DatabaseError extends Error {}
 
 /**
  * The database cannot do its work now. From SQLite: another process keeps the file locked for five seconds, the disk is full or fails,
- * the file or its folder cannot be made, opened, read or written, or is no SQLite database. By opening, reads and writes.
+ * the file or its folder cannot be made, opened, read or written, or is no SQLite database. From PostgreSQL: the server cannot be reached,
+ * does not answer, lets nobody in, takes no writes, has no connection or space left; or the answer to a commit was lost, and nobody knows
+ * whether it was done. By opening, reads and writes.
  */
 export class DatabaseUnavailable extends DatabaseError {}
 
@@ -12,6 +14,9 @@ export class DatabaseUnavailable extends DatabaseError {}
  * `check` and `look`, and then by reads and writes.
  */
 export class DatabaseLost extends DatabaseUnavailable {}
+
+/** The user that the database is used as may not do that, and its owner has to allow it. By opening, reads and writes. */
+export class DatabaseForbidden extends DatabaseUnavailable {}
 
 /** More writes wait than the database will get to in reasonable time. By `write`, before the job has run. */
 export class DatabaseOverloaded extends DatabaseError {}

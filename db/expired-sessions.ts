@@ -2,6 +2,7 @@ import type { ExpressionBuilder } from 'kysely'
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { Session, Tables, User } from './schema.ts'
+import { unlocked } from './turns.ts'
 
 // That a session has expired is written nowhere: its row says until when it was good. A row with an `ended_at` was ended before that, or was
 // marked as expired by an earlier version, which also wrote an event.
@@ -88,11 +89,11 @@ function nameOfUser(row: ExpressionBuilder<Tables, 'sessions'>) {
 export async function deleteSessionsExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('sessions').select('id').where('ended_at', 'is', null).where('refresh_exp', '<', before)
   const oldest = old.orderBy('refresh_exp').limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', oldest).executeTakeFirst()
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', unlocked(db, oldest)).executeTakeFirst()
   return Number(numDeletedRows)
 }
 
-const countNotEnded = hot((db, value: { userId: number }) =>
+const notEnded = hot((db, value: { userId: number }) =>
   db
     .selectFrom('sessions')
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -100,18 +101,17 @@ const countNotEnded = hot((db, value: { userId: number }) =>
     .where('ended_at', 'is', null),
 )
 
-/**
- * Deletes the oldest of a user's sessions that have expired, when there are more than `kept` that live or have expired: those past it, and at
- * most `limit`.
- */
-export async function trimExpiredSessions(db: Handle, userId: number, line: ExpiryLine, kept: number, limit: number): Promise<void> {
-  const { rows } = await countNotEnded(db, { userId })
-  const surplus = Number(rows[0]?.count) - kept
-  if (surplus <= 0) return
+/** How many sessions of a user have not ended: live ones, and such that have expired. */
+export async function countNotEnded(db: Handle, userId: number): Promise<number> {
+  return Number((await notEnded(db, { userId })).rows[0]?.count)
+}
+
+/** Deletes the oldest of a user's sessions that have expired, at most `limit`. */
+export async function trimExpiredSessions(db: Handle, userId: number, line: ExpiryLine, limit: number): Promise<void> {
   const expired = db.selectFrom('sessions').select('id').where('user_id', '=', userId).where('ended_at', 'is', null)
   const oldest = expired.where('refresh_exp', '<=', line.idleSince).orderBy('refresh_exp').orderBy('id')
   await db
     .deleteFrom('sessions')
-    .where('id', 'in', oldest.limit(Math.min(surplus, limit)))
+    .where('id', 'in', unlocked(db, oldest.limit(limit)))
     .execute()
 }

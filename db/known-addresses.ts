@@ -1,7 +1,7 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { KnownAddress } from './schema.ts'
-import { takeTurn } from './turns.ts'
+import { unlocked } from './turns.ts'
 
 const known = hot((db, value: { username: string; network: string }) =>
   db
@@ -28,35 +28,23 @@ export async function rememberAddress(db: Handle, address: KnownAddress): Promis
   await remember(db, address)
 }
 
-/** Forgets all networks of a user but the `kept` that were used last. Takes a turn: without it logins at the same time could leave more. */
+const trim = hot((db, value: { userId: number; kept: number }) => {
+  const networks = db.selectFrom('known_addresses').select('network').where('user_id', '=', value.userId)
+  const newest = networks.orderBy('last_at', 'desc').orderBy('network').limit(value.kept)
+  return db.deleteFrom('known_addresses').where('user_id', '=', value.userId).where('network', 'not in', newest)
+})
+
+/** Forgets all networks of a user but the `kept` that were used last. The user is locked: else logins at the same time could leave more. */
 export async function trimKnownAddresses(db: Handle, userId: number, kept: number): Promise<void> {
-  await takeTurn(db, `addresses of user ${userId}`)
-  const newest = db
-    .selectFrom('known_addresses')
-    .select('network')
-    .where('user_id', '=', userId)
-    .orderBy('last_at', 'desc')
-    .orderBy('network')
-    .limit(kept)
-  await db.deleteFrom('known_addresses').where('user_id', '=', userId).where('network', 'not in', newest).execute()
+  await trim(db, { userId, kept })
 }
 
 /** Forgets at most `limit` networks that were last used before `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteAddressesUnusedSince(db: Handle, before: number, limit: number): Promise<number> {
-  const old = await db
-    .selectFrom('known_addresses')
-    .select(['user_id', 'network'])
-    .where('last_at', '<', before)
-    .orderBy('last_at')
-    .limit(limit)
-    .execute()
-  for (const { user_id, network } of old) {
-    await db
-      .deleteFrom('known_addresses')
-      .where('user_id', '=', user_id)
-      .where('network', '=', network)
-      .where('last_at', '<', before)
-      .execute()
-  }
-  return old.length
+  const old = db.selectFrom('known_addresses').select(['user_id', 'network']).where('last_at', '<', before).orderBy('last_at').limit(limit)
+  const { numDeletedRows } = await db
+    .deleteFrom('known_addresses')
+    .where(({ eb, refTuple }) => eb(refTuple('user_id', 'network'), 'in', unlocked(db, old).$asTuple('user_id', 'network')))
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

@@ -1,6 +1,7 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { LanePlace } from './schema.ts'
+import { unlocked } from './turns.ts'
 
 /** Whose place in which lane. */
 export type PlaceKey = Pick<LanePlace, 'lane' | 'party' | 'member'>
@@ -127,16 +128,10 @@ export async function savePlace(db: Handle, place: LanePlace): Promise<void> {
 
 /** Deletes at most `limit` places that expired before `before`; resolves to how many. */
 export async function deletePlacesExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
-  const old = await db.selectFrom('lane_places').select(['lane', 'party', 'member']).where('expires_at', '<', before).limit(limit).execute()
-  for (const { lane, party, member } of old) {
-    await db
-      .deleteFrom('lane_places')
-      .where('lane', '=', lane)
-      .where('party', '=', party)
-      .where('member', '=', member)
-      // Another transaction may have given the place anew meanwhile.
-      .where('expires_at', '<', before)
-      .execute()
-  }
-  return old.length
+  const old = db.selectFrom('lane_places').select(['lane', 'party', 'member']).where('expires_at', '<', before).limit(limit)
+  const { numDeletedRows } = await db
+    .deleteFrom('lane_places')
+    .where(({ eb, refTuple }) => eb(refTuple('lane', 'party', 'member'), 'in', unlocked(db, old).$asTuple('lane', 'party', 'member')))
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

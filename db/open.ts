@@ -1,30 +1,36 @@
-import type { Database, OnUpgrade } from './database.ts'
+import type { Database, Opening } from './database.ts'
 import type { Dialect, Site } from './dialect.ts'
+import { postgres } from './postgres/database.ts'
 import { sqlite } from './sqlite/database.ts'
 
 /** The one place that names dialects. */
-const dialects: readonly Dialect[] = [sqlite]
+const dialects: readonly Dialect[] = [sqlite, postgres]
 
 /** Whether there is a dialect that understands a URL. Nothing is opened for it. */
 export function isDatabaseUrl(url: string): boolean {
-  return find(url) !== undefined
+  const site = find(url)
+  return site !== undefined && site.fault === undefined
+}
+
+/** What is wrong with a URL that is none, where its dialect can tell: in words without credentials. */
+export function faultOfDatabaseUrl(url: string): string | undefined {
+  return find(url)?.fault
 }
 
 /**
  * Opens the database that a URL names, and brings its tables up to date. One that does not exist is made.
  *
- * @param url one that `isDatabaseUrl` accepts: `file:PATH` or `:memory:`
- * @param onUpgrade is told before the tables are changed
+ * @param url one that `isDatabaseUrl` accepts: `file:PATH`, `:memory:` or `postgres://…`
  * @throws {DatabaseUnavailable} when it cannot be made, opened or written
  * @throws {NotOurDatabase} when its tables cannot be brought up to date
  */
-export async function openDatabase(url: string, onUpgrade?: OnUpgrade): Promise<Database> {
-  return siteOf(url).open(onUpgrade)
+export async function openDatabase(url: string, opening?: Opening): Promise<Database> {
+  return siteOf(url).open(opening)
 }
 
 /** Whether the database that a URL names has been made. @throws {DatabaseUnavailable} when that cannot be found out */
-export async function databaseExists(url: string): Promise<boolean> {
-  return siteOf(url).exists()
+export async function databaseExists(url: string, opening?: Opening): Promise<boolean> {
+  return siteOf(url).exists(opening)
 }
 
 /** Where the database of a URL is, in words without credentials, and whether other processes can open it too. */

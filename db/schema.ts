@@ -12,6 +12,7 @@ export interface Tables {
   lane_places: LanePlacesTable
   known_addresses: KnownAddressesTable
   secrets: SecretsTable
+  locks: LocksTable
 }
 
 interface UsersTable {
@@ -210,6 +211,11 @@ interface SecretsTable {
   name: string
   /** Encrypted if `SECRETS_KEY` is set. */
   value: string
+}
+
+/** Rows that are there to be locked (`turns.ts`). */
+interface LocksTable {
+  name: string
 }
 
 export type User = Selectable<UsersTable>

@@ -2,6 +2,7 @@ import type { Handle } from './database.ts'
 import type { ExpiryLine } from './expired-sessions.ts'
 import { hot } from './hot.ts'
 import type { EndReason, Session } from './schema.ts'
+import { unlocked } from './turns.ts'
 
 /** Which of a user's sessions: all, one, or all but one. */
 export type Which = 'all' | { readonly only: number } | { readonly except: number }
@@ -40,26 +41,37 @@ function condition(which: Exclude<Which, 'all'>): ['=' | '!=', number] {
 /** Deletes at most `limit` sessions that were ended before `before` (milliseconds since the epoch); resolves to how many. */
 export async function deleteSessionsEndedBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('sessions').select('id').where('ended_at', '<', before).limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', unlocked(db, old)).executeTakeFirst()
   return Number(numDeletedRows)
 }
 
-const countEnded = hot((db, value: { userId: number }) =>
-  db
-    .selectFrom('sessions')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('user_id', '=', value.userId)
-    .where('ended_at', 'is not', null),
-)
+interface Surplus {
+  readonly userId: number
+  readonly kept: number
+  readonly limit: number
+  /** Both together. */
+  readonly most: number
+}
 
-const deleteOldest = hot((db, value: { userId: number; limit: number }) => {
-  const ended = db.selectFrom('sessions').select('id').where('user_id', '=', value.userId).where('ended_at', 'is not', null)
-  return db.deleteFrom('sessions').where('id', 'in', ended.orderBy('ended_at').orderBy('id').limit(value.limit))
+// One statement, so that nobody has to wait for the count.
+const trim = hot((db, value: Surplus) => {
+  const ended = db.selectFrom('sessions').where('user_id', '=', value.userId).where('ended_at', 'is not', null)
+  const surplus = ended.select(({ eb, fn }) =>
+    eb
+      .case()
+      .when(fn.countAll<number>(), '>', value.most)
+      .then(eb.val(value.limit))
+      .when(fn.countAll<number>(), '>', value.kept)
+      .then(eb(fn.countAll<number>(), '-', value.kept))
+      .else(eb.lit(0))
+      .end()
+      .as('surplus'),
+  )
+  const oldest = ended.select('id').orderBy('ended_at').orderBy('id').limit(surplus.$asScalar())
+  return db.deleteFrom('sessions').where('id', 'in', unlocked(db, oldest))
 })
 
 /** Deletes ended sessions of a user but the `kept` that ended last: the oldest first, and at most `limit`. */
 export async function trimEndedSessions(db: Handle, userId: number, kept: number, limit: number): Promise<void> {
-  const { rows } = await countEnded(db, { userId })
-  const surplus = Number(rows[0]?.count) - kept
-  if (surplus > 0) await deleteOldest(db, { userId, limit: Math.min(surplus, limit) })
+  await trim(db, { userId, kept, limit, most: kept + limit })
 }

@@ -79,7 +79,7 @@ export async function insertSession(db: Handle, session: Started): Promise<numbe
 
 export type Rotation = Omit<Session, 'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | Elsewhere | 'ended_at' | 'end_reason'>
 
-const rotate = hot((db, value: Rotation) =>
+const rotate = hot((db, value: Rotation & { was: string }) =>
   db
     .updateTable('sessions')
     .set({
@@ -92,12 +92,20 @@ const rotate = hot((db, value: Rotation) =>
       address: value.address,
       client: value.client,
     })
-    .where('id', '=', value.id),
+    .where('id', '=', value.id)
+    .where('refresh_jti', '=', value.was)
+    .where('ended_at', 'is', null)
+    .returning('id'),
 )
 
-/** Makes another refresh token the session's current one. */
-export async function rotateSession(db: Handle, rotation: Rotation): Promise<void> {
-  await rotate(db, rotation)
+/**
+ * Makes another refresh token the session's current one.
+ *
+ * @param was the `jti` of the one that was current when the session was read
+ * @returns false when it is not any more, or the session has ended; then nothing is changed
+ */
+export async function rotateSession(db: Handle, rotation: Rotation, was: string): Promise<boolean> {
+  return (await rotate(db, { ...rotation, was })).rows.length > 0
 }
 
 type Use = Pick<Session, 'id' | 'refreshed_at' | 'address' | 'client'>
@@ -106,12 +114,14 @@ const touch = hot((db, value: Use) =>
   db
     .updateTable('sessions')
     .set({ refreshed_at: value.refreshed_at, address: value.address, client: value.client })
-    .where('id', '=', value.id),
+    .where('id', '=', value.id)
+    .where('ended_at', 'is', null)
+    .returning('id'),
 )
 
-/** Notes that a session was refreshed and keeps its refresh token. */
-export async function touchSession(db: Handle, use: Use): Promise<void> {
-  await touch(db, use)
+/** Notes that a session was refreshed and keeps its refresh token. Resolves to false when it has ended. */
+export async function touchSession(db: Handle, use: Use): Promise<boolean> {
+  return (await touch(db, use)).rows.length > 0
 }
 
 /** From where a session was used last, and when its last replaced token was answered elsewhere. */
@@ -119,13 +129,23 @@ export async function findUse(db: Handle, id: number): Promise<Pick<Session, 'ad
   return db.selectFrom('sessions').select(['address', 'client', 'elsewhere_at']).where('id', '=', id).executeTakeFirst()
 }
 
-/** Notes that a replaced token was answered elsewhere. `at` in milliseconds since the epoch. */
-export async function noteElsewhere(db: Handle, { id, at, address, client }: { id: number; at: number; address: string; client: string }) {
-  await db
+/**
+ * Notes that a replaced token was answered elsewhere. `at` in milliseconds since the epoch.
+ *
+ * @param was when that had been noted last, as it was read; when it is another instant by now, nothing is changed
+ */
+export async function noteElsewhere(
+  db: Handle,
+  { id, at, address, client }: { id: number; at: number; address: string; client: string },
+  was: number | null,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('sessions')
     .set({ elsewhere_at: at, elsewhere_address: address, elsewhere_client: client })
     .where('id', '=', id)
-    .execute()
+    .where('elsewhere_at', 'is not distinct from', was)
+    .executeTakeFirst()
+  return numUpdatedRows > 0
 }
 
 /**

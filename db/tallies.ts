@@ -1,6 +1,7 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
 import type { Tally } from './schema.ts'
+import { unlocked } from './turns.ts'
 
 const byKey = hot((db, value: { key: string }) => db.selectFrom('tallies').selectAll().where('key', '=', value.key))
 
@@ -68,6 +69,10 @@ export async function saveOutcome(db: Handle, { key, count, in_flight, next_at }
 export async function deleteTalliesExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
   const old = db.selectFrom('tallies').select('key').where('expires_at', '<', before).limit(limit)
   // The condition is repeated for tallies that another transaction starts again between the look-up and the deletion.
-  const { numDeletedRows } = await db.deleteFrom('tallies').where('key', 'in', old).where('expires_at', '<', before).executeTakeFirst()
+  const { numDeletedRows } = await db
+    .deleteFrom('tallies')
+    .where('key', 'in', unlocked(db, old))
+    .where('expires_at', '<', before)
+    .executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -30,17 +30,15 @@ export async function findUserById(db: Handle, id: number): Promise<User | undef
 
 const byKey = hot((db, value: { key: string }) => db.selectFrom('users').select('id').where('username_key', '=', value.key).limit(1))
 
-/**
- * Whether there is a user with this folded name, which names share that look the same but for case or compatibility form. Whoever inserts the
- * name when it is free does both in the turn at it: the table does not refuse a second one.
- */
+/** Whether there is a user with this folded name: see `insertNewUser`. */
 export async function isNameTaken(db: Handle, usernameKey: string): Promise<boolean> {
   return (await byKey(db, { key: usernameKey })).rows.length > 0
 }
 
 type Registered = Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>
+type Stored = Registered & { readonly username_nfc: string | null }
 
-const insert = hot((db, value: Registered & { username_nfc: string | null }) =>
+const insert = hot((db, value: Stored) =>
   db
     .insertInto('users')
     .values({
@@ -55,9 +53,38 @@ const insert = hot((db, value: Registered & { username_nfc: string | null }) =>
 
 /** Adds a user; resolves to its id. @throws {QueryRefused} when exactly this name is taken */
 export async function insertUser(db: Handle, user: Registered): Promise<number> {
-  const nfc = user.username.normalize('NFC')
-  const { rows } = await insert(db, { ...user, username_nfc: nfc === user.username ? null : nfc })
+  const { rows } = await insert(db, stored(user))
   return (rows[0] as { id: number }).id
+}
+
+// The values are selected, so that a condition can go with them; a database then has to be told their types.
+const insertNew = hot((db, value: Stored) => {
+  const values = db.selectNoFrom((eb) => [
+    eb.cast<string>(eb.val(value.username), 'text').as('username'),
+    eb.cast<string | null>(eb.val(value.username_nfc), 'text').as('username_nfc'),
+    eb.cast<string>(eb.val(value.username_key), 'text').as('username_key'),
+    eb.cast<string>(eb.val(value.password), 'text').as('password'),
+    eb.cast<number>(eb.val(value.created_at), 'bigint').as('created_at'),
+  ])
+  const same = db.selectFrom('users').select('id').where('username_key', '=', value.username_key)
+  return db
+    .insertInto('users')
+    .columns(['username', 'username_nfc', 'username_key', 'password', 'created_at'])
+    .expression(values.where(({ not, exists }) => not(exists(same))))
+    .returning('id')
+})
+
+/**
+ * Adds a user, in the turn at the name; resolves to its id, or to undefined when the folded name is taken, which names share that look the
+ * same but for case or compatibility form. The table does not refuse a second one, for other systems may have both.
+ */
+export async function insertNewUser(db: Handle, user: Registered): Promise<number | undefined> {
+  return (await insertNew(db, stored(user))).rows[0]?.id
+}
+
+function stored(user: Registered): Stored {
+  const nfc = user.username.normalize('NFC')
+  return { ...user, username_nfc: nfc === user.username ? null : nfc }
 }
 
 /** Enables or disables a user. */

@@ -62,7 +62,7 @@ export async function sweep(
   }
 }
 
-/** It need not wait for the disk: what a power cut brings back is deleted again. */
+/** One statement. It need not wait for the disk: what a power cut brings back is deleted again. */
 function deleteBatch({ db, clockWatch }: Core, deletion: Deletion, limit: number): Promise<{ rows: number; heldMs: number }> {
   return db.write(
     async (handle) => {
@@ -71,7 +71,7 @@ function deleteBatch({ db, clockWatch }: Core, deletion: Deletion, limit: number
       const rows = isSteady ? await deletion(handle, now, limit) : 0
       return { rows, heldMs: performance.now() - began }
     },
-    { isDurable: false },
+    { isDurable: false, isSingle: true },
   )
 }
 

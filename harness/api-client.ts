@@ -1,3 +1,4 @@
+import type { Opening } from '../db/database.ts'
 import { openDatabase } from '../db/open.ts'
 import { createClient } from '../domain/accounts/clients.ts'
 
@@ -8,8 +9,8 @@ export interface ClientMembers {
 }
 
 /** Makes a client, as the operator's command does while the server runs. */
-export async function makeClient(databaseUrl: string): Promise<ClientMembers> {
-  const db = await openDatabase(databaseUrl)
+export async function makeClient(databaseUrl: string, opening?: Opening): Promise<ClientMembers> {
+  const db = await openDatabase(databaseUrl, opening)
   const { clientId: client_id, clientSecret: client_secret } = await createClient({ db, clock: Date.now }, 'bench')
   await db.close()
   return { client_id, client_secret }

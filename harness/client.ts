@@ -46,6 +46,11 @@ export class Client {
     })
   }
 
+  /** Whether the server has closed the connection, for instance because it was idle. */
+  get isClosed(): boolean {
+    return this.#socket.destroyed
+  }
+
   close(): void {
     this.#settle = undefined
     this.#socket.destroy()

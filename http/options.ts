@@ -24,6 +24,8 @@ export function serverOptions(config: Config, log?: { write(line: string): void 
   return {
     ajv: ajvOptions as NonNullable<FastifyHttpOptions<Server>['ajv']>,
     bodyLimit: BODY_LIMIT_BYTES,
+    // A database may be waited for, and an upgrade of a large one takes its time.
+    pluginTimeout: 0,
     serverFactory: createHttpServer,
     forceCloseConnections: 'idle',
     return503OnClosing: false,

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -7,6 +8,8 @@ import { folder } from './server/process.ts'
 const SECRET = 'a secret of at least thirty-two bytes'
 
 /** Wrong settings, each with the message of its error. */
+const WRONG_URL = 'DATABASE_URL must be file:PATH, :memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE, got a value of'
+
 const refused: [env: Record<string, string>, message: string][] = [
   [{ PORT: 'http' }, 'PORT must be a whole number from 0 to 65535, got "http"'],
   [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, got "65536"'],
@@ -37,9 +40,10 @@ const refused: [env: Record<string, string>, message: string][] = [
     { DATABASE_URL: 'file:x', DATABASE_URL_FILE: '/dev/null' },
     'DATABASE_URL and DATABASE_URL_FILE are both set, and only one of them can be',
   ],
-  [{ DATABASE_URL: 'postgres://me:hunter2@host/db' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 29 bytes'],
-  [{ DATABASE_URL: 'file:' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 5 bytes'],
-  [{ DATABASE_URL: 'file: x' }, 'DATABASE_URL must be file:PATH or :memory:, got a value of 7 bytes'],
+  [{ DATABASE_URL: 'mysql://me:hunter2@host/db' }, `${WRONG_URL} 26 bytes`],
+  [{ DATABASE_URL: 'postgres://me:hunter2@one,two/db' }, 'DATABASE_URL is wrong: it names several hosts, and can name only one'],
+  [{ DATABASE_URL: 'file:' }, `${WRONG_URL} 5 bytes`],
+  [{ DATABASE_URL: 'file: x' }, `${WRONG_URL} 7 bytes`],
   [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "true"'],
   [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY must be addresses or CIDRs, separated by commas, got "10.0.0.0/33"'],
   ...[

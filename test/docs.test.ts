@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database but to start.
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'

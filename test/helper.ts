@@ -1,14 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../app.ts'
 import { loadConfig } from '../config.ts'
-import { openDatabase } from '../db/open.ts'
 import type { ClientCredentials } from '../domain/accounts/clients.ts'
 import { Estimator } from '../domain/passwords/estimator.ts'
 import { sharedCompilers } from './compilers.ts'
+import { databaseUrlOfOne } from './databases.ts'
 
 /** 2026-01-01T00:00:00Z, in milliseconds. */
 export const START = 1_767_225_600_000
@@ -37,7 +34,7 @@ export interface TestApp extends FastifyInstance {
  */
 export async function build(t: Pick<Test, 'teardown'>, env: Record<string, string> = {}): Promise<TestApp> {
   const config = loadConfig({
-    DATABASE_URL: await databaseUrl(t),
+    DATABASE_URL: await databaseUrlOfOne(t),
     LOG_LEVEL: 'silent',
     ARGON2_MEMORY_KIB: '1024',
     ARGON2_ITERATIONS: '1',
@@ -50,36 +47,6 @@ export async function build(t: Pick<Test, 'teardown'>, env: Record<string, strin
   t.teardown(() => app.close())
   await app.ready()
   return app as unknown as TestApp
-}
-
-/**
- * The URL of a new database: a file, as in production, removed at the end of the test. With `TEST_DATABASE=memory` it is in memory, where
- * hot queries reach SQLite through another code path (`db/sqlite/dialect.ts`).
- */
-async function databaseUrl(t: Pick<Test, 'teardown'>): Promise<string> {
-  if (process.env.TEST_DATABASE === 'memory') return ':memory:'
-  const folder = ramFolder()
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  empty ??= emptyDatabase()
-  writeFileSync(join(folder, 'latchkey.db'), await empty)
-  return `file:${folder}/latchkey.db`
-}
-
-/** On a RAM disk where there is one, so that commits do not wait for a disk. */
-function ramFolder(): string {
-  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'latchkey-test-'))
-}
-
-/** The bytes of a database without rows. Each test begins with a copy: to make the tables anew would be half of the start of its app. */
-let empty: Promise<Buffer> | undefined
-
-async function emptyDatabase(): Promise<Buffer> {
-  const folder = ramFolder()
-  const file = join(folder, 'latchkey.db')
-  await (await openDatabase(`file:${file}`)).close()
-  const bytes = readFileSync(file)
-  rmSync(folder, { recursive: true, force: true })
-  return bytes
 }
 
 function testClock(): TestClock {

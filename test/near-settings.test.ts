@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { doubtfulNames, loadConfig, settings } from '../config.ts'
 import { start } from './server/process.ts'

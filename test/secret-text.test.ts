@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'

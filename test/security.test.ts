@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

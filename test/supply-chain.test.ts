@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -18,15 +19,28 @@ interface Locked {
   readonly resolved?: string
   readonly link?: boolean
   readonly hasInstallScript?: boolean
+  readonly dev?: boolean
+  readonly optional?: boolean
 }
 
 const manifest: Manifest = JSON.parse(text('package.json'))
 const lock: { packages: Record<string, Locked> } = JSON.parse(text('package-lock.json'))
-const { '': lockedRoot, ...packages } = lock.packages
-const direct = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies }
+/** A folder of ours with the optional dependencies of the tests, which npm installs as a development dependency. */
+const OURS = 'latchkey-test-postgres'
+const FOLDER = 'test/postgres'
+const ours: Pick<Manifest, 'optionalDependencies'> = JSON.parse(text(`${FOLDER}/package.json`))
+const { '': lockedRoot, [FOLDER]: lockedOurs, [`node_modules/${OURS}`]: link, ...packages } = lock.packages
+const { [OURS]: path, ...devDependencies } = manifest.devDependencies
+const direct = { ...manifest.dependencies, ...devDependencies, ...manifest.optionalDependencies, ...ours.optionalDependencies }
 
 /** Packages that have an install script, and why they work without running it. */
 const WITHOUT_THEIR_SCRIPT: Record<string, string> = {
+  ...Object.fromEntries(
+    Object.keys(ours.optionalDependencies).map((name) => [
+      `node_modules/${name}`,
+      'test/postgres/programs.ts makes the links that it would make.',
+    ]),
+  ),
   'node_modules/better-sqlite3': 'It ships its binaries; for its binding.gyp npm would run a build that nobody asked for.',
 }
 
@@ -37,6 +51,15 @@ t.test('every dependency has an exact version, which is the one in the lock file
   }
   const { dependencies, devDependencies, optionalDependencies } = manifest
   t.match(lockedRoot, { dependencies, devDependencies, optionalDependencies })
+})
+
+t.test('the PostgreSQL of the tests is no dependency of the service, and in the lock file for every platform', async (t) => {
+  t.equal(path, `file:${FOLDER}`)
+  t.strictSame(link, { resolved: FOLDER, link: true })
+  t.match(lockedOurs, { dev: true, optionalDependencies: ours.optionalDependencies })
+  const platforms = Object.keys(ours.optionalDependencies)
+  for (const name of platforms) t.match(packages[`node_modules/${name}`], { dev: true, optional: true }, name)
+  t.equal(new Set(Object.values(ours.optionalDependencies)).size, 1, 'the same version for every platform')
 })
 
 t.test('every package of the lock file comes from a registry and has a hash', async (t) => {

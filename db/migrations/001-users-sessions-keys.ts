@@ -5,11 +5,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('users')
     .addColumn('id', ...neverReusedId(db))
-    .addColumn('username', 'text', (column) => column.notNull().unique())
+    .addColumn('username', 'text', (column) => column.notNull())
     .addColumn('username_key', 'text', (column) => column.notNull())
     .addColumn('password', 'text', (column) => column.notNull())
     .addColumn('is_active', 'integer', (column) => column.notNull().defaultTo(1))
     .addColumn('created_at', 'bigint', (column) => column.notNull())
+    // PostgreSQL would name it as the index below.
+    .addUniqueConstraint('users_username_unique', ['username'])
     .execute()
   await db.schema.createIndex('users_username_key').on('users').column('username_key').execute()
 

@@ -28,7 +28,7 @@ export const sqlite: Dialect = (url) => {
     place: isShared ? resolve(file) : file,
     isShared,
     exists: async () => isShared && isThere(file),
-    open: (onUpgrade) => (isShared ? openFile(file, onUpgrade) : openInMemory(onUpgrade)),
+    open: ({ onUpgrade } = {}) => (isShared ? openFile(file, onUpgrade) : openInMemory(onUpgrade)),
   }
 }
 

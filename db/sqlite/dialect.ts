@@ -9,8 +9,10 @@ import {
   SqliteDialect,
   SqliteDriver,
   type SqliteStatement,
+  sql,
 } from 'kysely'
-import type { Adapter } from '../dialect.ts'
+import type { Handle } from '../database.ts'
+import type { Adapter, HotQuery } from '../dialect.ts'
 import { isBusy, translate } from './errors.ts'
 
 /** How long a statement is tried again while another process holds the lock. */
@@ -50,9 +52,20 @@ export class PatientSqliteDialect extends SqliteDialect {
 }
 
 /** In SQLite a transaction also covers changes of the schema. Kysely's adapter denies that, and then no migration may run in one. */
-class TransactionalAdapter extends SqliteAdapter {
+class TransactionalAdapter extends SqliteAdapter implements Adapter {
   override get supportsTransactionalDdl(): boolean {
     return true
+  }
+
+  async lastIdOf(handle: Handle, table: string): Promise<number> {
+    const { rows } = await sql<{ seq: number }>`select seq from sqlite_sequence where name = ${table}`.execute(handle)
+    return rows[0]?.seq ?? 0
+  }
+
+  async setLastId(transaction: Handle, table: string, id: number): Promise<void> {
+    await sql`delete from sqlite_sequence where name = ${table}`.execute(transaction)
+    // Without the cast it would be a floating-point number.
+    await sql`insert into sqlite_sequence (name, seq) values (${table}, cast(${id} as integer))`.execute(transaction)
   }
 }
 
@@ -67,10 +80,10 @@ class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
     this.#guard = guard
   }
 
-  runDirectly<O>(sql: string, parameters: readonly unknown[]): QueryResult<O> | undefined {
+  runDirectly<O>({ compiled }: HotQuery<O>, parameters: readonly unknown[]): QueryResult<O> | undefined {
     try {
       this.#guard()
-      const statement = this.#statements.prepare(sql)
+      const statement = this.#statements.prepare(compiled.sql)
       if (statement.reader) return { rows: statement.all(parameters) as O[] }
       statement.run(parameters)
       return { rows: [] }

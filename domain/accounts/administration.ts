@@ -1,4 +1,4 @@
-import { takeTurn } from '../../db/turns.ts'
+import { lockUser } from '../../db/turns.ts'
 import { findUserById, setUserActive } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
@@ -16,8 +16,8 @@ export async function setActive(core: Core, username: string, isActive: boolean)
   return core.db.write(async (handle) => {
     const named = await findUserNamed(handle, username)
     if (named === undefined) return undefined
-    await takeTurn(handle, `user ${named.id}`)
-    // The user may have been deleted before the turn came.
+    await lockUser(handle, named.id)
+    // The user may have been deleted before it was locked.
     const user = await findUserById(handle, named.id)
     if (user === undefined) return undefined
     if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
@@ -40,6 +40,8 @@ export async function setActive(core: Core, username: string, isActive: boolean)
 export async function logOutUser(core: Core, username: string): Promise<number | undefined> {
   return core.db.write(async (handle) => {
     const user = await findUserNamed(handle, username)
-    return user && endSessions(handle, user, 'all', endingNow(core, noOrigin, 'admin'))
+    if (user === undefined) return undefined
+    await lockUser(handle, user.id)
+    return endSessions(handle, user, 'all', endingNow(core, noOrigin, 'admin'))
   })
 }

@@ -1,6 +1,6 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
-import { takeTurn } from '../../db/turns.ts'
+import { lockUser } from '../../db/turns.ts'
 import { findUserByName, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import type { Origin } from '../events/record.ts'
@@ -11,7 +11,7 @@ import { findUserNamed } from '../names.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH } from '../passwords/policy.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
-import { startSession } from '../sessions/start.ts'
+import { findRoom, startSession } from '../sessions/start.ts'
 import { codePoints, isStorable, strip } from '../text.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { deviceOf } from './device.ts'
@@ -69,9 +69,10 @@ async function withUser<T>(
 ): Promise<T | undefined> {
   const claim = async () => {
     const typed = strip(username)
-    const name = (await findUserNamed(core.db.read, typed))?.username ?? typed
+    const user = await findUserNamed(core.db.read, typed)
+    const name = user?.username ?? typed
     const find = async () => (isStorable(name) ? findUserByName(core.db.read, name) : undefined)
-    return { username: name, device: await deviceOf(core, deviceToken, name), find }
+    return { username: name, device: await deviceOf(core, deviceToken, name), user, find }
   }
   return withPassword(core, origin, claim, password, work)
 }
@@ -79,8 +80,10 @@ async function withUser<T>(
 /** What is done for a user whose password was right. @param password in the form that was the right one */
 type Work<T> = (user: User, attempt: Attempt, password: string) => Promise<T>
 
-/** Whose password is compared. `find` is called after the limits, which count the name also where there is no such user. */
+/** Whose password is compared. The limits count the name also where there is no such user. */
 interface Claimed extends Claimant {
+  readonly user: User | undefined
+  /** Looks the user up again, after a wait. */
   readonly find: () => Promise<User | undefined>
 }
 
@@ -101,9 +104,9 @@ export async function withPassword<T>(
   work: Work<T>,
 ): Promise<T | undefined> {
   await core.hashing.refuseIfFull(origin)
-  const { find, ...claimant } = await claim()
+  const { user: claimed, find, ...claimant } = await claim()
   return core.limits.attempt(origin, claimant, async (attempt) => {
-    const user = await find()
+    const user = attempt.hasWaited ? await find() : claimed
     const right = await rightForm(core.hashing, origin, user, password)
     if (user?.is_active && right !== undefined) return work(user, attempt, right)
     attempt.fail()
@@ -159,11 +162,16 @@ async function startUnlessChanged(
   attempt: Attempt,
   betterHash: string | undefined,
 ): Promise<Granted | 'changed' | undefined> {
-  await takeTurn(handle, `user ${user.id}`)
-  const current = await findUserByName(handle, user.username)
+  await lockUser(handle, user.id)
+  // Each is one statement, or a few that do not depend on each other: they go to the database together.
+  const [current, room, succeed] = await Promise.all([
+    findUserByName(handle, user.username),
+    findRoom(handle, core, user.id),
+    attempt.succeedIn(handle),
+  ])
   if (!current?.is_active || current.id !== user.id) return undefined
   if (current.password !== user.password) return 'changed'
   if (betterHash !== undefined) await replacePasswordHash(handle, user.id, user.password, betterHash)
-  await attempt.succeedIn(handle, user)
-  return startSession(handle, core, origin, user)
+  await succeed(user)
+  return startSession(handle, core, origin, user, room)
 }

@@ -1,6 +1,6 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
-import { takeTurn } from '../../db/turns.ts'
+import { lockUser } from '../../db/turns.ts'
 import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
@@ -13,7 +13,7 @@ import type { Caller } from '../sessions/checks.ts'
 import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
 import { findBySid } from '../sessions/sid.ts'
-import { startSession } from '../sessions/start.ts'
+import { findRoom, startSession } from '../sessions/start.ts'
 import { deviceOf } from './device.ts'
 import { type Credentials, type LoginCore, withPassword } from './log-in.ts'
 
@@ -62,7 +62,7 @@ async function replacePassword(
   user: User,
   newHash: string,
 ): Promise<Granted | Problem | 'changed'> {
-  await takeTurn(handle, `user ${user.id}`)
+  await lockUser(handle, user.id)
   const found = await findBySid(handle, { user_id: caller.id, sid: caller.sid })
   if (found === undefined) return userNotFound()
   if (!found.user.is_active) return userInactive()
@@ -73,7 +73,7 @@ async function replacePassword(
   await endSessions(handle, user, 'all', ending)
   const { id: userId, username } = user
   await recordOfUser(handle, ending.at, origin, { kind: 'password_changed', userId, username, sid: caller.sid })
-  return startSession(handle, core, origin, user, 'password_changed')
+  return startSession(handle, core, origin, user, await findRoom(handle, core, user.id), 'password_changed')
 }
 
 /**
@@ -91,7 +91,7 @@ export async function deleteAccount(core: LoginCore, origin: Origin, caller: Cal
 }
 
 async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, user: User): Promise<'gone' | 'changed' | 'deleted'> {
-  await takeTurn(handle, `user ${user.id}`)
+  await lockUser(handle, user.id)
   const current = await findUserById(handle, user.id)
   if (current === undefined) return 'gone'
   if (current.password !== user.password) return 'changed'
@@ -118,7 +118,7 @@ async function currentPasswordErrors(
   field: string,
 ): Promise<FieldErrors> {
   const { username } = user
-  const claim = async () => ({ username, device: await deviceOf(core, deviceToken, username), find: async () => user })
+  const claim = async () => ({ username, device: await deviceOf(core, deviceToken, username), user, find: async () => user })
   const isRight = await withPassword(core, origin, claim, password, async (_user, attempt) => {
     attempt.succeed(user)
     return true

@@ -1,7 +1,9 @@
 import { addToEvent, type FreshEvent, insertEvent, listRecentEvents, type RecentEvent } from '../../db/auth-events.ts'
 import type { Handle } from '../../db/database.ts'
+import type { EventKind } from '../../db/schema.ts'
 import { networkOf } from '../address.ts'
-import { eventOf, type Happening, type Origin } from './record.ts'
+import { cut } from '../text.ts'
+import { eventOf, type Happening, NAME_BYTES, type Origin } from './record.ts'
 
 /** Events of one user and kind that are the same within this time are one row with a count. */
 const SAME_WITHIN_MS = 60_000
@@ -19,16 +21,30 @@ export interface UserHappening extends Happening {
  * supersede, are one row with a count where they come from one network and client within a minute; the row has the session of the first. Of
  * more than 10 rows a minute of a kind, the rest is counted in one without session, address and client.
  *
+ * The user is locked: of two that happen at once, one counts the other.
+ *
  * @param at milliseconds since the epoch
+ * @param known what `recentOfUser` has found, where that has been asked
  */
-export async function recordOfUser(handle: Handle, at: number, origin: Origin, happening: UserHappening): Promise<void> {
+export async function recordOfUser(
+  handle: Handle,
+  at: number,
+  origin: Origin,
+  happening: UserHappening,
+  known?: readonly RecentEvent[],
+): Promise<void> {
   const event = eventOf(at, origin, happening)
-  const of = { username: event.username as string, kind: event.kind }
-  const recent = await listRecentEvents(handle, { ...of, after: at - SAME_WITHIN_MS, before: at + SAME_WITHIN_MS })
+  const recent = known ?? (await recentOfUser(handle, at, happening.username, event.kind))
   const isMany = recent.length >= OF_ONE_USER
   const same = recent.find((row) => isRepeated(row, event)) ?? (isMany ? recent.find((row) => isRest(row, event)) : undefined)
   if (same !== undefined) return addToEvent(handle, same.id, at, 1)
   await insertEvent(handle, isMany ? { ...event, session_id: null, address: null, client: null, request_id: null } : event)
+}
+
+/** What of the same kind a user has made happen just now, for `recordOfUser`. */
+export async function recentOfUser(handle: Handle, at: number, username: string, kind: EventKind): Promise<RecentEvent[]> {
+  const of = { username: cut(username, NAME_BYTES), kind }
+  return listRecentEvents(handle, { ...of, after: at - SAME_WITHIN_MS, before: at + SAME_WITHIN_MS })
 }
 
 function isRepeated(row: RecentEvent, event: Required<FreshEvent>): boolean {

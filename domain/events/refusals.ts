@@ -1,4 +1,4 @@
-import { countEvent, type Repeated } from '../../db/auth-events.ts'
+import { countEvents, type Repeated } from '../../db/auth-events.ts'
 import type { Handle } from '../../db/database.ts'
 import type { Core } from '../context.ts'
 import { hashOfName, type KeyedHash } from '../keyed-hash.ts'
@@ -75,9 +75,9 @@ export class Refusals {
     this.#waiting = new Map()
     if (refusals.length === 0) return
     try {
-      await this.#core.db.write(async (handle) => {
-        for (const refusal of refusals) await countEvent(handle, await named(handle, refusal), SAME_WITHIN_MS, isOfManyNames(refusal.event))
-      })
+      const { db } = this.#core
+      const rows = withoutRepetitions(await Promise.all(refusals.map((refusal) => named(db.read, refusal))))
+      await db.write((handle) => countEvents(handle, rows, SAME_WITHIN_MS, isOfManyNames))
     } catch (error) {
       this.#lost += refusals.length
       this.#onError(error)
@@ -93,13 +93,21 @@ function mayBeOfUser(event: Repeated['event'], typed = ''): boolean {
 /** A refusal with one more of its row. The row keeps the name as long as all have the same. */
 function added(before: Waiting | undefined, one: Waiting): Waiting {
   if (before === undefined) return one
-  const count = before.count + 1
+  const count = before.count + one.count
   if (before.event.name_hash === one.event.name_hash) return { ...before, lastAt: one.lastAt, count }
   return { event: { ...before.event, name_hash: null }, lastAt: one.lastAt, count, typed: undefined }
 }
 
 /** The refusal with the name of a user in place of its hash, where it is one. */
-async function named(handle: Handle, { typed, ...refusal }: Waiting): Promise<Repeated> {
+async function named(handle: Handle, { typed, ...refusal }: Waiting): Promise<Waiting> {
   const user = typed === undefined ? undefined : await findUserNamed(handle, typed)
-  return user === undefined ? refusal : { ...refusal, event: { ...refusal.event, username: user.username, name_hash: null } }
+  const event = user === undefined ? refusal.event : { ...refusal.event, username: user.username, name_hash: null }
+  return { ...refusal, event, typed: undefined }
+}
+
+/** Two names that were typed may be those of one user. */
+function withoutRepetitions(refusals: readonly Waiting[]): Waiting[] {
+  const rows = new Map<string, Waiting>()
+  for (const refusal of refusals) rows.set(keyOf(refusal.event), added(rows.get(keyOf(refusal.event)), refusal))
+  return [...rows.values()]
 }

@@ -1,7 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
-import { takeTurn } from '../../db/turns.ts'
+import { takeTurns } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { forgetIfSealedOtherwise } from '../keyed-hash.ts'
@@ -37,7 +37,7 @@ export async function rotateKeys(core: KeyCore, use: TokenType = 'access'): Prom
   checkKeys(await listSigningKeys(db.read), core)
   const spare = await makeKeys(core, use === 'access' ? [{ use }, { use }] : [{ use }])
   return db.write(async (handle) => {
-    await takeTurn(handle, 'signing keys')
+    await takeTurns(handle, 'signing keys')
     const kid =
       use === 'access'
         ? await rotateAccessKey(handle, core, spare)
@@ -109,7 +109,7 @@ export async function retireAllKeys(core: KeyCore): Promise<Retirement> {
 async function retire(core: KeyCore, choose: (rows: readonly SigningKeyRow[]) => readonly SigningKeyRow[]): Promise<Retirement> {
   const spare = await makeKeys(core, ALL_THAT_MAY_BE_NEEDED)
   return core.db.write(async (handle) => {
-    await takeTurn(handle, 'signing keys')
+    await takeTurns(handle, 'signing keys')
     const signing = signingOf(await listSigningKeys(handle), core)
     // An older key whose tokens have all expired is published no more: it must not sign again.
     await applyDue(handle, core, signing)

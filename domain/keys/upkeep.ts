@@ -1,7 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { deleteSigningKey, insertSigningKey, listSigningKeys, updateSigningKey } from '../../db/signing-keys.ts'
-import { takeTurn } from '../../db/turns.ts'
+import { takeTurns } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import type { TokenType } from '../tokens/claims.ts'
@@ -27,7 +27,7 @@ export async function keepKeysUp(core: KeyCore, rows: readonly SigningKeyRow[], 
   if (due.length === 0 && allDue(core, rows, signing).length === 0) return false
   const spare = await makeKeys(core, due)
   await core.db.write(async (handle) => {
-    await takeTurn(handle, 'signing keys')
+    await takeTurns(handle, 'signing keys')
     await applyDue(handle, core, signing)
     await insertMissing(handle, core, spare, signing)
   })

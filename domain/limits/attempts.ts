@@ -1,6 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import { isKnownAddress } from '../../db/known-addresses.ts'
 import type { User } from '../../db/schema.ts'
+import { lockUser } from '../../db/turns.ts'
 import { sharesOf } from '../address.ts'
 import type { Core } from '../context.ts'
 import { throttled } from '../errors.ts'
@@ -8,14 +9,24 @@ import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
 import type { KeyedHash } from '../keyed-hash.ts'
 import { isStorable } from '../text.ts'
-import { type Charged, charge, discharge, giveBack, type Limit, type Refused, refusal, waitMs } from './charging.ts'
+import { type Charged, charge, dischargeIn, giveBack, type Limit, type Refused, readCounts, refusal, waitMs } from './charging.ts'
 import { networkFrom, rememberNetwork } from './known-networks.ts'
 import { Outcomes } from './outcomes.ts'
 import { type Claimant, Rules } from './rules.ts'
 import { WaitingLines } from './waiting-lines.ts'
 
-/** A power cut loses the last few failures at most, so an attempt does not wait for the disk. */
-const soon = { isDurable: false }
+/** So many jobs of a process wait at most for the tally of one network, and one for that of one name. */
+const LINES = 4
+
+/**
+ * How an attempt is written: a power cut loses the last few failures at most, so it does not wait for the disk; and those for one name come one
+ * after the other, for they lock the same tally.
+ */
+function inLine(limits: readonly Limit[]): { readonly isDurable: false; readonly line: string } {
+  // Its first character is as good as a number that was drawn: the key is a hash.
+  const share = (limits.at(-1) as Limit).key.charCodeAt(0) % LINES
+  return { isDurable: false, line: `attempts ${share}` }
+}
 
 type LimitsCore = Core & { readonly refusals: Refusals; readonly keyedHash: KeyedHash }
 type Succeeded = Pick<User, 'id'>
@@ -27,18 +38,26 @@ export interface Attempt {
   giveBack(): void
   /** The password was right: forgives the failures of this name from this address, or of this device, and remembers the address. */
   succeed(user: Succeeded): void
-  /** The same in the transaction that completes the login: then it holds exactly when the login does. */
-  succeedIn(handle: Handle, user: Succeeded): Promise<void>
+  /**
+   * The same in the transaction that completes the login: then it holds exactly when the login does. It locks what it counts, in one
+   * statement for each limit; the user is locked before.
+   *
+   * @returns does the rest
+   */
+  succeedIn(handle: Handle): Promise<(user: Succeeded) => Promise<void>>
+  /** Whether it had to wait for the outcome of others. What was read before that may have changed. */
+  readonly hasWaited: boolean
 }
 
 /** With `LIMITS=off`. */
-const uncounted: Attempt = { fail() {}, giveBack() {}, succeed() {}, async succeedIn() {} }
+const uncounted: Attempt = { fail() {}, giveBack() {}, succeed() {}, succeedIn: async () => async () => {}, hasWaited: false }
 
 /** What an attempt was counted against. */
 interface Reservation {
   readonly origin: Origin
   readonly isKnown: boolean
   readonly charged: readonly Charged[]
+  readonly hasWaited?: boolean
 }
 
 /**
@@ -89,7 +108,8 @@ export class Limits {
     if (config.limits === 'off') return
     const now = clock()
     const limits = this.#rules.ofRegistration(origin)
-    const refused = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => register(handle, limits, now), soon))
+    const counts = await readCounts(db.read, limits)
+    const refused = (await refusal(db.read, counts, now)) ?? (await db.write((handle) => register(handle, limits, now), inLine(limits)))
     if (refused) throw this.#throttled(refused)
   }
 
@@ -99,11 +119,13 @@ export class Limits {
   }
 
   #attemptOf(reservation: Reservation): Attempt {
+    const { line } = inLine(reservation.charged.map(({ limit }) => limit))
     return {
-      fail: () => this.#outcomes.write((handle) => this.#fail(handle, reservation)),
-      giveBack: () => this.#outcomes.write((handle) => this.#giveBack(handle, reservation)),
-      succeed: (user) => this.#outcomes.write((handle) => this.#succeed(handle, reservation, user)),
-      succeedIn: (handle, user) => this.#succeed(handle, reservation, user),
+      fail: () => this.#outcomes.write((handle) => this.#fail(handle, reservation), line),
+      giveBack: () => this.#outcomes.write((handle) => this.#giveBack(handle, reservation), line),
+      succeed: (user) => this.#outcomes.write((handle) => this.#succeed(handle, reservation, user), line),
+      succeedIn: (handle) => this.#succeedIn(handle, reservation),
+      hasWaited: reservation.hasWaited ?? false,
     }
   }
 
@@ -122,33 +144,53 @@ export class Limits {
       const next = await this.#reserve(origin, claimant)
       return isBusy(next) ? undefined : next
     }
-    return (await this.#lines.wait(first.limit.key, sharesOf(origin.address), ask)) ?? first
+    const answer = (await this.#lines.wait(first.limit.key, sharesOf(origin.address), ask)) ?? first
+    return 'charged' in answer ? { ...answer, hasWaited: true } : answer
   }
 
   async #reserve(origin: Origin, claimant: Claimant): Promise<Reservation | Refused> {
     const { db, clock } = this.#core
     const now = clock()
-    const network = networkFrom(origin)
-    const isKnown = !origin.isShared && isStorable(claimant.username) && (await isKnownAddress(db.read, claimant.username, network))
-    const limits = this.#rules.ofAttempt(origin, claimant, isKnown)
     // Reading first: a client that is refused again and again then costs no writes.
-    const charged = (await refusal(db.read, limits, now)) ?? (await db.write((handle) => charge(handle, limits, now), soon))
-    return 'kind' in charged ? charged : { origin, isKnown, charged }
+    const [isKnown, counts] = await Promise.all([
+      this.#isKnown(origin, claimant),
+      readCounts(db.read, this.#rules.ofAttempt(origin, claimant, false)),
+    ])
+    const limits = this.#rules.ofAttempt(origin, claimant, isKnown)
+    const counted = counts.filter(({ limit }) => limits.some(({ key }) => key === limit.key))
+    const charged = (await refusal(db.read, counted, now)) ?? (await db.write((handle) => charge(handle, limits, now), inLine(limits)))
+    if (!('kind' in charged)) return { origin, isKnown, charged }
+    // The user may have logged in from there since, by another request: who is known there is not refused for others.
+    const isKnownNow = charged.kind === 'wait' && !isKnown && (await this.#isKnown(origin, claimant))
+    return isKnownNow ? this.#reserve(origin, claimant) : charged
+  }
+
+  async #isKnown(origin: Origin, { username }: Claimant): Promise<boolean> {
+    return !origin.isShared && isStorable(username) && isKnownAddress(this.#core.db.read, username, networkFrom(origin))
   }
 
   async #fail(handle: Handle, { charged }: Reservation): Promise<void> {
-    for (const one of charged) await discharge(handle, one, 'failed', this.#core.clock())
+    const discharge = await dischargeIn(handle, charged)
+    await discharge(() => 'failed', this.#core.clock())
   }
 
-  async #giveBack(handle: Handle, { charged }: Reservation): Promise<void> {
-    for (const one of charged) await giveBack(handle, one, this.#core.clock())
+  #giveBack(handle: Handle, { charged }: Reservation): Promise<void> {
+    return giveBack(handle, charged, this.#core.clock())
   }
 
-  async #succeed(handle: Handle, { charged, origin, isKnown }: Reservation, user: Succeeded): Promise<void> {
-    const now = this.#core.clock()
-    // Only the failures of this name from this address, or of this device, are forgiven: the others may be an attacker's.
-    for (const one of charged) await discharge(handle, one, isOwn(one.limit) ? 'forgiven' : 'returned', now)
-    await rememberNetwork(handle, this.#core, user, origin, isKnown)
+  async #succeed(handle: Handle, reservation: Reservation, user: Succeeded): Promise<void> {
+    await lockUser(handle, user.id)
+    const succeed = await this.#succeedIn(handle, reservation)
+    await succeed(user)
+  }
+
+  async #succeedIn(handle: Handle, { charged, origin, isKnown }: Reservation): Promise<(user: Succeeded) => Promise<void>> {
+    const discharge = await dischargeIn(handle, charged)
+    return async (user) => {
+      // Only the failures of this name from this address, or of this device, are forgiven: the others may be an attacker's.
+      await discharge((limit) => (isOwn(limit) ? 'forgiven' : 'returned'), this.#core.clock())
+      await rememberNetwork(handle, this.#core, user, origin, isKnown)
+    }
   }
 
   #throttled(refused: Refused): Error {
@@ -159,10 +201,8 @@ export class Limits {
 
 /** A registration counts whatever becomes of it: each one can ask whether a name is taken. */
 async function register(handle: Handle, limits: readonly Limit[], now: number): Promise<Refused | undefined> {
-  const charged = await charge(handle, limits, now)
-  if ('kind' in charged) return charged
-  for (const one of charged) await discharge(handle, one, 'failed', now)
-  return undefined
+  const charged = await charge(handle, limits, now, 'failed')
+  return 'kind' in charged ? charged : undefined
 }
 
 function isOwn({ name }: Limit): boolean {

@@ -35,9 +35,14 @@ export interface Charged {
 export type Refused = Exclude<Verdict, { kind: 'go' | 'lane' }> & { readonly limit: Limit }
 
 /** A limit and its tally. Of several the first is that of whoever attempts, whom the others may keep waiting. */
-interface Counted {
+export interface Counted {
   readonly limit: Limit
   readonly tally: Tally | undefined
+}
+
+/** One whose tally is locked. */
+interface Locked extends Counted {
+  readonly tally: Tally
 }
 
 /** A slow lane that an attempt has met, and the limit that it belongs to. */
@@ -48,45 +53,73 @@ interface Met {
   readonly earliest: number
 }
 
+/** The limits and their tallies, which may change at any moment. */
+export function readCounts(handle: Handle, limits: readonly Limit[]): Promise<Counted[]> {
+  return Promise.all(limits.map(async (limit) => ({ limit, tally: await findTally(handle, limit.key) })))
+}
+
 /**
  * The limit that refuses an attempt, if one does, as far as that can be seen without counting the attempt or promising it a turn. `now` in
  * milliseconds since the epoch.
  */
-export async function refusal(handle: Handle, limits: readonly Limit[], now: number): Promise<Refused | undefined> {
-  const counted: Counted[] = []
-  for (const limit of limits) counted.push({ limit, tally: await findTally(handle, limit.key) })
+export async function refusal(handle: Handle, counted: readonly Counted[], now: number): Promise<Refused | undefined> {
   return worst(counted, now) ?? beforeItsTurn(handle, counted, lanesOf(counted, now), now)
 }
 
 /**
  * Counts an attempt against all limits, or against none of them if one refuses it. Where it meets slow lanes it takes its turns, or is
  * promised them. Always give the limits in one order: they are locked one after the other.
+ *
+ * @param outcome where it is known already
  */
-export async function charge(handle: Handle, limits: readonly Limit[], now: number): Promise<readonly Charged[] | Refused> {
-  const counted: (Counted & { readonly tally: Tally })[] = []
-  for (const limit of limits) counted.push({ limit, tally: await lockTally(handle, limit.key) })
+export async function charge(
+  handle: Handle,
+  limits: readonly Limit[],
+  now: number,
+  outcome?: Outcome,
+): Promise<readonly Charged[] | Refused> {
+  const counted = await lockAll(handle, limits)
   const met = lanesOf(counted, now)
   const refused = worst(counted, now) ?? (await beforeItsTurn(handle, counted, met, now)) ?? (await takeTurns(handle, met, now))
   if (refused) return refused
   const charged: Charged[] = []
   for (const { limit, tally } of counted) {
     const reserved = reserve(tally, limit.rule, now)
-    await saveTally(handle, reserved)
+    await saveTally(handle, outcome === undefined ? reserved : settle(reserved, outcome, now))
     charged.push({ limit, since: reserved.since, lane: met.find((one) => one.limit === limit)?.lane })
   }
   return charged
 }
 
-/** Counts the outcome of an attempt against one limit. */
-export async function discharge(handle: Handle, { limit, since }: Charged, outcome: Outcome, now: number): Promise<void> {
-  const tally = await lockTally(handle, limit.key)
-  await saveOutcome(handle, tally.since === since ? settle(tally, outcome, now) : tally)
+/**
+ * Locks what an attempt was counted against, before its outcome is counted.
+ *
+ * @returns counts the outcome, which may differ by the limit
+ */
+export async function dischargeIn(
+  handle: Handle,
+  charged: readonly Charged[],
+): Promise<(outcomeOf: (limit: Limit) => Outcome, now: number) => Promise<void>> {
+  const limits = charged.map(({ limit }) => limit)
+  const locked = await lockAll(handle, limits)
+  return async (outcomeOf, now) => {
+    for (const [index, { limit, tally }] of locked.entries()) {
+      const isTheSame = tally.since === charged[index]?.since
+      await saveOutcome(handle, isTheSame ? settle(tally, outcomeOf(limit), now) : tally)
+    }
+  }
 }
 
 /** Undoes an attempt, as if it had not been made. */
-export async function giveBack(handle: Handle, charged: Charged, now: number): Promise<void> {
-  await discharge(handle, charged, 'returned', now)
-  if (charged.lane !== undefined) await returnTurn(handle, charged.lane)
+export async function giveBack(handle: Handle, charged: readonly Charged[], now: number): Promise<void> {
+  const discharge = await dischargeIn(handle, charged)
+  await discharge(() => 'returned', now)
+  for (const { lane } of charged) if (lane !== undefined) await returnTurn(handle, lane)
+}
+
+/** Each is one statement, so they go to the database together, in this order. */
+function lockAll(handle: Handle, limits: readonly Limit[]): Promise<Locked[]> {
+  return Promise.all(limits.map(async (limit) => ({ limit, tally: await lockTally(handle, limit.key) })))
 }
 
 /** How long to wait, as far as is known. */

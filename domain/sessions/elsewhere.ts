@@ -1,6 +1,6 @@
-import type { Handle } from '../../db/database.ts'
 import type { Session } from '../../db/schema.ts'
 import { findUse, noteElsewhere, type SessionState } from '../../db/sessions.ts'
+import { lockUser } from '../../db/turns.ts'
 import { networkOf } from '../address.ts'
 import type { Core } from '../context.ts'
 import { recordOfUser } from '../events/of-users.ts'
@@ -11,16 +11,25 @@ import { sidOf } from './sid.ts'
 const NOTE_EVERY_MS = 60_000
 
 /**
- * Notes, in a transaction, that a refresh token which has a successor already is answered to another network or another client than the
+ * Notes that a refresh token which has a successor already is answered to another network or another client than the
  * one that got it: a user who changed from Wi-Fi to the mobile network, or a thief who follows the rotations within the grace (RFC 9700
  * §4.14.2). At most once a minute for each session.
  */
-export async function noteIfElsewhere(handle: Handle, { clock }: Core, origin: Origin, user: Owner, session: SessionState): Promise<void> {
+export async function noteIfElsewhere({ db, clock }: Core, origin: Origin, user: Owner, session: SessionState): Promise<void> {
   const now = clock()
-  const use = await findUse(handle, session.id)
+  const use = await findUse(db.read, session.id)
   if (use === undefined || isSame(use, origin) || isRecent(use, now)) return
-  await noteElsewhere(handle, { id: session.id, at: now, address: origin.address ?? '', client: clientOf(origin) ?? '' })
-  await recordOfUser(handle, now, origin, { kind: 'refresh_from_elsewhere', userId: user.id, username: user.username, sid: sidOf(session) })
+  const noted = { id: session.id, at: now, address: origin.address ?? '', client: clientOf(origin) ?? '' }
+  await db.write(async (handle) => {
+    await lockUser(handle, user.id)
+    if (!(await noteElsewhere(handle, noted, use.elsewhere_at))) return
+    await recordOfUser(handle, now, origin, {
+      kind: 'refresh_from_elsewhere',
+      userId: user.id,
+      username: user.username,
+      sid: sidOf(session),
+    })
+  })
 }
 
 function isSame(use: Pick<Session, 'address' | 'client'>, origin: Origin): boolean {

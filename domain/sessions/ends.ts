@@ -4,7 +4,7 @@ import type { EndReason, User } from '../../db/schema.ts'
 import { endSessions as endRows, trimEndedSessions, type Which } from '../../db/session-ends.ts'
 import type { SessionState } from '../../db/sessions.ts'
 import type { Core } from '../context.ts'
-import { recordOfUser } from '../events/of-users.ts'
+import { recentOfUser, recordOfUser } from '../events/of-users.ts'
 import type { Origin } from '../events/record.ts'
 import { sidOf } from './sid.ts'
 
@@ -52,18 +52,27 @@ export function isLive(session: SessionState | undefined, now: number): session 
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
   const { at, isSteady, reason, origin } = ending
   const line = expiryLine(isSteady ? at : 0, ending.accessTokenTtlSeconds)
-  const ended = await endRows(handle, owner.id, which, line, { at, reason })
-  for (const session of ended) {
-    const happening = { reason, userId: owner.id, username: owner.username, sid: sidOf(session) }
-    await recordOfUser(handle, at, origin, { kind: 'session_ended', ...happening })
+  const [ended, recent] = await Promise.all([
+    endRows(handle, owner.id, which, line, { at, reason }),
+    recentOfUser(handle, at, owner.username, 'session_ended'),
+  ])
+  for (const [index, session] of ended.entries()) {
+    const happening = { kind: 'session_ended', reason, userId: owner.id, username: owner.username, sid: sidOf(session) } as const
+    await recordOfUser(handle, at, origin, happening, index === 0 ? recent : undefined)
   }
   // Not while the clock is not steady, for then nobody knows which of them ended first.
   if (isSteady && ended.length > 0) await trimEndedSessions(handle, owner.id, ENDED_KEPT, Math.max(ended.length, TRIMMED_AT_ONCE))
   return ended.length
 }
 
-/** Deletes the oldest of a user's sessions that have expired, when they are too many. Each began with a login, where this is called. */
-export async function trimExpired(handle: Handle, { config }: Core, userId: number, now: number): Promise<void> {
-  const kept = config.sessionsPerUser + EXPIRED_KEPT
-  await trimExpiredSessions(handle, userId, expiryLine(now, config.accessTokenTtlSeconds), kept, TRIMMED_AT_ONCE)
+/**
+ * Deletes the oldest of a user's sessions that have expired, when they are too many. Each began with a login, where this is called.
+ *
+ * @param notEnded how many sessions of the user are live or have expired
+ */
+export async function trimExpired(handle: Handle, { config }: Core, userId: number, now: number, notEnded: number): Promise<void> {
+  const surplus = notEnded - (config.sessionsPerUser + EXPIRED_KEPT)
+  if (surplus <= 0) return
+  const line = expiryLine(now, config.accessTokenTtlSeconds)
+  await trimExpiredSessions(handle, userId, line, Math.min(surplus, TRIMMED_AT_ONCE))
 }

@@ -1,3 +1,4 @@
+import { lockUser } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { TokenProblem } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
@@ -40,13 +41,18 @@ export async function endOwnSession(core: Core, origin: Origin, caller: Caller, 
 /** Ends all of a user's sessions but the one that asks. */
 export async function endOtherSessions(core: Core, origin: Origin, caller: Caller): Promise<void> {
   const others = { except: caller.sessionId }
-  await core.db.write((handle) => endSessions(handle, caller, others, endingNow(core, origin, 'logout_all')))
+  await core.db.write(async (handle) => {
+    await lockUser(handle, caller.id)
+    await endSessions(handle, caller, others, endingNow(core, origin, 'logout_all'))
+  })
 }
 
-function endSessionOf(core: Core, origin: Origin, claims: Pick<Claims, 'user_id' | 'sid'>): Promise<boolean> {
+async function endSessionOf(core: Core, origin: Origin, claims: Pick<Claims, 'user_id' | 'sid'>): Promise<boolean> {
+  const found = await findBySid(core.db.read, claims)
+  if (found?.session === undefined || found.session.ended_at !== null) return false
+  const { user, session } = found
   return core.db.write(async (handle) => {
-    const found = await findBySid(handle, claims)
-    if (found?.session === undefined) return false
-    return (await endSessions(handle, found.user, { only: found.session.id }, endingNow(core, origin, 'logout'))) > 0
+    await lockUser(handle, user.id)
+    return (await endSessions(handle, user, { only: session.id }, endingNow(core, origin, 'logout'))) > 0
   })
 }

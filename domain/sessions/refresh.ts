@@ -1,6 +1,5 @@
-import type { Handle } from '../../db/database.ts'
 import { rotateSession, type SessionState, touchSession } from '../../db/sessions.ts'
-import { takeTurn } from '../../db/turns.ts'
+import { lockUser } from '../../db/turns.ts'
 import { toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
 import { challenge, Problem, TokenProblem } from '../errors.ts'
@@ -10,7 +9,7 @@ import type { Claims } from '../tokens/claims.ts'
 import { newIdentity } from '../tokens/identity.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { noteIfElsewhere } from './elsewhere.ts'
-import { endingNow, endSessions, isLive } from './ends.ts'
+import { endingNow, endSessions, isLive, type Owner } from './ends.ts'
 import { currentToken, type Granted, grant, lastUse, signAccess, signPair, type TokenPair } from './grant.ts'
 import { advance, graceMs, standing } from './refresh-chain.ts'
 import { findBySid } from './sid.ts'
@@ -31,7 +30,7 @@ export async function refreshSession(
   token: string,
 ): Promise<Pick<TokenPair, 'access'> & Partial<TokenPair>> {
   const claims = await verifyRefreshToken(core, origin, token)
-  const result = await core.db.write((handle) => refreshOrRefuse(handle, core, origin, claims))
+  const result = await refreshOrRefuse(core, origin, claims)
   if ('problem' in result) {
     core.refusals.note(origin, { kind: 'refresh_refused', ...result.happening })
     throw result.problem
@@ -64,21 +63,27 @@ async function noteRefusedToken({ tokens, refusals, db }: RefreshCore, origin: O
   refusals.note(origin, { kind: 'refresh_refused', reason, ...who, ...(username !== undefined && { username }) })
 }
 
-/** A refusal is returned by the transaction, not thrown: an error would undo the end of the session and the other jobs of the batch. */
 interface Refused {
   readonly problem: Problem
   readonly happening: Omit<Happening, 'kind'>
+}
+
+/** Another request with the token of the same session may rotate it between our look at it and our write: then we look again. */
+async function refreshOrRefuse(core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused> {
+  for (;;) {
+    const result = await grantOrRefuse(core, origin, claims)
+    if (result !== 'overtaken') return result
+  }
 }
 
 /**
  * What is granted for a refresh token; a reuse ends the session, unless the clock is not steady: then it may be no reuse, and is only
  * refused. That the user is disabled or deleted is answered first, as Simple JWT does.
  */
-async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused> {
+async function grantOrRefuse(core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused | 'overtaken'> {
   const { now, isSteady } = core.clockWatch.read()
   const who = { userId: claims.user_id, sid: claims.sid }
-  await takeTurn(handle, `session ${claims.sid}`)
-  const found = await findBySid(handle, claims)
+  const found = await findBySid(core.db.read, claims)
   if (found === undefined) return { problem: noActiveAccount(), happening: { reason: 'user_deleted', ...who } }
   const { user, session } = found
   // Without the session, the user of this id may be somebody else since a backup was restored.
@@ -89,33 +94,40 @@ async function refreshOrRefuse(handle: Handle, core: Core, origin: Origin, claim
   if (!isLive(session, now)) return refused(new TokenProblem('ended'), `session_ended: ${endReason}`)
   switch (standing(session, claims.jti, now, graceMs(core.config))) {
     case 'current':
-      return rotate(handle, core, origin, session)
+      return (await rotate(core, origin, session)) ?? 'overtaken'
     case 'pending':
     case 'replaced':
-      await noteIfElsewhere(handle, core, origin, user, session)
+      await noteIfElsewhere(core, origin, user, session)
       return grant(session)
     case 'reused':
       if (!isSteady) return refused(new TokenProblem('ended'), 'reuse_unsure')
-      await endSessions(handle, user, { only: session.id }, endingNow(core, origin, 'reuse_detected'))
+      await endReused(core, origin, user, session)
       return refused(new TokenProblem('ended'), 'reuse_detected')
   }
 }
 
-/** Gives a session its next refresh token, in a transaction; the same one where they do not rotate. */
-async function rotate(handle: Handle, core: Core, origin: Origin, session: SessionState): Promise<Granted> {
-  const now = core.clock()
-  const { refreshRotation, refreshTokenTtlSeconds } = core.config
+/** Gives a session its next refresh token; the same one where they do not rotate. Resolves to undefined when it is not as it was read any more. */
+async function rotate({ db, clock, config }: Core, origin: Origin, session: SessionState): Promise<Granted | undefined> {
+  const now = clock()
+  const { refreshRotation, refreshTokenTtlSeconds } = config
   const use = { id: session.id, ...lastUse(origin, now) }
   if (refreshRotation === 'off') {
-    await touchSession(handle, use)
-    return grant(session)
+    const isTouched = await db.write((handle) => touchSession(handle, use), { isSingle: true })
+    return isTouched ? grant(session) : undefined
   }
   const refresh = newIdentity(now, refreshTokenTtlSeconds, toSeconds(session.expires_at))
-  const chain = advance(session, refresh.jti, now, graceMs(core.config), refreshRotation === 'confirmed')
+  const chain = advance(session, refresh.jti, now, graceMs(config), refreshRotation === 'confirmed')
   const { pending_jti, replaced } = chain
   const rotation = { ...use, ...currentToken(refresh), pending_jti, replaced }
-  await rotateSession(handle, rotation)
-  return grant({ ...session, ...rotation })
+  const isRotated = await db.write((handle) => rotateSession(handle, rotation, session.refresh_jti), { isSingle: true })
+  return isRotated ? grant({ ...session, ...rotation }) : undefined
+}
+
+async function endReused(core: Core, origin: Origin, user: Owner, session: SessionState): Promise<void> {
+  await core.db.write(async (handle) => {
+    await lockUser(handle, user.id)
+    await endSessions(handle, user, { only: session.id }, endingNow(core, origin, 'reuse_detected'))
+  })
 }
 
 function noActiveAccount(): Problem {

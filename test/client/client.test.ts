@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the document, and the client that is made from it.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { databaseUrl } from '../databases.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
 import { postTo } from '../server/process.ts'
-import { asJson, databaseFile, latchkey } from './latchkey.ts'
+import { asJson, latchkey } from './latchkey.ts'
 
 const credentials = { username: 'alice', password: PASSWORD }
 
@@ -35,15 +36,15 @@ async function eventually(isSo: () => Promise<boolean>): Promise<boolean> {
 }
 
 t.test('a running server publishes a new key, and refuses a retired one and its tokens', async (t) => {
-  const file = await databaseFile(t)
-  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  const database = await databaseUrl(t)
+  const service = await serve(t, { DATABASE_URL: database })
   await postTo(`${service.url}/api/users/`, credentials)
   const { access, refresh } = await logIn(service)
   const [first, ofRefresh] = [headerOf(access).kid as string, headerOf(refresh).kid as string]
 
-  const next = (await asJson(t, latchkey(file, 'keys', 'rotate', '--json'))) as Key
+  const next = (await asJson(t, latchkey(database, 'keys', 'rotate', '--json'))) as Key
   t.equal(next.state, 'pending')
-  const listed = (await asJson(t, latchkey(file, 'keys', 'list', '--json'))) as Key[]
+  const listed = (await asJson(t, latchkey(database, 'keys', 'list', '--json'))) as Key[]
   t.same(
     new Set(listed.map(({ kid, use, state }) => `${kid} ${use} ${state}`)),
     new Set([`${next.kid} access pending`, `${first} access signing`, `${ofRefresh} refresh signing`]),
@@ -51,7 +52,7 @@ t.test('a running server publishes a new key, and refuses a retired one and its 
   t.ok(await eventually(async () => (await publishedBy(service)).includes(next.kid)))
   t.equal(headerOf((await logIn(service)).access).kid, first, 'it does not sign yet')
 
-  const { retired, signing } = (await asJson(t, latchkey(file, 'keys', 'retire', first, '--json'))) as Record<string, Key>
+  const { retired, signing } = (await asJson(t, latchkey(database, 'keys', 'retire', first, '--json'))) as Record<string, Key>
   t.match(retired, { kid: first, state: 'retired' })
   t.match(signing, { kid: next.kid, state: 'signing' })
   t.ok(await eventually(async () => (await verify(service, access)) === 401))
@@ -62,22 +63,22 @@ t.test('a running server publishes a new key, and refuses a retired one and its 
 })
 
 t.test('without --json the output is a table, and a failure is one line on standard error', async (t) => {
-  const file = await databaseFile(t)
-  await (await serve(t, { DATABASE_URL: `file:${file}` })).close()
-  t.match(await latchkey(file, 'keys', 'list'), {
+  const database = await databaseUrl(t)
+  await (await serve(t, { DATABASE_URL: database })).close()
+  t.match(await latchkey(database, 'keys', 'list'), {
     code: 0,
     stdout: /^kid +use +algorithm +state .*\n(\S{43} +(access +ES256 +(signing|pending)|refresh +HS256 +signing) .*\n){3}$/,
     stderr: '',
   })
-  t.match(await latchkey(file, 'keys', 'retire', 'x'), { code: 1, stdout: '', stderr: /^latchkey: there is no key x\n$/ })
+  t.match(await latchkey(database, 'keys', 'retire', 'x'), { code: 1, stdout: '', stderr: /^latchkey: there is no key x\n$/ })
 })
 
 t.test('rotate --use refresh lets a new key of refresh tokens take over, and leaves those of access tokens alone', async (t) => {
-  const file = await databaseFile(t)
-  await (await serve(t, { DATABASE_URL: `file:${file}` })).close()
-  const list = async () => (await asJson(t, latchkey(file, 'keys', 'list', '--json'))) as Key[]
+  const database = await databaseUrl(t)
+  await (await serve(t, { DATABASE_URL: database })).close()
+  const list = async () => (await asJson(t, latchkey(database, 'keys', 'list', '--json'))) as Key[]
   const before = await list()
-  const made = (await asJson(t, latchkey(file, 'keys', 'rotate', '--use', 'refresh', '--json'))) as Key
+  const made = (await asJson(t, latchkey(database, 'keys', 'rotate', '--use', 'refresh', '--json'))) as Key
   t.match(made, { use: 'refresh', state: 'pending' })
   const after = await list()
   t.same(
@@ -87,11 +88,11 @@ t.test('rotate --use refresh lets a new key of refresh tokens take over, and lea
 })
 
 t.test('retire --all withdraws all keys, and prints them and those that sign in their place', async (t) => {
-  const file = await databaseFile(t)
-  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  const database = await databaseUrl(t)
+  const service = await serve(t, { DATABASE_URL: database })
   await postTo(`${service.url}/api/users/`, credentials)
   const before = await logIn(service)
-  const { retired, signing } = (await asJson(t, latchkey(file, 'keys', 'retire', '--all', '--json'))) as Record<string, Key[]>
+  const { retired, signing } = (await asJson(t, latchkey(database, 'keys', 'retire', '--all', '--json'))) as Record<string, Key[]>
   t.match(retired, [{ state: 'retired' }, { state: 'retired' }, { state: 'retired' }])
   t.same(new Set(signing?.map(({ use, state }) => `${use} ${state}`)), new Set(['access signing', 'refresh signing']))
   for (const token of Object.values(before)) t.ok(await eventually(async () => (await verify(service, token)) === 401))

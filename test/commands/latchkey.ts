@@ -11,9 +11,9 @@ export async function databaseFile(t: Pick<Test, 'teardown'>): Promise<string> {
   return file
 }
 
-/** Runs the operator's command on a database file. */
-export function latchkey(file: string, ...args: string[]): Promise<Ran> {
-  return runShared({ DATABASE_URL: `file:${file}` }, 'cli.ts', ...args)
+/** Runs the operator's command on the database of a URL. */
+export function latchkey(databaseUrl: string, ...args: string[]): Promise<Ran> {
+  return runShared({ DATABASE_URL: databaseUrl }, 'cli.ts', ...args)
 }
 
 /** The JSON that a command printed. Asserts that it is one document on one line, and that nothing else was printed. */

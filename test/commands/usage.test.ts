@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about arguments and settings.
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
@@ -25,6 +26,7 @@ const HELP = [
   ['clients', 'list'],
   ['clients', 'revoke'],
   ['events'],
+  ['move'],
 ]
 
 for (const words of HELP) {
@@ -74,6 +76,9 @@ const WRONG: readonly string[][] = [
   ['events', '--until', '2h', '--follow'],
   ['events', '--address', '0.0.0.0/0'],
   ['events', '--address', 'localhost'],
+  ['move'],
+  ['move', 'file:new.db'],
+  ['move', '--to', 'file:new.db', '--to-file', 'url'],
 ]
 
 for (const words of WRONG) {
@@ -126,14 +131,14 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
       other.exec('begin immediate')
       return { DATABASE_URL: `file:${file}` }
     },
-    /^latchkey: DATABASE_URL: cannot use the database: .+: another process keeps it locked \(SQLITE_BUSY\)$/,
+    /^latchkey: DATABASE_URL: cannot use the database: SQLITE_BUSY: database is locked$/,
   ],
   ['a wrong setting', () => ({ JWT_SECRET: 'hunter2' }), /^latchkey: JWT_SECRET must be at least 32 bytes, got a value of 7 bytes$/],
 ]
 
 for (const [name, env, line] of FAILING) {
   t.test(`${name} is one line on standard error, with exit code 1`, async (t) => {
-    const { code, stdout, stderr } = await runShared(await env(t), 'cli.ts', 'clients', 'list', '--json')
+    const { code, stdout, stderr } = await runShared(await env(t), 'cli.ts', 'clients', 'create', 'x', '--json')
     t.strictSame({ code, stdout }, { code: 1, stdout: '' })
     t.match(stderr.slice(0, -1), line)
     t.match(stderr, /^[^\n]+\n$/, 'one line')
@@ -143,12 +148,12 @@ for (const [name, env, line] of FAILING) {
 
 t.test('a name that begins with a dash goes after --, and the error without it says so', async (t) => {
   const file = await databaseFile(t)
-  t.match(await latchkey(file, 'users', 'disable', '-alice'), {
+  t.match(await latchkey(`file:${file}`, 'users', 'disable', '-alice'), {
     code: 2,
     stdout: '',
     stderr: "error: unknown option '-alice'\n(see --help; a name that begins with a dash goes after --)\n",
   })
-  t.match(await latchkey(file, 'users', 'disable', '--json', '--', '-alice'), {
+  t.match(await latchkey(`file:${file}`, 'users', 'disable', '--json', '--', '-alice'), {
     code: 1,
     stdout: '',
     stderr: 'latchkey: there is no user "-alice"\n',
@@ -175,7 +180,7 @@ const REPEATED: readonly [words: readonly string[], code: number, line: string][
 t.test('a long argument is not repeated whole, nor with control characters, nor what an unknown option was given', async (t) => {
   const file = await databaseFile(t)
   for (const [words, code, line] of REPEATED) {
-    const ran = await latchkey(file, ...words)
+    const ran = await latchkey(`file:${file}`, ...words)
     t.strictSame({ code: ran.code, stdout: ran.stdout }, { code, stdout: '' })
     t.ok(ran.stderr.startsWith(line), ran.stderr)
     t.notMatch(ran.stderr, /c2lnbmF0dXJl|hunter2/)

@@ -1,8 +1,9 @@
 import t from 'tap'
+import { databaseUrl } from '../databases.ts'
 import { PASSWORD } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
 import { postTo } from '../server/process.ts'
-import { asJson, databaseFile, latchkey } from './latchkey.ts'
+import { asJson, latchkey } from './latchkey.ts'
 
 const credentials = { username: 'alice', password: PASSWORD }
 
@@ -16,47 +17,47 @@ async function verify({ url }: { url: string }, token: string): Promise<number> 
 }
 
 t.test('a running server applies it at once that a user is disabled, enabled or logged out', async (t) => {
-  const file = await databaseFile(t)
-  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  const database = await databaseUrl(t)
+  const service = await serve(t, { DATABASE_URL: database })
   await postTo(`${service.url}/api/users/`, credentials)
   const { access } = await logIn(service)
 
-  t.strictSame(await asJson(t, latchkey(file, 'users', 'disable', 'alice', '--json')), { username: 'alice', is_active: false })
+  t.strictSame(await asJson(t, latchkey(database, 'users', 'disable', 'alice', '--json')), { username: 'alice', is_active: false })
   t.equal(await verify(service, access), 401)
   t.equal((await logIn(service)).status, 401)
 
-  t.strictSame(await asJson(t, latchkey(file, 'users', 'enable', 'alice', '--json')), { username: 'alice', is_active: true })
+  t.strictSame(await asJson(t, latchkey(database, 'users', 'enable', 'alice', '--json')), { username: 'alice', is_active: true })
   t.equal(await verify(service, access), 401, 'an ended session stays ended')
   const again = await logIn(service)
   t.equal(await verify(service, again.access), 200)
 
-  t.strictSame(await asJson(t, latchkey(file, 'users', 'logout', 'alice', '--json')), { username: 'alice', ended_sessions: 1 })
+  t.strictSame(await asJson(t, latchkey(database, 'users', 'logout', 'alice', '--json')), { username: 'alice', ended_sessions: 1 })
   t.equal(await verify(service, again.access), 401)
   t.equal((await logIn(service)).status, 200)
 })
 
 t.test('without --json the output is a table, and an unknown name is one line on standard error', async (t) => {
-  const file = await databaseFile(t)
-  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  const database = await databaseUrl(t)
+  const service = await serve(t, { DATABASE_URL: database })
   await postTo(`${service.url}/api/users/`, credentials)
-  t.match(await latchkey(file, 'users', 'disable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     no\n', stderr: '' })
-  t.match(await latchkey(file, 'users', 'enable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     yes\n', stderr: '' })
-  t.match(await latchkey(file, 'users', 'logout', 'alice'), { code: 0, stdout: 'username  ended_sessions\nalice     0\n', stderr: '' })
+  t.match(await latchkey(database, 'users', 'disable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     no\n', stderr: '' })
+  t.match(await latchkey(database, 'users', 'enable', 'alice'), { code: 0, stdout: 'username  is_active\nalice     yes\n', stderr: '' })
+  t.match(await latchkey(database, 'users', 'logout', 'alice'), { code: 0, stdout: 'username  ended_sessions\nalice     0\n', stderr: '' })
   for (const command of ['disable', 'enable', 'logout']) {
-    const { code, stdout, stderr } = await latchkey(file, 'users', command, 'Alice')
+    const { code, stdout, stderr } = await latchkey(database, 'users', command, 'Alice')
     t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no user "Alice"\n' })
   }
 })
 
 t.test('a user who is disabled or enabled twice is so with one event, and the second command says that nothing has changed', async (t) => {
-  const file = await databaseFile(t)
-  const service = await serve(t, { DATABASE_URL: `file:${file}` })
+  const database = await databaseUrl(t)
+  const service = await serve(t, { DATABASE_URL: database })
   await postTo(`${service.url}/api/users/`, credentials)
   await logIn(service)
-  const say = async (command: string) => (await latchkey(file, 'users', command, 'alice')).stderr
+  const say = async (command: string) => (await latchkey(database, 'users', command, 'alice')).stderr
   t.equal(await say('enable'), 'latchkey: "alice" was enabled already; nothing has changed\n')
   t.equal(await say('disable'), '')
-  t.match(await latchkey(file, 'users', 'disable', 'alice', '--json'), {
+  t.match(await latchkey(database, 'users', 'disable', 'alice', '--json'), {
     code: 0,
     stdout: '{"username":"alice","is_active":false}\n',
     stderr: 'latchkey: "alice" was disabled already; nothing has changed\n',
@@ -64,6 +65,6 @@ t.test('a user who is disabled or enabled twice is so with one event, and the se
   t.equal(await say('logout'), '')
   t.equal(await say('enable'), '')
   t.equal(await say('enable'), 'latchkey: "alice" was enabled already; nothing has changed\n')
-  const events = (await asJson(t, latchkey(file, 'events', '--user', 'alice', '--json'))) as { kind: string }[]
+  const events = (await asJson(t, latchkey(database, 'events', '--user', 'alice', '--json'))) as { kind: string }[]
   t.strictSame(events.map(({ kind }) => kind).toReversed(), ['user_registered', 'login', 'session_ended', 'user_disabled', 'user_enabled'])
 })

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the check of SQLite's file.
 import { statSync } from 'node:fs'
 import SQLite from 'better-sqlite3'
 import t from 'tap'

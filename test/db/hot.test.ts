@@ -3,9 +3,10 @@ import type { Database } from '../../db/database.ts'
 import { hot } from '../../db/hot.ts'
 import { openDatabase } from '../../db/open.ts'
 import { insertUser } from '../../db/users.ts'
+import { databaseUrl } from '../databases.ts'
 
 async function openWithUsers(t: Test, ...names: string[]): Promise<Database> {
-  const db = await openDatabase(':memory:')
+  const db = await openDatabase(await databaseUrl(t))
   t.teardown(() => db.close())
   await db.write(async (handle) => {
     for (const name of names) await insertUser(handle, { username: name, username_key: name, password: `hash of ${name}`, created_at: 1 })
@@ -22,11 +23,14 @@ const idsOfAll = hot((db) => db.selectFrom('users').select('id').orderBy('id'))
 
 t.test('a query is built once, and runs with the values of each call', async (t) => {
   const db = await openWithUsers(t, 'alice', 'bob')
+  // A dialect may build it once for reading and once for writing.
+  await passwordOf(db.read, { name: 'bob', since: 0 })
+  await db.write((handle) => passwordOf(handle, { name: 'bob', since: 0 }))
   builds = 0
   t.same((await passwordOf(db.read, { name: 'bob', since: 0 })).rows, [{ password: 'hash of bob' }])
   t.same((await passwordOf(db.read, { since: 1, name: 'alice' })).rows, [{ password: 'hash of alice' }])
   t.same((await db.write((handle) => passwordOf(handle, { name: 'alice', since: 2 }))).rows, [])
-  t.equal(builds, 1)
+  t.equal(builds, 0)
   t.same((await idsOfAll(db.read, {})).rows, [{ id: 1 }, { id: 2 }])
 })
 

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about SQLite's locks and settings.
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t from 'tap'

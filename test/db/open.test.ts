@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the ways in which SQLite's file cannot be opened.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -10,10 +11,17 @@ import { listSigningKeys } from '../../db/signing-keys.ts'
 import { folder } from '../server/process.ts'
 
 t.test('a URL is accepted when there is a dialect for it', async (t) => {
-  for (const url of [':memory:', 'file:latchkey.db', 'file:./data/latchkey.db', 'file:/data/latchkey.db', 'file:///data/latchkey.db']) {
+  for (const url of [
+    ':memory:',
+    'file:latchkey.db',
+    'file:./data/latchkey.db',
+    'file:/data/latchkey.db',
+    'file:///data/latchkey.db',
+    'postgres://me:hunter2@localhost/latchkey',
+  ]) {
     t.equal(isDatabaseUrl(url), true, url)
   }
-  for (const url of ['', 'file:', 'latchkey.db', 'memory', 'http://localhost', 'postgres://me:hunter2@localhost/latchkey']) {
+  for (const url of ['', 'file:', 'latchkey.db', 'memory', 'http://localhost', 'mysql://me:hunter2@localhost/latchkey']) {
     t.equal(isDatabaseUrl(url), false, url)
     await t.rejects(openDatabase(url), { message: 'no dialect understands this database URL' })
   }

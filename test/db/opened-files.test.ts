@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about SQLite's file.
 import { copyFileSync, linkSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'

@@ -6,9 +6,10 @@ import { endSessions } from '../../db/session-ends.ts'
 import { insertSession } from '../../db/sessions.ts'
 import { deleteTalliesExpiredBefore, findTally, lockTally, saveOutcome, saveTally } from '../../db/tallies.ts'
 import { deleteUser, insertUser } from '../../db/users.ts'
+import { databaseUrl } from '../databases.ts'
 
 async function openInMemory(t: Test): Promise<Database> {
-  const db = await openDatabase(':memory:')
+  const db = await openDatabase(await databaseUrl(t))
   t.teardown(() => db.close())
   return db
 }

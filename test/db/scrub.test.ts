@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about SQLite's file.
 import SQLite from 'better-sqlite3'
 import t from 'tap'
 import { scrubOnce } from '../../db/sqlite/scrub.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about SQLite's file.
 import { statSync, writeFileSync } from 'node:fs'
 import SQLite from 'better-sqlite3'
 import { sql } from 'kysely'

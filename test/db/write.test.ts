@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the queue of SQLite's writes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { inRanges, networkOf, normalAddress, rangeOf, sharesOf, wideNetworkOf } from '../../domain/address.ts'
 

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { type ClockChange, ClockWatch } from '../../domain/clock.ts'
 import { reportClock } from '../../domain/clock-report.ts'

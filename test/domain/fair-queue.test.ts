@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'

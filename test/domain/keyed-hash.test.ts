@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import type { Database } from '../../db/database.ts'
@@ -8,8 +7,8 @@ import { systemClock } from '../../domain/clock.ts'
 import { hashOfName, openKeyedHash } from '../../domain/keyed-hash.ts'
 import { retireAllKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
+import { bytesOf, databaseUrl } from '../databases.ts'
 import { build } from '../helper.ts'
-import { folder } from '../server/process.ts'
 
 const OLD = Buffer.alloc(32, 1).toString('base64')
 const NEW = Buffer.alloc(32, 2).toString('base64')
@@ -17,60 +16,63 @@ const old = { SECRETS_KEY: OLD }
 const both = { SECRETS_KEY: NEW, SECRETS_KEY_PREVIOUS: OLD }
 const fresh = { SECRETS_KEY: NEW }
 
-/** Processes on one database file, each with settings of its own. */
-function site(t: Test) {
-  const file = `${folder(t)}/latchkey.db`
+/** Processes on one database, each with settings of its own. */
+async function site(t: Test) {
+  const url = await databaseUrl(t)
   const databases: Database[] = []
   const close = async () => void (await Promise.all(databases.splice(0).map((db) => db.close())))
   t.teardown(close)
   const core = async (env: Record<string, string> = {}) => {
-    const config = loadConfig({ DATABASE_URL: `file:${file}`, ...env })
+    const config = loadConfig({ DATABASE_URL: url, ...env })
     const db = await openDatabase(config.databaseUrl)
     databases.push(db)
     return { db, config, ...systemClock(), secrets: new Secrets(config) }
   }
   const hashWith = async (env?: Record<string, string>) => (await openKeyedHash(await core(env))).hash('alice')
-  return { file, core, close, hashWith }
+  return { url, core, close, hashWith }
 }
 
 t.test('a text has one hash of 128 bits in all processes on a database, and another one on another database', async (t) => {
-  const { core, hashWith } = site(t)
+  const { core, hashWith } = await site(t)
   const first = await hashWith()
   t.match(first, /^[\w-]{22}$/)
   t.equal(await hashWith(), first)
-  t.not(await site(t).hashWith(), first)
+  t.not(await (await site(t)).hashWith(), first)
   t.not((await openKeyedHash(await core())).hash('Alice'), first)
 })
 
 t.test('processes that start together on a new database hash alike', async (t) => {
-  const { core } = site(t)
+  const { core } = await site(t)
   const cores = [await core(), await core(), await core()]
   const hashes = await Promise.all(cores.map(async (one) => (await openKeyedHash(one)).hash('alice')))
   t.equal(new Set(hashes).size, 1)
 })
 
-t.test('with SECRETS_KEY the key of hashes is stored encrypted, also when it is set later, and the file holds no plain copy', async (t) => {
-  const { file, core, close, hashWith } = site(t)
-  const first = await hashWith()
-  const { db } = await core()
-  const stored = () => db.read.selectFrom('secrets').selectAll().executeTakeFirstOrThrow()
-  const { value } = await stored()
-  t.match(value, /^[\w-]{43}$/)
-  t.equal(await hashWith(old), first)
-  t.match(await stored(), { name: 'keyed-hash', value: /^v1\.\S+$/ })
-  await close()
-  t.notOk(readFileSync(file, 'latin1').includes(value))
-})
+t.test(
+  'with SECRETS_KEY the key of hashes is stored encrypted, also when it is set later, and the file of SQLite holds no plain copy',
+  async (t) => {
+    const { url, core, close, hashWith } = await site(t)
+    const first = await hashWith()
+    const { db } = await core()
+    const stored = () => db.read.selectFrom('secrets').selectAll().executeTakeFirstOrThrow()
+    const { value } = await stored()
+    t.match(value, /^[\w-]{43}$/)
+    t.equal(await hashWith(old), first)
+    t.match(await stored(), { name: 'keyed-hash', value: /^v1\.\S+$/ })
+    await close()
+    t.notOk(bytesOf(url).includes(value))
+  },
+)
 
 t.test('a change of SECRETS_KEY keeps the hashes: the key is encrypted with both, and then with the new one alone', async (t) => {
-  const { hashWith } = site(t)
+  const { hashWith } = await site(t)
   const first = await hashWith(old)
   for (const env of [both, old, both, fresh, fresh]) t.equal(await hashWith(env), first)
   await t.rejects(hashWith(old), { message: /^SECRETS_KEY is not the key that the secrets of the database are encrypted with/ })
 })
 
 t.test('where SECRETS_KEY is missing or wrong, no hash is made, and nothing is changed', async (t) => {
-  const { core, hashWith } = site(t)
+  const { core, hashWith } = await site(t)
   const first = await hashWith(old)
   await t.rejects(hashWith(), { message: 'SECRETS_KEY is not set, and the secrets of the database are encrypted' })
   await t.rejects(hashWith(fresh), { message: /^SECRETS_KEY is not the key/ })
@@ -81,7 +83,7 @@ t.test('where SECRETS_KEY is missing or wrong, no hash is made, and nothing is c
 })
 
 t.test('where SECRETS_KEY was lost, retiring all keys lets another key of hashes be made; where it is known, the key stays', async (t) => {
-  const { core, hashWith } = site(t)
+  const { core, hashWith } = await site(t)
   const first = await hashWith(old)
   await retireAllKeys(await core(old))
   t.equal(await hashWith(old), first)
@@ -90,7 +92,7 @@ t.test('where SECRETS_KEY was lost, retiring all keys lets another key of hashes
 })
 
 t.test('with SECRETS_KEY the key of hashes is never stored in plain, not even at first', async (t) => {
-  const { core } = site(t)
+  const { core } = await site(t)
   const { db, secrets } = await core(old)
   const stored: unknown[] = []
   const write: Database['write'] = async (job, options) => {
@@ -103,7 +105,7 @@ t.test('with SECRETS_KEY the key of hashes is never stored in plain, not even at
 })
 
 t.test('a key of hashes that was damaged is not deleted when all keys are retired', async (t) => {
-  const { core } = site(t)
+  const { core } = await site(t)
   const one = await core(old)
   await openKeyedHash(one)
   await one.db.write((handle) => handle.updateTable('secrets').set({ value: 'v1.damaged' }).execute())
@@ -112,7 +114,7 @@ t.test('a key of hashes that was damaged is not deleted when all keys are retire
 })
 
 t.test('another process may have changed the key of hashes since it was read: then it is neither replaced nor deleted', async (t) => {
-  const { db } = await site(t).core()
+  const { db } = await (await site(t)).core()
   await db.write(async (handle) => {
     await insertSecret(handle, 'keyed-hash', 'of another process')
     await replaceSecret(handle, 'keyed-hash', 'as it was read', 'encrypted again')
@@ -122,7 +124,7 @@ t.test('another process may have changed the key of hashes since it was read: th
 })
 
 t.test('the hash of a name is that of no other text: nobody finds a tally by a name that looks like its key', async (t) => {
-  const keyedHash = await openKeyedHash(await site(t).core())
+  const keyedHash = await openKeyedHash(await (await site(t)).core())
   const key = JSON.stringify(['account', 'alice'])
   t.not(hashOfName(keyedHash, key), keyedHash.hash(key))
   t.equal(hashOfName(keyedHash, 'zoe\u0308'), hashOfName(keyedHash, 'zo\u00eb'), 'a name is one in all its Unicode forms')

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { counted, repeat, spaced } from '../../domain/repetition.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { SweepReport } from '../../domain/sweep-report.ts'
 

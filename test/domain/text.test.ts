@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { codePoints, cut, fold, isFalsy, isStorable, strip } from '../../domain/text.ts'
 

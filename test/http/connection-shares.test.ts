@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'

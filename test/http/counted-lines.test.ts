@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { CountedLines } from '../../http/counted-lines.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { isCrossSite } from '../../http/cross-site.ts'
 

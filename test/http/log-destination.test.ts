@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { execFileSync } from 'node:child_process'
 import { constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import type { Config } from '../../config.ts'
 import { inFormat, type Terminal } from '../../http/log-format.ts'

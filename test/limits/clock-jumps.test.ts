@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the clock.
 import t, { type Test } from 'tap'
 import { build, post, register, type TestApp } from '../helper.ts'
 import { VERIFY } from '../wire/wire.ts'

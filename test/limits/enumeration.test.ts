@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it compares answers that do not depend on the kind of database.
 import t, { type Test } from 'tap'
 import { build, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
 import { HEADER, LOGIN, OBTAIN } from '../wire/wire.ts'

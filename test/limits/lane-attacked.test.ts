@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is one step after the other; parallel.test.ts holds what several at once do there.
 import t from 'tap'
 import { guessesStayBounded, ipv4, ipv6, ownerGetsIn } from './attackers.ts'
 import { attempt, failFromAnywhere, two } from './limits.ts'

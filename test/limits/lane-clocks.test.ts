@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the clock.
 import t, { type Test } from 'tap'
 import { register, type TestApp } from '../helper.ts'
 import { OWNER } from './attackers.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is one step after the other; parallel.test.ts holds what several at once do there.
 import t from 'tap'
 import { savePlace } from '../../db/lane-places.ts'
 import { build, register } from '../helper.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is one step after the other; parallel.test.ts holds what several at once do there.
 import t from 'tap'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { sweep } from '../../domain/sweeping.ts'

@@ -2,8 +2,8 @@ import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { savePlace } from '../../db/lane-places.ts'
 import type { LanePlace } from '../../db/schema.ts'
+import { databaseUrl } from '../databases.ts'
 import { build, PASSWORD, type TestApp } from '../helper.ts'
-import { folder } from '../server/process.ts'
 import { type Answer, answerOf, message, noAccount, OBTAIN, problem } from '../wire/wire.ts'
 
 /** Two services on one database file, whose clocks move together. */
@@ -15,7 +15,7 @@ export interface Two {
 }
 
 export async function two(t: Test, env: Record<string, string> = {}): Promise<Two> {
-  const file = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, ...env }
+  const file = { DATABASE_URL: await databaseUrl(t), ...env }
   const [a, b] = [await build(t, file), await build(t, file)]
   const advance = (seconds: number) => {
     for (const app of [a, b]) app.clock.advance(seconds)
@@ -77,7 +77,7 @@ async function fail(apps: readonly TestApp[], times: number, options: (i: number
     const some = Array.from({ length: Math.min(AT_ONCE, times - begun) }, (_, i) => begun + i)
     const answers = await Promise.all(some.map((i) => attempt(apps[i % apps.length] as TestApp, options(i))))
     const other = answers.find(({ status }) => status !== 401)
-    if (other !== undefined) throw new Error(`a failure is answered ${other.status}`)
+    if (other !== undefined) throw new Error(`a failure is answered ${JSON.stringify(other)}`)
   }
 }
 

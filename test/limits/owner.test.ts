@@ -1,3 +1,4 @@
+// Not on PostgreSQL: what it holds follows from the rules, which guessing.test.ts holds there.
 import t from 'tap'
 import { register } from '../helper.ts'
 import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: each process counts these by itself.
 import t from 'tap'
 import type { TestApp } from '../helper.ts'
 import { build } from '../helper.ts'

@@ -6,8 +6,8 @@ import { deleteAccount } from '../../domain/accounts/own.ts'
 import { unavailable } from '../../domain/errors.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { sweep } from '../../domain/sweeping.ts'
+import { databaseUrl } from '../databases.ts'
 import { build, PASSWORD, register, type TestApp } from '../helper.ts'
-import { folder } from '../server/process.ts'
 import { attempt, RIGHT, throttled, wrong } from './limits.ts'
 
 const COUNTED = { count: 1, in_flight: 0 }
@@ -125,7 +125,7 @@ t.test('an outcome that could not be written, because too many writes wait, is w
 })
 
 t.test('an outcome that waits to be written again is written before the service ends', async (t) => {
-  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
+  const env = { DATABASE_URL: await databaseUrl(t) }
   const app = await build(t, env)
   await register(app)
   const { write } = app.db

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the answers, which do not depend on the kind of database.
 import t from 'tap'
 import { listEvents } from '../../db/auth-events.ts'
 import { changePassword, deleteAccount } from '../../domain/accounts/own.ts'

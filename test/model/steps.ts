@@ -16,57 +16,57 @@ export const steps: Record<string, Step> = {
     const user = pick.of(world.users) as User
     const { verdict, body } = await world.ask('POST', '/api/token/', { username: user.name, password: user.password })
     agree('login', verdict, user.isActive ? 'ok' : 'No active account found with the given credentials')
-    if (verdict === 'ok') world.learnPair(world.reference.logIn(user, world.app.clock()), body as never)
+    if (verdict === 'ok') world.learnPair(world.reference.logIn(user, world.now()), body as never)
   },
   async refresh(world, pick) {
     const token = world.token(pick, 'refresh')
     if (token === undefined) return
     const { verdict, body } = await refreshOnce(world, token)
-    agree('refresh', verdict, world.reference.refresh(token, world.app.clock()))
+    agree('refresh', verdict, world.reference.refresh(token, world.now()))
     const isLost = pick.number() % 3 === 0
     if (verdict === 'ok' && !isLost) world.learnPair(token.session, body as never)
   },
   async refreshTwiceAtOnce(world, pick) {
     const token = world.token(pick, 'refresh')
     if (token === undefined) return
-    const [first, second] = await Promise.all([refreshOnce(world, token), refreshOnce(world, token)])
-    agree('first', first?.verdict, world.reference.refresh(token, world.app.clock()))
-    if (first?.verdict === 'ok') world.learnPair(token.session, first.body as never)
-    agree('second', second?.verdict, world.reference.refresh(token, world.app.clock()))
-    if (second?.verdict === 'ok') world.learnPair(token.session, second.body as never)
+    const answers = await Promise.all([refreshOnce(world, token), refreshOnce(world, token)])
+    for (const [index, { verdict, body }] of world.inOrder(answers).entries()) {
+      agree(`refresh ${index + 1} of 2`, verdict, world.reference.refresh(token, world.now()))
+      if (verdict === 'ok') world.learnPair(token.session, body as never)
+    }
   },
   async verify(world, pick) {
     const token = world.token(pick)
     if (token === undefined) return
     const { verdict } = await world.ask('POST', '/api/token/verify/', { token: world.texts.get(token) as string })
-    agree('verify', verdict, world.reference.verify(token, world.app.clock()))
+    agree('verify', verdict, world.reference.verify(token, world.now()))
   },
   async authenticate(world, pick) {
     const token = world.token(pick, 'access')
     if (token === undefined) return
     const { verdict } = await world.ask('POST', '/api/token/authentication-token-header/', {}, token)
-    agree('header', verdict, world.reference.authenticate(token, world.app.clock()))
+    agree('header', verdict, world.reference.authenticate(token, world.now()))
   },
   async logOut(world, pick) {
     const token = world.token(pick, 'refresh')
     if (token === undefined) return
     const { verdict } = await world.ask('POST', '/api/token/blacklist/', { refresh: world.texts.get(token) as string })
-    agree('logout', verdict, world.reference.logOut(token, world.app.clock()))
+    agree('logout', verdict, world.reference.logOut(token, world.now()))
   },
   async revoke(world, pick) {
     const token = world.token(pick)
     if (token === undefined) return
     const { verdict } = await world.ask('POST', '/api/token/revoke/', { token: world.texts.get(token) as string })
     agree('revoke', verdict, 'ok')
-    world.reference.revoke(token, world.app.clock())
+    world.reference.revoke(token, world.now())
   },
   async logOutOthers(world, pick) {
     const token = world.token(pick, 'access')
     if (token === undefined) return
     const { verdict } = await world.ask('DELETE', '/api/users/me/sessions/', undefined, token)
-    agree('others', verdict, world.reference.authenticate(token, world.app.clock()))
+    agree('others', verdict, world.reference.authenticate(token, world.now()))
     const { session } = token
-    if (verdict === 'ok') world.reference.endAll(session.user, 'logout_all', world.app.clock(), (other) => other !== session)
+    if (verdict === 'ok') world.reference.endAll(session.user, 'logout_all', world.now(), (other) => other !== session)
   },
   async changePassword(world, pick) {
     const token = world.token(pick, 'access')
@@ -75,18 +75,18 @@ export const steps: Record<string, Step> = {
     const next = PASSWORDS.find((password) => password !== user.password) as string
     const passwords = { current_password: user.password, new_password: next }
     const { verdict, body } = await world.ask('POST', '/api/users/me/password/', passwords, token)
-    agree('password', verdict, world.reference.authenticate(token, world.app.clock()))
-    if (verdict === 'ok') world.learnPair(world.reference.changePassword(user, next, world.app.clock()), body as never)
+    agree('password', verdict, world.reference.authenticate(token, world.now()))
+    if (verdict === 'ok') world.learnPair(world.reference.changePassword(user, next, world.now()), body as never)
   },
   async disableOrEnable(world, pick) {
     const user = pick.of(world.users) as User
     user.isActive = !user.isActive
     await setActive(world.app, user.name, user.isActive)
-    if (!user.isActive) world.reference.endAll(user, 'user_disabled', world.app.clock())
+    if (!user.isActive) world.reference.endAll(user, 'user_disabled', world.now())
   },
   async wait(world, pick) {
     const { grace, accessTtl, refreshTtl } = world.reference.rules
-    world.app.clock.advance([0.001, 0.5, 1, grace, grace + 0.001, accessTtl, refreshTtl / 2, refreshTtl][pick.number() % 8] as number)
+    world.advance([0.001, 0.5, 1, grace, grace + 0.001, accessTtl, refreshTtl / 2, refreshTtl][pick.number() % 8] as number)
   },
   async sweep(world) {
     await sweep(world.app)

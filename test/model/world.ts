@@ -1,5 +1,5 @@
 import { STEADY_AFTER_MS } from '../../domain/clock.ts'
-import type { TestApp } from '../helper.ts'
+import type { TestApp, TestClock } from '../helper.ts'
 import { Reference, type Rules, type Session, type Token, type User } from './reference.ts'
 
 export type Body = Record<string, string>
@@ -22,25 +22,54 @@ export class Pick {
   }
 }
 
-/** The service, the reference, and the tokens that clients have received. */
+/** The service, in one process or more on one database, the reference, and the tokens that clients have received. */
 export class World {
-  readonly app: TestApp
+  /** Their clocks move together. */
+  readonly #apps: readonly TestApp[]
   readonly reference: Reference
   readonly users: User[]
   readonly texts = new Map<Token, string>()
   #jumpedAt = Number.NEGATIVE_INFINITY
+  #turns = 0
 
-  constructor(app: TestApp, rules: Rules, users: User[]) {
-    this.app = app
-    this.reference = new Reference(rules, () => app.clock.monotonic() - this.#jumpedAt >= STEADY_AFTER_MS)
+  constructor(apps: readonly TestApp[], rules: Rules, users: User[]) {
+    this.#apps = apps
+    this.reference = new Reference(rules, () => this.#clock.monotonic() - this.#jumpedAt >= STEADY_AFTER_MS)
     this.users = users
+  }
+
+  /** Each time the next of its processes. */
+  get app(): TestApp {
+    return this.#apps[this.#turns++ % this.#apps.length] as TestApp
+  }
+
+  get #clock(): TestClock {
+    return (this.#apps[0] as TestApp).clock
+  }
+
+  /** In milliseconds since the epoch. */
+  now(): number {
+    return this.#clock()
+  }
+
+  advance(seconds: number): void {
+    for (const { clock } of this.#apps) clock.advance(seconds)
   }
 
   /** Sets the clock by some seconds. The service looks at it every few seconds by itself; here at once. */
   jump(seconds: number): void {
-    this.app.clock.jump(seconds)
-    this.#jumpedAt = this.app.clock.monotonic()
-    this.app.clockWatch.read()
+    for (const { clock, clockWatch } of this.#apps) {
+      clock.jump(seconds)
+      clockWatch.read()
+    }
+    this.#jumpedAt = this.#clock.monotonic()
+  }
+
+  /** The answers to two requests that were sent at once. Which one comes first is nobody's promise. */
+  inOrder<Answered extends { readonly verdict: string }>(answers: readonly [Answered, Answered]): readonly [Answered, Answered] {
+    const [one, other] = answers
+    const isSwapped = one.verdict !== 'ok' && other.verdict === 'ok'
+    return isSwapped ? [other, one] : answers
   }
 
   /** Records a token that a client received. Its text may differ each time: every ECDSA signature differs. */
@@ -49,7 +78,7 @@ export class World {
   }
 
   learnPair(session: Session, { access, refresh }: { access: string; refresh?: string }): void {
-    this.learn(this.reference.accessToken(session, this.app.clock()), access)
+    this.learn(this.reference.accessToken(session, this.now()), access)
     if (refresh !== undefined) this.learn(session.current, refresh)
   }
 

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the document.
 import t from 'tap'
 import { createClient } from '../../domain/accounts/clients.ts'
 import type { Answer, ApiDocument, Schema } from '../../http/api-document.ts'

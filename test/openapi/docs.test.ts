@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database but to start.
 import t from 'tap'
 import { build, post } from '../helper.ts'
 

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database but to start.
 import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'

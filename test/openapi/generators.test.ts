@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database but to start.
 import t from 'tap'
 import type { ApiDocument, Schema } from '../../http/api-document.ts'
 import { inOpenApi30 } from '../../http/openapi-3.0.ts'

@@ -5,13 +5,14 @@ import { buildApp } from '../../app.ts'
 import { loadConfig } from '../../config.ts'
 import { DatabaseLost } from '../../db/errors.ts'
 import { sharedCompilers } from '../compilers.ts'
+import { databaseUrl } from '../databases.ts'
 
 /** An app whose database is looked for by `seen.look`, and what it logs as a warning or an error. */
 async function watched(t: Test) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const app = await buildApp({
-    config: loadConfig({ DATABASE_URL: ':memory:', LOG_LEVEL: 'silent' }),
+    config: loadConfig({ DATABASE_URL: await databaseUrl(t), LOG_LEVEL: 'silent' }),
     clock: () => 0,
     schemaController: { compilersFactory: sharedCompilers },
   })

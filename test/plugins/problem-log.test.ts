@@ -11,6 +11,7 @@ import notFound from '../../plugins/not-found.ts'
 import problemLog from '../../plugins/problem-log.ts'
 import requestLog from '../../plugins/request-log.ts'
 import validation from '../../plugins/validation.ts'
+import { databaseUrl } from '../databases.ts'
 
 type Line = Record<string, unknown>
 
@@ -18,7 +19,7 @@ type Line = Record<string, unknown>
 async function failing(t: Test, fail: () => unknown) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
-  const config = loadConfig({ DATABASE_URL: ':memory:', LOG_LEVEL: 'info' })
+  const config = loadConfig({ DATABASE_URL: await databaseUrl(t), LOG_LEVEL: 'info' })
   const { logger, ...options } = serverOptions(config)
   const lines: Line[] = []
   const stream = new Writable({

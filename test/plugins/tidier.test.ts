@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { buildApp } from '../../app.ts'
 import { loadConfig } from '../../config.ts'
 import { sharedCompilers } from '../compilers.ts'
+import { databaseUrl } from '../databases.ts'
 
 const MIB = 1024 * 1024
 
@@ -13,7 +14,7 @@ async function tidied(t: Test) {
   t.teardown(() => mock.timers.reset())
   let elapsed = 0
   const app = await buildApp({
-    config: loadConfig({ DATABASE_URL: ':memory:', LOG_LEVEL: 'silent' }),
+    config: loadConfig({ DATABASE_URL: await databaseUrl(t), LOG_LEVEL: 'silent' }),
     clock: () => 0,
     monotonic: () => elapsed,
     schemaController: { compilersFactory: sharedCompilers },

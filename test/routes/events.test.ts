@@ -1,10 +1,10 @@
-import SQLite from 'better-sqlite3'
 import t from 'tap'
+import { openDatabase } from '../../db/open.ts'
 import { setActive } from '../../domain/accounts/administration.ts'
 import { Refusals } from '../../domain/events/refusals.ts'
 import { sweep } from '../../domain/sweeping.ts'
+import { databaseUrl } from '../databases.ts'
 import { build, claimsOf, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
-import { folder } from '../server/process.ts'
 
 const KEYS_MADE = 3
 const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r', isShared: false })
@@ -192,13 +192,13 @@ t.test('no event carries a password or a token', async (t) => {
 })
 
 t.test('refusals that are still in memory are written before the service has stopped', async (t) => {
-  const file = `${folder(t)}/latchkey.db`
-  const app = await build(t, { DATABASE_URL: `file:${file}` })
+  const DATABASE_URL = await databaseUrl(t)
+  const app = await build(t, { DATABASE_URL })
   app.refusals.note(from('192.0.2.1'), { kind: 'login_failed', username: 'alice', userId: 1 })
   await app.close()
-  const sqlite = new SQLite(file, { readonly: true })
-  t.teardown(() => sqlite.close())
-  t.same(sqlite.prepare('select kind, username, address from auth_events').all(), [
+  const db = await openDatabase(DATABASE_URL)
+  t.teardown(() => db.close())
+  t.same(await db.read.selectFrom('auth_events').select(['kind', 'username', 'address']).orderBy('id').execute(), [
     ...Array.from({ length: KEYS_MADE }, () => ({ kind: 'key_created', username: null, address: null })),
     { kind: 'login_failed', username: 'alice', address: '192.0.2.1' },
   ])

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import t, { type Test } from 'tap'
 import { listEvents } from '../../db/auth-events.ts'
 import { build, PASSWORD, register } from '../helper.ts'

@@ -1,4 +1,6 @@
+// Not on PostgreSQL: it is about another service than the database.
 import t from 'tap'
+import { databaseUrl } from '../databases.ts'
 import { build, logIn, PASSWORD, post, register, seen } from '../helper.ts'
 import { deadUrl, knows, rangeServer, sha1 } from '../range-server.ts'
 import { answerOf, created, invalid, OBTAIN, REGISTER, TAKEN } from '../wire/wire.ts'
@@ -52,7 +54,7 @@ t.test('a password that is refused anyway is not looked up, nor is the password 
 })
 
 t.test('while the breach list cannot be reached, users can register, and the log warns once, with no part of a password', async (t) => {
-  const service = await start(t, { DATABASE_URL: ':memory:', LOG_LEVEL: 'trace', BREACH_CHECK_URL: await deadUrl() })
+  const service = await start(t, { DATABASE_URL: await databaseUrl(t), LOG_LEVEL: 'trace', BREACH_CHECK_URL: await deadUrl() })
   for (const username of ['alice', 'bob', 'carol']) {
     const answer = await postTo(`${service.url}/api/users/`, { username, password: PASSWORD })
     t.same(answer, { status: 201, body: { message: 'User created successfully' } })

@@ -1,4 +1,6 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import t from 'tap'
+import { databaseUrl } from '../databases.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import { serve } from './in-process.ts'
 import { start } from './process.ts'
@@ -65,7 +67,7 @@ t.test('every answer has the security headers, and no-store unless it may be cac
 })
 
 t.test('the answer to bytes that are no HTTP request has the same headers', async (t) => {
-  const { url } = await serve(t, { DATABASE_URL: ':memory:' })
+  const { url } = await serve(t, { DATABASE_URL: await databaseUrl(t) })
   const { answers } = await talk(Number(new URL(url).port), ['no request\r\n\r\n'])
   t.match(answers, [{ status: 400, headers: { ...SECURITY, 'cache-control': 'no-store' } }])
 })
@@ -131,7 +133,7 @@ t.test('a token or a password in a URL or in a cookie is not read', async (t) =>
 
 t.test('a token in a URL, a cookie or a referrer is not logged, on any route', async (t) => {
   const routes = routesOf(await build(t))
-  const service = await start(t, { DATABASE_URL: ':memory:', LOG_LEVEL: 'trace' })
+  const service = await start(t, { DATABASE_URL: await databaseUrl(t), LOG_LEVEL: 'trace' })
   const secret = 'hunter2-in-a-url'
   const headers = { cookie: `token=${secret}`, referer: `${service.url}/?token=${secret}`, 'user-agent': secret }
   for (const { method, url } of [...routes, { method: 'GET', url: '/nothing' }, { method: 'DELETE', url: '/api/token/' }]) {

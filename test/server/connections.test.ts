@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'

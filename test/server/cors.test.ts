@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { build, post } from '../helper.ts'

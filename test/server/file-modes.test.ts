@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about SQLite's files.
 import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

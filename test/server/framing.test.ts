@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'

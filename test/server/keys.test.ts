@@ -5,9 +5,10 @@ import { openDatabase } from '../../db/open.ts'
 import { systemClock } from '../../domain/clock.ts'
 import { listKeys, retireKey, rotateKeys } from '../../domain/keys/commands.ts'
 import { Secrets } from '../../domain/keys/secrets.ts'
+import { databaseUrl } from '../databases.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
 import { type Served, serve } from './in-process.ts'
-import { folder, postTo } from './process.ts'
+import { postTo } from './process.ts'
 import { runShared } from './shared-process.ts'
 
 const OLD = Buffer.alloc(32, 'hunter2').toString('base64')
@@ -41,7 +42,7 @@ async function until(isSo: () => Promise<boolean>): Promise<boolean> {
 }
 
 t.test('running services load the keys that the operator makes, and refuse those that the operator retires', async (t) => {
-  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
+  const env = { DATABASE_URL: await databaseUrl(t) }
   const services = [await serve(t, env), await serve(t, env)] as const
   const context = await operator(t, env)
   await postTo(`${services[0].url}/api/users/`, credentials)
@@ -62,7 +63,7 @@ t.test('running services load the keys that the operator makes, and refuse those
 })
 
 t.test('SECRETS_KEY can be changed without a pause: services with the old and the new settings start and work together', async (t) => {
-  const DATABASE_URL = `file:${folder(t)}/latchkey.db`
+  const DATABASE_URL = await databaseUrl(t)
   const old = { DATABASE_URL, SECRETS_KEY: OLD }
   const both = { DATABASE_URL, SECRETS_KEY: NEW, SECRETS_KEY_PREVIOUS: OLD }
   const first = await serve(t, old)

@@ -1,10 +1,11 @@
 import t from 'tap'
+import { databaseUrl } from '../databases.ts'
 import { PASSWORD } from '../helper.ts'
 import { type Served, serve } from './in-process.ts'
-import { folder, postTo } from './process.ts'
+import { postTo } from './process.ts'
 
 t.test('failed logins are counted together by all services on a database, and still count after a restart', async (t) => {
-  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
+  const env = { DATABASE_URL: await databaseUrl(t) }
   const guess = async ({ url }: Served) => (await postTo(`${url}/api/token/`, { username: 'alice', password: `not ${PASSWORD}` })).status
   const first = await serve(t, env)
   const second = await serve(t, env)

@@ -1,9 +1,11 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../app.ts'
 import { loadConfig } from '../../config.ts'
 import { sharedCompilers } from '../compilers.ts'
+import { databaseUrl } from '../databases.ts'
 import { environment } from './process.ts'
 import { open, talk } from './talk.ts'
 
@@ -13,7 +15,7 @@ type Line = Record<string, unknown>
 async function logged(t: Test, env: Record<string, string> = {}) {
   const lines: Line[] = []
   const waiting = new Set<() => void>()
-  const config = loadConfig({ ...environment({}), DATABASE_URL: ':memory:', ...env })
+  const config = loadConfig({ ...environment({}), DATABASE_URL: await databaseUrl(t), ...env })
   const log = {
     write(line: string) {
       lines.push(JSON.parse(line))

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about the log.
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { claimsOf } from '../helper.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about starting with a file of SQLite, and about settings.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'

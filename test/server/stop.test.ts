@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { databaseUrl, isClosed, isOpen } from '../databases.ts'
 import { PASSWORD } from '../helper.ts'
-import { folder, postTo, type Service, start } from './process.ts'
+import { postTo, type Service, start } from './process.ts'
 import { live, untilClosed } from './sockets.ts'
 import { open, parseAnswers, talk, type WireAnswer } from './talk.ts'
 
@@ -28,9 +28,9 @@ async function answersOn(socket: Socket): Promise<WireAnswer[]> {
   return parseAnswers(await untilClosed(socket))
 }
 
-async function serve(t: Test, env: Record<string, string> = {}): Promise<Service & { file: string }> {
-  const file = `${folder(t)}/latchkey.db`
-  return { ...(await start(t, { DATABASE_URL: `file:${file}`, ...env })), file }
+async function serve(t: Test, env: Record<string, string> = {}): Promise<Service & { database: string }> {
+  const database = await databaseUrl(t)
+  return { ...(await start(t, { DATABASE_URL: database, ...env })), database }
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -40,7 +40,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const closed = answersOn(idle)
     idle.write(live)
     await sleep(50)
-    t.ok(existsSync(`${service.file}-wal`))
+    t.ok(await isOpen(service.database))
     const end = await service.stop(signal)
     t.match(end, { code: 0, signal: null })
     t.ok(end.ms < BEFORE_THE_CUT_MS, `${end.ms} ms`)
@@ -48,8 +48,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       (await closed).map(({ status, body }) => ({ status, body })),
       [{ status: 200, body: '{"status":"ok"}' }],
     )
-    t.notOk(existsSync(`${service.file}-wal`))
-    t.notOk(existsSync(`${service.file}-shm`))
+    t.ok(await isClosed(service.database))
     t.notMatch(service.output(), /"level":(50|60)/)
   })
 }
@@ -78,7 +77,7 @@ t.test('a request under way is answered, and then its connection and the service
   t.equal(answer?.status, 200)
   t.same(Object.keys(JSON.parse(answer?.body as string)), ['refresh', 'access'])
   t.equal(answer?.headers.connection, 'close')
-  t.notOk(existsSync(`${service.file}-wal`))
+  t.ok(await isClosed(service.database))
 })
 
 t.test('repeated signals change nothing, and a later request is answered 503 or not at all', async (t) => {
@@ -98,7 +97,7 @@ t.test('repeated signals change nothing, and a later request is answered 503 or 
   const [first, ...later] = await answers
   t.equal(first?.status, 401)
   for (const { status, body } of later) t.same({ status, body: JSON.parse(body) }, stopping)
-  t.notOk(existsSync(`${service.file}-wal`))
+  t.ok(await isClosed(service.database))
   t.match(await talk(service.port, [live]), { answers: [], isEnded: true }, 'no new connection is accepted')
 })
 

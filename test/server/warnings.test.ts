@@ -1,11 +1,13 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import t, { type Test } from 'tap'
+import { databaseUrl } from '../databases.ts'
 import { postTo, start } from './process.ts'
 
 const KEY = Buffer.alloc(32, 'hunter2').toString('base64')
 
 /** What a service writes between its start and its end, with three requests that claim to come through a proxy. */
 async function outputWith(t: Test, env: Record<string, string>): Promise<string> {
-  const service = await start(t, { DATABASE_URL: ':memory:', ...env })
+  const service = await start(t, { DATABASE_URL: await databaseUrl(t), ...env })
   for (let i = 0; i < 3; i++) await postTo(`${service.url}/api/token/`, {}, { 'x-forwarded-for': '192.0.2.1' })
   await service.stop()
   return service.output()

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP alone.
 import t from 'tap'
 import { assertProblem, badRequest, chunked, close, headersTooLarge, json, notAllowed, notFound, parseError, verify } from './requests.ts'
 import { listen } from './sockets.ts'

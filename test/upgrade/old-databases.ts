@@ -24,6 +24,8 @@ const namesWhereTokensRotate = ['endedByReuse', 'reusable', 'lostAnswer'] as con
 /** What a service of before left behind. */
 export interface OldDatabase {
   readonly name: string
+  /** Puts its rows into a new database, and resolves to the URL; where this is left out, they are put into a new file. */
+  readonly restore?: (t: Cleanup) => Promise<string>
   /** The settings it ran with, beside `PORT=4300`. */
   readonly settings: Readonly<Record<string, string>>
   /** A client that may introspect. */
@@ -55,4 +57,12 @@ export function writeOldDatabase(t: Cleanup, { name }: OldDatabase): string {
   db.exec(read(`${name}.sql`))
   db.close()
   return file
+}
+
+/** The SQL that puts its rows into other tables of its time, a statement each, by table. */
+export function rowsOf({ name }: OldDatabase): (readonly [table: string, statement: string])[] {
+  return Array.from(read(`${name}.sql`).matchAll(/^INSERT INTO "(\w+)" VALUES .*?\);$/gms), ([statement, table]) => [
+    table as string,
+    statement,
+  ])
 }

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: the databases of earlier versions are files of SQLite.
 import { existsSync, readFileSync } from 'node:fs'
 import SQLite from 'better-sqlite3'
 import t from 'tap'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: the databases of earlier versions are files of SQLite.
 import SQLite from 'better-sqlite3'
 import t from 'tap'
 import { migrations } from '../../db/migrate.ts'
@@ -39,8 +40,8 @@ t.test('a command that runs migrations says so on standard error, and the next o
   const before = applied(file)
   const missing = Object.keys(migrations).filter((name) => !before.includes(name))
   const stderr = `latchkey: the tables of the database are brought up to date: ${missing.join(', ')}\n`
-  t.match(await latchkey(file, 'clients', 'list', '--json'), { code: 0, stderr, stdout: /^\[.*\]\n$/ })
-  t.match(await latchkey(file, 'clients', 'list', '--json'), { code: 0, stderr: '', stdout: /^\[.*\]\n$/ })
+  t.match(await latchkey(`file:${file}`, 'clients', 'list', '--json'), { code: 0, stderr, stdout: /^\[.*\]\n$/ })
+  t.match(await latchkey(`file:${file}`, 'clients', 'list', '--json'), { code: 0, stderr: '', stdout: /^\[.*\]\n$/ })
 })
 
 t.test('a command refuses a database that a newer version has made, and changes nothing in it', async (t) => {
@@ -49,7 +50,7 @@ t.test('a command refuses a database that a newer version has made, and changes 
   sqlite.exec("insert into kysely_migration values ('999-later', '2030-01-01T00:00:00Z')")
   sqlite.close()
   const before = applied(file)
-  t.same(await latchkey(file, 'users', 'disable', 'alice'), {
+  t.same(await latchkey(`file:${file}`, 'users', 'disable', 'alice'), {
     code: 1,
     signal: null,
     stdout: '',

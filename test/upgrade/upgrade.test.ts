@@ -1,3 +1,4 @@
+// Not on PostgreSQL: the databases of earlier versions are files of SQLite.
 import t, { type Test } from 'tap'
 import { claimsOf, logIn } from '../helper.ts'
 import { type OldDatabase, oldDatabases, someOldDatabases, writeOldDatabase } from './old-databases.ts'

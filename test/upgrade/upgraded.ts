@@ -5,8 +5,9 @@ import { type Answer, answerOf, authenticated, HEADER, INTROSPECT, postForm, REF
 import { type OldDatabase, type OldSession, writeOldDatabase } from './old-databases.ts'
 
 /** Starts the service of today on an old database, at `START`. */
-export function upgrade(t: Test, old: OldDatabase, env: Record<string, string> = {}): Promise<TestApp> {
-  return startOn(t, writeOldDatabase(t, old), old, env)
+export async function upgrade(t: Test, old: OldDatabase, env: Record<string, string> = {}): Promise<TestApp> {
+  const url = (await old.restore?.(t)) ?? `file:${writeOldDatabase(t, old)}`
+  return build(t, { DATABASE_URL: url, PORT: '4300', ...old.settings, ...env })
 }
 
 /** Starts the service on a file, with the settings of an old database, `PORT=4300`, and others. */

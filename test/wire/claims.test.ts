@@ -1,3 +1,4 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import t from 'tap'
 import { build, post, START } from '../helper.ts'
 import { type Claims, type Forge, openForge } from './forge.ts'

@@ -4,8 +4,8 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { LightMyRequestResponse } from 'fastify'
-import { sql } from 'kysely'
 import t, { type Test } from 'tap'
+import { DatabaseUnavailable } from '../../db/errors.ts'
 import { problems } from '../../domain/errors.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
@@ -152,7 +152,7 @@ async function withoutTables(app: TestApp): Promise<LightMyRequestResponse> {
 }
 
 async function readOnly(app: TestApp): Promise<LightMyRequestResponse> {
-  await app.db.write((handle) => sql`pragma query_only = 1`.execute(handle))
+  app.db.write = () => Promise.reject(new DatabaseUnavailable('read-only'))
   return post(app, LOGIN, RIGHT)
 }
 

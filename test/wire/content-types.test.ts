@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP, before the database is asked.
 import { Readable } from 'node:stream'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'

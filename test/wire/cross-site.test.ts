@@ -1,3 +1,4 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { build, logIn, PASSWORD, register, type TestApp } from '../helper.ts'

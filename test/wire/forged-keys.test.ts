@@ -1,3 +1,4 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import { createPublicKey } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -5,6 +6,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import type { VerificationKey } from '../../domain/tokens/key-ring.ts'
 import { signatureVerifier } from '../../domain/tokens/signatures.ts'
+import { databaseUrl, notOnPostgres } from '../databases.ts'
 import { build, claimsOf, headerOf, logIn, post, register, type TestApp } from '../helper.ts'
 import { folder } from '../server/process.ts'
 import { type Claims, openForge, segment, signed, signedWithSecret, strangeKey, withSegment } from './forge.ts'
@@ -30,11 +32,11 @@ const SECRET = 'the secret of HS256, which only verifies'
 
 for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
   t.test(`RFC 8725 §2.1: a public ${algorithm} key in any encoding is refused as a secret`, async (t) => {
-    const file = `file:${folder(t)}/latchkey.db`
-    const before = await build(t, { DATABASE_URL: file, JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET })
+    const DATABASE_URL = await databaseUrl(t)
+    const before = await build(t, { DATABASE_URL, JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET })
     await register(before)
     const old = await logIn(before)
-    const app = await build(t, { DATABASE_URL: file, JWT_ALGORITHM: algorithm, JWT_SECRET: SECRET })
+    const app = await build(t, { DATABASE_URL, JWT_ALGORITHM: algorithm, JWT_SECRET: SECRET })
     const pair = await logIn(app)
     const { keys } = (await app.inject('/.well-known/jwks.json')).json()
     const headers: [name: string, header: (type: 'access' | 'refresh') => Claims][] = [
@@ -106,29 +108,33 @@ const hostileKids = (kid: string): unknown[] => [
   ...[0, 1, -1, 1.5, true, false, null, [], [kid], [[kid]], {}, { kid }, { toString: kid }],
 ]
 
-t.test('a hostile kid finds no key, writes nothing to the database and touches no file', async (t) => {
-  const path = folder(t)
-  const app = await build(t, { DATABASE_URL: `file:${path}/latchkey.db` })
-  const forge = await openForge(app)
-  const refuses = async (kid: unknown) => {
-    const header = (type: 'access' | 'refresh') => ({ ...forge.header(type), kid })
-    const name = `kid ${JSON.stringify(kid).slice(0, 50)}`
-    await isRefused(t, app, name, (type) => forge.token(type, forge.claims(type), header(type)))
-    for (const secret of ['', '\0', 'null']) {
-      const confused = (type: 'access' | 'refresh') => input({ ...header(type), alg: 'HS256' }, forge.claims(type))
-      await isRefused(t, app, `${name}, and ${JSON.stringify(secret)} for a secret`, (type) => signedWithSecret(confused(type), secret))
+t.test(
+  'a hostile kid finds no key, writes nothing to the database and touches no file',
+  { skip: notOnPostgres('it compares the bytes of the file') },
+  async (t) => {
+    const path = folder(t)
+    const app = await build(t, { DATABASE_URL: `file:${path}/latchkey.db` })
+    const forge = await openForge(app)
+    const refuses = async (kid: unknown) => {
+      const header = (type: 'access' | 'refresh') => ({ ...forge.header(type), kid })
+      const name = `kid ${JSON.stringify(kid).slice(0, 50)}`
+      await isRefused(t, app, name, (type) => forge.token(type, forge.claims(type), header(type)))
+      for (const secret of ['', '\0', 'null']) {
+        const confused = (type: 'access' | 'refresh') => input({ ...header(type), alg: 'HS256' }, forge.claims(type))
+        await isRefused(t, app, `${name}, and ${JSON.stringify(secret)} for a secret`, (type) => signedWithSecret(confused(type), secret))
+      }
     }
-  }
-  const before = bytesIn(path)
-  const touched = await filesTouched(async () => {
-    await Promise.all(hostileKids(forge.kid).map(refuses))
-  })
-  t.strictSame(touched, [])
-  t.ok(before.equals(bytesIn(path)), 'the database is the same, byte by byte')
-  t.ok((await filesTouched(async () => bytesIn(path))).includes('readFileSync'), 'a read would have been noticed')
-  await register(app, 'bob')
-  t.notOk(before.equals(bytesIn(path)), 'a write would have been noticed')
-})
+    const before = bytesIn(path)
+    const touched = await filesTouched(async () => {
+      await Promise.all(hostileKids(forge.kid).map(refuses))
+    })
+    t.strictSame(touched, [])
+    t.ok(before.equals(bytesIn(path)), 'the database is the same, byte by byte')
+    t.ok((await filesTouched(async () => bytesIn(path))).includes('readFileSync'), 'a read would have been noticed')
+    await register(app, 'bob')
+    t.notOk(before.equals(bytesIn(path)), 'a write would have been noticed')
+  },
+)
 
 t.test('a kid of 100 kB is refused: in a body with 413, in the header as a bad token', async (t) => {
   const app = await build(t)

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import t from 'tap'
 import { build, claimsOf, post, START } from '../helper.ts'
 import { type Forge, openForge, segment, type TokenType } from './forge.ts'

@@ -1,9 +1,10 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import t, { type Test } from 'tap'
 import { createClient } from '../../domain/accounts/clients.ts'
 import { ClockWatch } from '../../domain/clock.ts'
 import { IssuedClaims } from '../../domain/tokens/issued-claims.ts'
+import { databaseUrl } from '../databases.ts'
 import { build, claimsOf, logIn, post, register, type TestApp } from '../helper.ts'
-import { folder } from '../server/process.ts'
 import { answerOf, challenged, HEADER, INTROSPECT, problem, REFRESH, success, VERIFY } from './wire.ts'
 
 // The settings that stand in tokens can change while tokens are alive.
@@ -13,7 +14,7 @@ const LEASE = 600
 
 /** Two services on one database, one of before a change of settings and one of after it. */
 async function openBoth(t: Test, before: Record<string, string>, after: Record<string, string>) {
-  const DATABASE_URL = `file:${folder(t)}/latchkey.db`
+  const DATABASE_URL = await databaseUrl(t)
   const old = await build(t, { DATABASE_URL, ...before })
   await register(old)
   const pair = await logIn(old)

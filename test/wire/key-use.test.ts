@@ -1,11 +1,12 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import { createPrivateKey } from 'node:crypto'
 import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import { insertSigningKey } from '../../db/signing-keys.ts'
 import { createClient } from '../../domain/accounts/clients.ts'
 import { generateAccessKey } from '../../domain/keys/generate.ts'
+import { databaseUrl } from '../databases.ts'
 import { basic, build, claimsOf, headerOf, logIn, post, register, START, type TestApp } from '../helper.ts'
-import { folder } from '../server/process.ts'
 import { type Claims, privateKey, segment, signed, signedWithSecret, type TokenType } from './forge.ts'
 import { HEADER, INTROSPECT, postForm, REFRESH, REFRESH_AND_VERIFY, VERIFY } from './wire.ts'
 
@@ -27,7 +28,7 @@ interface Site {
 }
 
 async function openSite(t: Test, env: Record<string, string>): Promise<Site> {
-  const all = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, LIMITS: 'off', ...env }
+  const all = { DATABASE_URL: await databaseUrl(t), LIMITS: 'off', ...env }
   const [one, two] = [await build(t, all), await build(t, all)]
   await register(one)
   return { one, two, client: basic(await createClient(one, 'api')) }
@@ -175,7 +176,7 @@ for (const [JWT_ALGORITHM, published] of [
 t.test(
   'a process that cannot read the key of a refresh token answers 503 at every endpoint that takes it, and ends no session',
   async (t) => {
-    const DATABASE_URL = `file:${folder(t)}/latchkey.db`
+    const DATABASE_URL = await databaseUrl(t)
     const without = await build(t, { DATABASE_URL })
     await register(without)
     const withKey = await build(t, { DATABASE_URL, SECRETS_KEY: Buffer.alloc(32, 1).toString('base64') })

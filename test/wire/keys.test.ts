@@ -1,8 +1,8 @@
 import { createHmac, sign } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { retireKey, rotateKeys } from '../../domain/keys/commands.ts'
+import { databaseUrl } from '../databases.ts'
 import { build, headerOf, logIn, post, register, type TestApp } from '../helper.ts'
-import { folder } from '../server/process.ts'
 import { answerOf, challenged, HEADER, message, problem, REFRESH, REFRESH_AND_VERIFY, success, VERIFY } from './wire.ts'
 
 const JWT_SECRET = 'a secret that is long enough for HS256'
@@ -64,7 +64,7 @@ for (const [from, to] of [
   ['RS256', 'EdDSA'],
 ] as const) {
   t.test(`a change of JWT_ALGORITHM from ${from} to ${to} and back ends no session`, async (t) => {
-    const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, JWT_SECRET }
+    const env = { DATABASE_URL: await databaseUrl(t), JWT_SECRET }
     const before = await withToken(t, { ...env, JWT_ALGORITHM: from })
     await before.app.close()
     let { refresh } = before.pair
@@ -108,7 +108,7 @@ const signatures: Record<string, (input: Buffer, key: string) => Buffer> = {
 }
 
 t.test('a key verifies only with the algorithm of its row, not with the one in the token', async (t) => {
-  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, JWT_SECRET }
+  const env = { DATABASE_URL: await databaseUrl(t), JWT_SECRET }
   const first = await withToken(t, env)
   for (const JWT_ALGORITHM of ['EdDSA', 'RS256', 'HS256']) await (await build(t, { ...env, JWT_ALGORITHM })).close()
   const { app, pair } = first

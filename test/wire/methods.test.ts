@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP, before the database is asked.
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { build, logIn, post, register } from '../helper.ts'

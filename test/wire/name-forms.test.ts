@@ -1,3 +1,4 @@
+// Not on PostgreSQL: names are brought into their forms before the database is asked.
 import t, { type Test } from 'tap'
 import { insertUser } from '../../db/users.ts'
 import { fold } from '../../domain/text.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP, before the database is asked.
 import t from 'tap'
 import { build, PASSWORD } from '../helper.ts'
 import { appWithUser, EMPTY, JSON_TYPE } from './bodies.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about passwords, before they are stored.
 import t from 'tap'
 import { build, logIn, post, register, type TestApp } from '../helper.ts'
 import { bearer, CHANGE } from '../routes/me.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about passwords, before they are stored.
 import t from 'tap'
 import { commonPasswords } from '../../domain/passwords/common.ts'
 import { fold } from '../../domain/text.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it is about HTTP, before the database is asked.
 import t from 'tap'
 import { build, logIn, PASSWORD, post, register } from '../helper.ts'
 import { BAD_BODIES } from './bodies.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import t from 'tap'
 import { build, claimsOf, logIn, post, register } from '../helper.ts'
 import {

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: tokens and headers are refused before the database is asked.
 import { createPublicKey, verify } from 'node:crypto'
 import t from 'tap'
 import { build, claimsOf, headerOf, logIn, post, register, START } from '../helper.ts'

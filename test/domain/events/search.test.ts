@@ -6,11 +6,12 @@ import { openDatabase } from '../../../db/open.ts'
 import { followEvents } from '../../../domain/events/follow.ts'
 import { eventOf, type Happening, noOrigin } from '../../../domain/events/record.ts'
 import { findEvents, ofAddress } from '../../../domain/events/search.ts'
+import { databaseUrl, notOnPostgres } from '../../databases.ts'
 
 const MINUTE = 60_000
 
 async function database(t: Test): Promise<Database> {
-  const db = await openDatabase(':memory:')
+  const db = await openDatabase(await databaseUrl(t))
   t.teardown(() => db.close())
   return db
 }
@@ -66,25 +67,32 @@ t.test('all filters hold together, since with its instant and until without', as
   t.strictSame(await times({ addresses: ['192.0.2.2'] }), [])
 })
 
-t.test('every search is led by an index: of the name, of the time, or by the ids', async (t) => {
-  const db = await database(t)
-  const planOf = async (query: (handle: Handle) => Promise<unknown>): Promise<string> => {
-    const asked: RootOperationNode[] = []
-    const transformQuery = ({ node }: { node: RootOperationNode }) => {
-      asked.push(node)
-      return node
+t.test(
+  'every search is led by an index: of the name, of the time, or by the ids',
+  { skip: notOnPostgres('the plan of SQLite is read') },
+  async (t) => {
+    const db = await database(t)
+    const planOf = async (query: (handle: Handle) => Promise<unknown>): Promise<string> => {
+      const asked: RootOperationNode[] = []
+      const transformQuery = ({ node }: { node: RootOperationNode }) => {
+        asked.push(node)
+        return node
+      }
+      await query(db.read.withPlugin({ transformQuery, transformResult: async ({ result }) => result }))
+      const { sql, parameters } = db.read.getExecutor().compileQuery(asked[0] as RootOperationNode, createQueryId())
+      const { rows } = await db.read.executeQuery<{ detail: string }>(CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]))
+      return rows.map(({ detail }) => detail).join('; ')
     }
-    await query(db.read.withPlugin({ transformQuery, transformResult: async ({ result }) => result }))
-    const { sql, parameters } = db.read.getExecutor().compileQuery(asked[0] as RootOperationNode, createQueryId())
-    const { rows } = await db.read.executeQuery<{ detail: string }>(CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]))
-    return rows.map(({ detail }) => detail).join('; ')
-  }
-  const filters = { limit: 100, kinds: ['login' as const], addresses: ['192.0.2.1'] }
-  t.match(await planOf((handle) => listEvents(handle, { ...filters, since: 5 })), /SEARCH auth_events USING INDEX auth_events_at \(at>\?\)/)
-  t.match(await planOf((handle) => listEvents(handle, filters)), /SCAN auth_events USING INDEX auth_events_at/)
-  t.match(await planOf((handle) => listEvents(handle, { ...filters, username: 'a', nameHash: 'b' })), /auth_events_of_user \(username=\?/)
-  t.match(await planOf((handle) => listEventsAfter(handle, 5, filters)), /USING INTEGER PRIMARY KEY \(rowid>\?\)/)
-})
+    const filters = { limit: 100, kinds: ['login' as const], addresses: ['192.0.2.1'] }
+    t.match(
+      await planOf((handle) => listEvents(handle, { ...filters, since: 5 })),
+      /SEARCH auth_events USING INDEX auth_events_at \(at>\?\)/,
+    )
+    t.match(await planOf((handle) => listEvents(handle, filters)), /SCAN auth_events USING INDEX auth_events_at/)
+    t.match(await planOf((handle) => listEvents(handle, { ...filters, username: 'a', nameHash: 'b' })), /auth_events_of_user \(username=\?/)
+    t.match(await planOf((handle) => listEventsAfter(handle, 5, filters)), /USING INTEGER PRIMARY KEY \(rowid>\?\)/)
+  },
+)
 
 /** Followed events, as ids and counts, and what lets the next look happen. */
 async function following(db: Database, search: object = {}) {
@@ -166,10 +174,11 @@ t.test('an event that is committed after one with a higher id is not lost, nor i
   const db = await database(t)
   await add(db, 0)
   const { look, end } = await following(db)
-  await insertAs(db, 9, 'login')
-  t.strictSame(await look(), [[9, 1]])
-  await insertAs(db, 8, 'login')
-  t.strictSame(await look(60), [[8, 1]])
+  // Above the ids of the storm, wherever a database goes on counting.
+  await insertAs(db, 9009, 'login')
+  t.strictSame(await look(), [[9009, 1]])
+  await insertAs(db, 9008, 'login')
+  t.strictSame(await look(60), [[9008, 1]])
   await db.write(async (handle) => {
     for (let i = 0; i < 2500; i++) await insertEvent(handle, eventOf(0, noOrigin, { kind: 'login' }))
   })

@@ -12,8 +12,8 @@ import { checkKeys } from '../../../domain/keys/upkeep.ts'
 import type { TokenType } from '../../../domain/tokens/claims.ts'
 import { IssuedClaims } from '../../../domain/tokens/issued-claims.ts'
 import { Tokens } from '../../../domain/tokens/tokens.ts'
+import { databaseUrl } from '../../databases.ts'
 import { headerOf, START } from '../../helper.ts'
-import { folder } from '../../server/process.ts'
 
 /** What the operator's commands and a service need to work with keys. */
 export interface KeyCore extends Core {
@@ -38,7 +38,7 @@ export interface Process extends KeyCore {
 
 /** Some processes on one database, with one clock for all of them. */
 export interface Site {
-  readonly file: string
+  readonly url: string
   now: number
   /** Starts a process, with a connection of its own. */
   start(env?: Record<string, string>): Promise<Process>
@@ -47,14 +47,14 @@ export interface Site {
 }
 
 export async function openSite(t: Pick<Test, 'teardown'>): Promise<Site> {
-  const file = `${folder(t)}/latchkey.db`
+  const url = await databaseUrl(t)
   const databases: Database[] = []
   t.teardown(() => Promise.all(databases.map((db) => db.close())))
   const site: Site = {
-    file,
+    url,
     now: START,
     async context(env = {}) {
-      const db = await openDatabase(`file:${file}`)
+      const db = await openDatabase(url)
       databases.push(db)
       const config = loadConfig(env)
       const clock = () => site.now

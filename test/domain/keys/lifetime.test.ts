@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import type { SigningKeyRow } from '../../../db/schema.ts'
 import { dueChanges } from '../../../domain/keys/due.ts'

@@ -1,15 +1,15 @@
 import t from 'tap'
 import { updateSigningKey } from '../../../db/signing-keys.ts'
 import { listKeys, retireAllKeys, retireKey, rotateKeys } from '../../../domain/keys/commands.ts'
+import { databaseUrl } from '../../databases.ts'
 import { build, claimsOf, logIn, post, register } from '../../helper.ts'
-import { folder } from '../../server/process.ts'
 import { postForm, REFRESH } from '../../wire/wire.ts'
 import { DAY, HS256, kidOf, openSite } from './keys.ts'
 
 const MONTH = 30 * DAY
 
 t.test('two tabs get the same refresh token letter by letter, also from another process and after a rotation of its key', async (t) => {
-  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db` }
+  const env = { DATABASE_URL: await databaseUrl(t) }
   const [one, two] = [await build(t, env), await build(t, env)]
   await register(one)
   const { refresh } = await logIn(one)

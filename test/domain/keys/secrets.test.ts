@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { createDecipheriv } from 'node:crypto'
 import t from 'tap'
 import { Secrets, SettingMismatch } from '../../../domain/keys/secrets.ts'

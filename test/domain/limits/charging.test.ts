@@ -1,5 +1,5 @@
 import t from 'tap'
-import { charge, discharge, type Limit } from '../../../domain/limits/charging.ts'
+import { charge, dischargeIn, type Limit } from '../../../domain/limits/charging.ts'
 import { build } from '../../helper.ts'
 
 const LIMITS: readonly Limit[] = [
@@ -22,7 +22,8 @@ t.test('what one limit refuses is counted against none, and neither takes nor is
   const charged = await attempt()
   if ('kind' in charged) return t.fail('the first is free')
   await db.write(async (handle) => {
-    for (const one of charged) await discharge(handle, one, 'failed', clock())
+    const discharge = await dischargeIn(handle, charged)
+    await discharge(() => 'failed', clock())
   })
   const before = await state()
   t.match(await attempt(), { kind: 'wait', waitMs: 60_000, limit: { name: 'pair' } })

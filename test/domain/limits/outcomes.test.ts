@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -20,7 +21,7 @@ function full(t: Test) {
   return {
     outcomes,
     written,
-    add: (name: string) => outcomes.write(async () => void written.push(name)),
+    add: (name: string) => outcomes.write(async () => void written.push(name), 'line'),
     open: () => {
       isFull = false
     },

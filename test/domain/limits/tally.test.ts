@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import type { Tally } from '../../../db/schema.ts'
 import { doubling, judge, type Rule, reserve, settle } from '../../../domain/limits/tally.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { sharesOf } from '../../../domain/address.ts'
 import { WaitingLines } from '../../../domain/limits/waiting-lines.ts'

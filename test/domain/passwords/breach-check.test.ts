@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { BreachCheck, type BreachCheckOptions } from '../../../domain/passwords/breach-check.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t, { type Test } from 'tap'
 import { noOrigin } from '../../../domain/events/record.ts'
 import { Estimator, type EstimatorOptions } from '../../../domain/passwords/estimator.ts'

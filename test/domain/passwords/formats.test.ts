@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { hash } from '@node-rs/argon2'
 import t from 'tap'
 import { costOf, verifyHash } from '../../../domain/passwords/formats.ts'

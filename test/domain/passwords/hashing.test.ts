@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { loadConfig } from '../../../config.ts'
 import type { Problem } from '../../../domain/errors.ts'

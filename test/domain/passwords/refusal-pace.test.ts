@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'

@@ -14,7 +14,7 @@ async function withEnded(t: Test, count: number, env: Record<string, string> = {
     sql`
       with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})
       insert into sessions (user_id, created_at, refreshed_at, expires_at, refresh_jti, refresh_iat, refresh_exp, replaced, ended_at, end_reason)
-      select 1, 0, 0, 0, 'j' || i, 0, 0, '', ${START} - (${count} - i) * 1000, 'logout' from n`.execute(handle),
+      select 1, 0, 0, 0, 'j' || i, 0, 0, '', cast(${START} as bigint) - (${count} - i) * 1000, 'logout' from n`.execute(handle),
   )
   return app
 }

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { advance, type Chain, nothingReplaced, settle, standing } from '../../../domain/sessions/refresh-chain.ts'
 

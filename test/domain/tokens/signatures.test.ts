@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import t from 'tap'
 import { type Algorithm, signatureVerifier } from '../../../domain/tokens/signatures.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { START } from '../../helper.ts'
 import { damaged, resign, written } from './damage.ts'

@@ -1,3 +1,4 @@
+// Not on PostgreSQL: it uses no database.
 import t from 'tap'
 import { type Group, loadSuite, nameOf, passesSeam, passesWhole, skip, type Vector } from './wycheproof.ts'
 

@@ -1,0 +1,18 @@
+// What the files of `test-groups.ts` begin with.
+import { appendFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import t from 'tap'
+
+/** Says on which database the tests of this process run, and at its end, how many assertions they made. */
+export function begin(database: string, countsFile: string): void {
+  process.env.TEST_DATABASE = database
+  if (database === 'postgres') refuseSqlite()
+  process.once('exit', () => appendFileSync(countsFile, `${database} ${t.counts.total}\n`))
+}
+
+function refuseSqlite(): void {
+  const url = new URL('../test/postgres/no-sqlite.ts', import.meta.url).href
+  registerHooks({
+    resolve: (specifier, context, next) => (specifier === 'better-sqlite3' ? { url, shortCircuit: true } : next(specifier, context)),
+  })
+}
