@@ -1,15 +1,21 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cleanup, folder } from '../server/process.ts'
 
 const SIZE = '2m'
+const MIB = 1024 * 1024
+const BLOCK = 4096
 
 /** Mounts a small file system at a folder. */
 type Mount = (place: string) => void
 
-const memory: Mount = (place) => void execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', place], { stdio: 'ignore' })
+const memoryOf =
+  (size: string): Mount =>
+  (place) =>
+    void execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', place], { stdio: 'ignore' })
+const memory = memoryOf(SIZE)
 
 /** One that can be made to fail: a file as a disk. */
 const image: Mount = (place) => {
@@ -46,8 +52,8 @@ export const needsMount = orSkip(works(memory))
 export const needsFailing = orSkip(works(image))
 
 /** A small file system, which is unmounted after the test. */
-export function disk(t: Cleanup): string {
-  return mounted(t, memory)
+export function disk(t: Cleanup, size = SIZE): string {
+  return mounted(t, memoryOf(size))
 }
 
 /** The same, for `failNow`. */
@@ -80,10 +86,11 @@ export function makeReadOnly(place: string): void {
 
 /** Fills the file system with one file; without that file it has space again. */
 export function fill(file: string): void {
-  const chunk = Buffer.alloc(4096)
-  try {
-    for (let all = chunk; ; all = Buffer.concat([all, chunk])) writeFileSync(file, all)
-  } catch {
-    // The file system is full. What was written stays.
+  for (const size of [MIB, BLOCK]) {
+    try {
+      for (const chunk = Buffer.alloc(size); ; ) appendFileSync(file, chunk)
+    } catch {
+      // The file system is full. What was written stays.
+    }
   }
 }

@@ -5,7 +5,7 @@ import type { TokenPair } from '../../domain/sessions/grant.ts'
 import { logIn, refresh } from '../../harness/requests.ts'
 import { noAccount } from '../wire/wire.ts'
 import { allRefused, isAnswer, type Refusal, whenEnded } from './refusals.ts'
-import { type Ask, pairOf, type TwoProcesses } from './two-processes.ts'
+import { type Ask, pairOf, type Services } from './two-processes.ts'
 
 /** Each request of a race starts within this many milliseconds. */
 const LATEST_START_MS = 6
@@ -89,22 +89,22 @@ function headStart(): Promise<void> {
 }
 
 /**
- * One session of a user, raced and ended: every token that came of it is refused in both processes.
+ * One session of a user, raced and ended: every token that came of it is refused in all processes.
  *
  * @returns how many refreshes were granted and refused while it was being ended, and the user after it
  */
-export async function race(t: Test, two: TwoProcesses, ending: Ending, user: User) {
-  const pair = await pairOf(two.either(logIn(user.name, user.password)))
+export async function race(t: Test, services: Services, ending: Ending, user: User) {
+  const pair = await pairOf(services.any(logIn(user.name, user.password)))
   const race: Race = { ending, stage: 'before', end: Promise.withResolvers(), handedOut: [pair], granted: 0, refused: 0 }
   const [after] = await Promise.all([
     end(race, user, pair),
-    ...two.asks.map((ask) => refreshOn(t, race, ask, pair.refresh)),
-    ...(ending.endsLogins ? [logInMeanwhile(t, race, two.either, user)] : []),
+    ...services.asks.map((ask) => refreshOn(t, race, ask, pair.refresh)),
+    ...(ending.endsLogins ? [logInMeanwhile(t, race, services.any, user)] : []),
   ])
-  await allRefused(t, two, race.handedOut, ending.refusal)
+  await allRefused(t, services, race.handedOut, ending.refusal)
   if (ending.reopen) {
     await ending.reopen(user)
-    await allRefused(t, two, race.handedOut, whenEnded)
+    await allRefused(t, services, race.handedOut, whenEnded)
   }
   const { granted, refused } = race
   return { granted, refused, after }

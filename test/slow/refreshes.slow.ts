@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t from 'tap'
-import type { TokenPair } from '../../domain/sessions/grant.ts'
 import { logIn, refresh, register, verify } from '../../harness/requests.ts'
-import { claimsOf, PASSWORD } from '../helper.ts'
+import { PASSWORD } from '../helper.ts'
 import { folder, start } from '../server/process.ts'
-import { asker, pairOf, type Seen, startTwo } from './two-processes.ts'
+import { AT_ONCE, COMPLAINTS, refreshInRounds, SESSIONS } from './refresh-rounds.ts'
+import { asker, pairOf, startTwo } from './two-processes.ts'
 
 const ROUNDS = 1000
-const AT_ONCE = 50
 
 const good = { status: 200, body: {} }
 const ended = {
@@ -16,33 +15,15 @@ const ended = {
   body: { title: 'Unauthorized', status: 401, detail: 'Token is blacklisted', code: 'token_not_valid' },
 }
 
-/** The claims that identify a successor. Its text does not: each answer has another signature. */
-function identity({ body }: Seen): string {
-  const { sid, jti, exp } = claimsOf((body as TokenPair).refresh)
-  return JSON.stringify({ sid, jti, exp })
-}
-
 t.test(
   `${AT_ONCE} refreshes of one token at once, over two processes, get one successor and end no session, ${ROUNDS} times`,
   async (t) => {
-    const { file, asks, either } = await startTwo(t)
-    await either(register('alice', PASSWORD))
-    let { refresh: token } = await pairOf(either(logIn('alice', PASSWORD)))
-    for (let round = 0; round < ROUNDS; round++) {
-      const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => either(refresh(token))))
-      const refused = answers.filter(({ status }) => status !== 200)
-      if (refused.length > 0) return t.fail(`refused in round ${round}`, { refused })
-      const successors = new Set(answers.map(identity))
-      if (successors.size !== 1) return t.fail(`more than one successor in round ${round}`, { successors: [...successors] })
-      const any = answers[Math.floor(Math.random() * AT_ONCE)] as Seen
-      token = (any.body as TokenPair).refresh
-    }
-    for (const ask of asks) t.same(await ask(verify(token)), good)
-    const sqlite = new SQLite(file, { readonly: true })
+    const two = await startTwo(t)
+    await refreshInRounds(t, two, ROUNDS)
+    const sqlite = new SQLite(two.file, { readonly: true })
     t.teardown(() => sqlite.close())
-    t.same(sqlite.prepare('select id, ended_at from sessions').all(), [{ id: 1, ended_at: null }])
-    const complaints = "select * from auth_events where kind in ('refresh_refused', 'session_ended')"
-    t.same(sqlite.prepare(complaints).all(), [])
+    t.same(sqlite.prepare(SESSIONS).all(), [{ id: 1, ended_at: null }])
+    t.same(sqlite.prepare(COMPLAINTS).all(), [])
   },
 )
 

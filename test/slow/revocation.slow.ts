@@ -14,11 +14,11 @@ for (const [name, end] of [
   ['revocation of an access token', ({ access }: TokenPair) => revoke(access)],
 ] as const) {
   t.test(`once a ${name} is answered, the other process refuses the tokens at the first request, ${ROUNDS} times`, async (t) => {
-    const { asks, client, either } = await startTwo(t)
-    await either(register('alice', PASSWORD))
+    const { asks, client, any } = await startTwo(t)
+    await any(register('alice', PASSWORD))
     for (let round = 0; round < ROUNDS && t.passing(); round++) {
       const [here, there] = (round % 2 === 0 ? asks : asks.toReversed()) as [Ask, Ask]
-      const pair = await pairOf(either(logIn('alice', PASSWORD)))
+      const pair = await pairOf(any(logIn('alice', PASSWORD)))
       // Both processes cache the verification of both tokens.
       for (const token of [pair.access, pair.refresh]) {
         for (const ask of asks) if (!isAnswer(await ask(verify(token)), good)) t.fail('not good before its end')

@@ -113,7 +113,7 @@ t.test('as the first process of a container it is ended by a signal once it serv
 
 t.test("the operator's command, as the first process of a container, is ended by a signal with its code", needsNamespace, async (t) => {
   const file = await lockedDatabase(t)
-  const child = begin(t, file, asFirst(...bare(process.execPath, 'cli.ts', 'keys', 'list')))
+  const child = begin(t, file, asFirst(...bare(process.execPath, 'cli.ts', 'clients', 'create', 'x')))
   process.kill(await whoOpened(file), 'SIGINT')
   t.same(await endOf(child), { code: 130, signal: null })
 })

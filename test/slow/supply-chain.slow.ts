@@ -114,7 +114,9 @@ t.test('the software bill of materials lists every package that the service runs
   const bill = JSON.parse(output)
   t.match(bill, { bomFormat: 'CycloneDX', metadata: { component: { type: 'application', name: 'latchkey' } } })
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
-  const locked = Object.entries<{ version: string; dev?: boolean }>(packages).filter(([path, { dev }]) => path !== '' && !dev)
+  const locked = Object.entries<{ version: string; dev?: boolean; link?: boolean }>(packages).filter(
+    ([path, { dev, link }]) => path !== '' && !dev && !link,
+  )
   const names = (all: string[]) => [...new Set(all)].sort()
   t.same(
     names(bill.components.map(({ name, version }: { name: string; version: string }) => `${name}@${version}`)),

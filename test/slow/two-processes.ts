@@ -18,21 +18,28 @@ export function asker(t: Cleanup, { port }: Pick<Service, 'port'>): Ask {
     for (const client of idle) client.close()
   })
   return async (request) => {
-    const client = idle.pop() ?? (await Client.open(port))
+    // The one that has been idle longest, so that the server closes none.
+    let client = idle.shift()
+    if (client === undefined || client.isClosed) client = await Client.open(port)
     const { status, body } = await client.ask(request)
     idle.push(client)
     return { status, body: JSON.parse(body) }
   }
 }
 
-/** Two services on one database file. */
-export interface TwoProcesses {
-  readonly file: string
+/** Services on one database. */
+export interface Services {
+  /** One that may introspect. */
   readonly client: ClientMembers
-  /** Sends a request to the first, and to the second. */
-  readonly asks: readonly [Ask, Ask]
+  /** Sends a request to each of them. */
+  readonly asks: readonly Ask[]
   /** Sends a request to one of them, chosen at random. */
-  readonly either: Ask
+  readonly any: Ask
+}
+
+/** Two services on one database file. */
+export interface TwoProcesses extends Services {
+  readonly file: string
 }
 
 export async function startTwo(t: Cleanup): Promise<TwoProcesses> {
@@ -40,13 +47,21 @@ export async function startTwo(t: Cleanup): Promise<TwoProcesses> {
   // A race has more failed requests than the limits allow.
   const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
   const [one, two] = await Promise.all([start(t, env), start(t, env)])
-  const asks = [asker(t, one), asker(t, two)] as const
-  return { file, client: await makeClient(`file:${file}`), asks, either: (request) => (Math.random() < 0.5 ? asks[0] : asks[1])(request) }
+  return { file, client: await makeClient(`file:${file}`), ...asking([asker(t, one), asker(t, two)]) }
+}
+
+export function asking(asks: readonly Ask[]): Pick<Services, 'asks' | 'any'> {
+  return { asks, any: (request) => (asks[Math.floor(Math.random() * asks.length)] as Ask)(request) }
+}
+
+/** @throws for an answer with any other status */
+export async function expectStatus(expected: number, answer: Promise<Seen>): Promise<unknown> {
+  const { status, body } = await answer
+  if (status !== expected) throw new Error(`${status} ${JSON.stringify(body)}`)
+  return body
 }
 
 /** The tokens of an answer. @throws for any answer but a 200 */
 export async function pairOf(answer: Promise<Seen>): Promise<TokenPair> {
-  const { status, body } = await answer
-  if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
-  return body as TokenPair
+  return (await expectStatus(200, answer)) as TokenPair
 }
