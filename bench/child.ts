@@ -11,7 +11,7 @@ import type { Load, Outcome } from './load.ts'
 const START_TIMEOUT_MS = 20_000
 const POLL_MS = 5
 /** The unit of the times in /proc/<pid>/stat: USER_HZ, which is 100 a second on every platform of Linux. */
-const TICK_MS = 10
+export const TICK_MS = 10
 /** The flags of `npm start`. */
 const NODE_FLAGS = ['--max-semi-space-size=4']
 
@@ -97,7 +97,7 @@ async function stop(child: ChildProcess): Promise<void> {
   children.delete(child)
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -50,10 +50,16 @@ async function firstHash({ read }: Database): Promise<string> {
   return (await read.selectFrom('users').select('password').orderBy('id').executeTakeFirstOrThrow()).password
 }
 
-/** Adds users, all with the first user's password: to register them would take as long as what is measured. */
-export function insertUsers(url: string, names: readonly string[], isActive = true): Promise<void> {
+async function hashOf(username: string, { read }: Database): Promise<string> {
+  return (await read.selectFrom('users').select('password').where('username', '=', username).executeTakeFirstOrThrow()).password
+}
+
+/**
+ * Adds users, all with the password of one, who is the first unless named: to register them would take as long as what is measured.
+ */
+export function insertUsers(url: string, names: readonly string[], isActive = true, like?: string): Promise<void> {
   return withDatabase(url, async (db) => {
-    const password = await firstHash(db)
+    const password = await (like === undefined ? firstHash(db) : hashOf(like, db))
     await db.write(async (handle) => {
       for (const name of names) {
         const id = await insertUser(handle, { username: name, username_key: name, password, created_at: 0 })

@@ -15,7 +15,7 @@ export interface Load {
    * - `repeat`: the bodies in turn, again and again;
    * - `once`: the same, but it is an error when they run out;
    * - `each`: one body a connection, once, however long the answer takes;
-   * - `chain`: one body a connection, then always the `refresh` of the last answer.
+   * - `chain`: the bodies in turn, each replaced by the `refresh` of its answer; at least one a connection.
    */
   readonly supply: 'repeat' | 'once' | 'each' | 'chain'
   /** Requests a second, evenly spaced, over all connections; as many as are answered when undefined. */
@@ -24,6 +24,8 @@ export interface Load {
   readonly addresses?: readonly string[]
   /** Answers that are no success are counted; without this they are errors. */
   readonly mayBeRefused?: boolean
+  /** Whether latencies are kept without `perSecond`, too. */
+  readonly isTimed?: boolean
 }
 
 export interface Outcome {
@@ -35,11 +37,14 @@ export interface Outcome {
   readonly refused: number
   /** From the instant a request was due to the end of its answer. */
   readonly latenciesMs: readonly number[]
-  /** Of a chain, the next body of each connection. */
+  /** Of a chain, the next bodies. */
   readonly bodies: readonly string[]
 }
 
-/** Latencies are kept for loads with `perSecond` only: the others wait for their own answers, which hides a delay. */
+/**
+ * Latencies are kept for loads with `perSecond`: the others wait for their own answers, which hides a delay, so that theirs are good for
+ * comparison only.
+ */
 interface Progress {
   inTime: number
   answers: number
@@ -69,46 +74,52 @@ async function runTogether(loads: readonly Load[]): Promise<Outcome[]> {
 async function run(load: Load, othersAreOver: () => boolean): Promise<Outcome> {
   const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.open(load.port)))
   const nextRequest = supplier(load)
+  const chain = load.supply === 'chain' ? [...load.bodies] : undefined
   const progress: Progress = { inTime: 0, answers: 0, refused: 0, latenciesMs: [] }
   const start = performance.now()
   const { seconds } = load
   const isOver = seconds === undefined ? othersAreOver : () => performance.now() >= start + seconds * 1000
-  const last = await Promise.all(clients.map((client, index) => runClient(client, index, load, nextRequest, progress, start, isOver)))
+  await Promise.all(clients.map((client, index) => runClient(client, index, load, { nextRequest, chain }, progress, start, isOver)))
   for (const client of clients) client.close()
   const elapsedSeconds = seconds ?? (performance.now() - start) / 1000
   const { answers, refused, latenciesMs } = progress
-  return { rate: progress.inTime / elapsedSeconds, answers, refused, latenciesMs, bodies: last }
+  return { rate: progress.inTime / elapsedSeconds, answers, refused, latenciesMs, bodies: chain ?? [] }
 }
 
-/** Sends requests until the time is over; resolves to the body that would come next. */
+/** Where requests come from. What is taken from a chain is in no other connection's hands until its successor is put back. */
+interface Source {
+  readonly nextRequest: () => string
+  readonly chain: string[] | undefined
+}
+
+/** Sends requests until the time is over. */
 async function runClient(
   client: Client,
   index: number,
   load: Load,
-  nextRequest: () => string,
+  { nextRequest, chain }: Source,
   progress: Progress,
   start: number,
   isOver: () => boolean,
-): Promise<string> {
-  const isChain = load.supply === 'chain'
+): Promise<void> {
   const stepMs = load.perSecond === undefined ? 0 : (load.connections / load.perSecond) * 1000
   let due = start + (stepMs * index) / load.connections
-  let body = isChain ? (load.bodies[index] as string) : ''
   while (!isOver()) {
     if (stepMs > 0) await until(due)
-    const answer = await client.ask(inNameOf(load, index, isChain ? postRequest(load.path, body) : nextRequest()))
+    const request = chain === undefined ? nextRequest() : postRequest(load.path, chain.shift() as string)
+    const asked = stepMs > 0 ? due : performance.now()
+    const answer = await client.ask(inNameOf(load, index, request))
     const isRefused = answer.status < 200 || answer.status > 299
     if (isRefused && !load.mayBeRefused) throw new Error(`unexpected answer: ${answer.status} ${answer.body}`)
     const now = performance.now()
     progress.answers++
     if (isRefused) progress.refused++
     if (!isOver()) progress.inTime++
-    if (stepMs > 0) progress.latenciesMs.push(now - due)
-    if (isChain) body = JSON.stringify({ refresh: JSON.parse(answer.body).refresh })
+    if (stepMs > 0 || load.isTimed) progress.latenciesMs.push(now - asked)
+    chain?.push(JSON.stringify({ refresh: JSON.parse(answer.body).refresh }))
     if (load.supply === 'each') break
     due += stepMs
   }
-  return body
 }
 
 /** The request of a connection, with the address of its client. */

@@ -12,11 +12,16 @@ export type Ask = (seconds: number, last: readonly string[] | undefined) => Omit
 export interface Speed {
   readonly rate: number
   readonly cpuMs: number
+  /** The processor time of its database an answer, where that is another process. */
+  readonly databaseCpuMs: number
+  /** Not a number where the load keeps no latencies. */
+  readonly p99Ms: number
 }
 
 /** One side of a comparison. */
 export interface Side {
   readonly server: Server
+  readonly database?: Pick<Server, 'cpuMs'> | undefined
   readonly ask: Ask
 }
 
@@ -31,20 +36,25 @@ export async function compare(loader: Loader, ...sides: Side[]): Promise<Speed[]
   for (let turn = 0; turn < SLICES; turn++) {
     for (const [side, slice] of slices.entries()) speeds[side]?.push(await slice(SLICE_SECONDS))
   }
-  return speeds.map((measured) => ({
-    rate: median(measured.map(({ rate }) => rate)),
-    cpuMs: median(measured.map(({ cpuMs }) => cpuMs)),
-  }))
+  return speeds.map((measured) => {
+    const middle = (member: keyof Speed) => median(measured.map((speed) => speed[member]))
+    return { rate: middle('rate'), cpuMs: middle('cpuMs'), databaseCpuMs: middle('databaseCpuMs'), p99Ms: middle('p99Ms') }
+  })
 }
 
-function slicer(loader: Loader, { server, ask }: Side): (seconds: number) => Promise<Speed> {
+function slicer(loader: Loader, { server, database, ask }: Side): (seconds: number) => Promise<Speed> {
   let last: readonly string[] | undefined
   return async (seconds) => {
     const load = { ...ask(seconds, last), port: server.port, seconds }
-    const cpuBefore = server.cpuMs()
+    const [cpuBefore, databaseBefore] = [server.cpuMs(), database?.cpuMs() ?? 0]
     const [outcome] = (await loader.run(load)) as [Outcome]
     last = outcome.bodies
-    return { rate: outcome.rate, cpuMs: (server.cpuMs() - cpuBefore) / outcome.answers }
+    return {
+      rate: outcome.rate,
+      cpuMs: (server.cpuMs() - cpuBefore) / outcome.answers,
+      databaseCpuMs: ((database?.cpuMs() ?? 0) - databaseBefore) / outcome.answers,
+      p99Ms: quantile(outcome.latenciesMs, 0.99),
+    }
   }
 }
 

@@ -1,0 +1,62 @@
+// Debian's PostgreSQL as it is installed, but for the memory that its manual recommends as a start, on files of its own.
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { family, hand, program, runProgram, signal, startProgram } from '../harness/postgres-programs.ts'
+import { freePort, TICK_MS } from './child.ts'
+
+const USER = 'bench'
+const DATABASE = 'postgres'
+
+export interface PostgresServer {
+  readonly port: number
+  /** The URL of its database, by this port. */
+  url(port?: number): string
+  /** Processor time that all of its processes have used so far. */
+  cpuMs(): number
+  stop(): Promise<void>
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const folder = hand(mkdtempSync(join(tmpdir(), 'latchkey-bench-postgres-')))
+  const data = join(folder, 'data')
+  runProgram('initdb', '--no-sync', '--auth=trust', '--encoding=UTF8', '-U', USER, '-D', data)
+  const port = await freePort()
+  appendFileSync(
+    join(data, 'postgresql.conf'),
+    `port = ${port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '${folder}'\nshared_buffers = '256MB'\n`,
+  )
+  const { pid, ended } = await startProgram(program('postgres'), ['-D', data], /database system is ready to accept/)
+  // At the exit of this process it is too late to wait for its end.
+  const remove = () => {
+    signal(family(pid), 'SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.on('exit', remove)
+  return {
+    port,
+    url: (by = port) => `postgres://${USER}@127.0.0.1:${by}/${DATABASE}?sslmode=disable`,
+    cpuMs: () => cpuMs(pid),
+    async stop() {
+      signal([pid], 'SIGINT')
+      await ended
+    },
+  }
+}
+
+/** Of a process and those that it has started, also those that have ended. */
+function cpuMs(pid: number): number {
+  const ticks = family(pid).flatMap((one) => ticksOf(one).slice(0, one === pid ? 4 : 2))
+  return ticks.reduce((sum, value) => sum + value, 0) * TICK_MS
+}
+
+/** `utime`, `stime`, and the same of children that have ended: fields 14 to 17 (proc(5)). The second is a name that may hold anything. */
+function ticksOf(pid: number): number[] {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return fields.slice(11, 15).map(Number)
+  } catch {
+    // It has ended meanwhile, and counts with its parent's.
+    return []
+  }
+}
