@@ -2,9 +2,9 @@ import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePorts } from '../harness/free-ports.ts'
 import type { MemoryLimit } from '../harness/memory-limit.ts'
 import type { Load, Outcome } from './load.ts'
 
@@ -42,7 +42,7 @@ export interface ServerOptions {
 
 /** Starts a server and waits until it answers `GET /health/ready`. */
 export async function startServer(script: string, env: Record<string, string>, options: ServerOptions = {}): Promise<Server> {
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const start = performance.now()
   const watch = options.watchesLoop ? ['--import', join(import.meta.dirname, 'loop-delay.ts')] : []
   const node = [process.execPath, ...NODE_FLAGS, ...watch, join(import.meta.dirname, script)]
@@ -95,15 +95,6 @@ async function stop(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM')
   await exit
   children.delete(child)
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function isReady(port: number): Promise<boolean> {

@@ -1,9 +1,11 @@
 // Debian's PostgreSQL as it is installed, but for the memory that its manual recommends as a start, on files of its own.
+
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from '../harness/free-ports.ts'
 import { family, hand, program, runProgram, signal, startProgram } from '../harness/postgres-programs.ts'
-import { freePort, TICK_MS } from './child.ts'
+import { TICK_MS } from './child.ts'
 
 const USER = 'bench'
 const DATABASE = 'postgres'
@@ -21,7 +23,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const folder = hand(mkdtempSync(join(tmpdir(), 'latchkey-bench-postgres-')))
   const data = join(folder, 'data')
   runProgram('initdb', '--no-sync', '--auth=trust', '--encoding=UTF8', '-U', USER, '-D', data)
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   appendFileSync(
     join(data, 'postgresql.conf'),
     `port = ${port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '${folder}'\nshared_buffers = '256MB'\n`,

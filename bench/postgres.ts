@@ -1,10 +1,12 @@
 // `npm run bench:postgres` prints what a service on PostgreSQL reaches beside the same on SQLite; `npm run bench:postgres -- refresh` only
 // the rows whose names begin with one of the words.
+
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { freePort, type Server } from './child.ts'
+import { freePorts } from '../harness/free-ports.ts'
+import type { Server } from './child.ts'
 import { insertUsers } from './database.ts'
 import { type Ask, compare, type Side, type Speed } from './measure.ts'
 import { openBench } from './open.ts'
@@ -96,7 +98,7 @@ async function logAllIn(server: Server, url: string): Promise<{ access: string; 
 
 /** Another service on the database of one, far away from it. */
 async function serveFarAway(bench: Bench, postgres: Awaited<ReturnType<typeof startPostgres>>, near: Service): Promise<Service> {
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const env = { ...process.env, PORT: String(port), TARGET_PORT: String(postgres.port), DELAY_MS: String(DELAY_MS) }
   const way = fork(join(import.meta.dirname, 'delay.ts'), { env })
   process.on('exit', () => way.kill('SIGKILL'))

@@ -2,10 +2,10 @@ import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePorts } from '../../harness/free-ports.ts'
 import { copyPrograms } from './programs.ts'
 
 export interface Server {
@@ -56,7 +56,7 @@ export async function startServer(programs: string): Promise<Server> {
     copyPrograms(programs, join(home, 'native'))
     const password = randomBytes(16).toString('hex')
     initialise(home, data, password, user)
-    const port = await freePort()
+    const [port = 0] = await freePorts(1)
     const server = await listening(
       spawn(join(home, 'native/bin/postgres'), ['-D', data, '-p', String(port)], { ...user, cwd: home, env: {} }),
     )
@@ -110,15 +110,6 @@ function initialise(home: string, data: string, password: string, user: User): v
     env: {},
     stdio: 'pipe',
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resolves to the server when it accepts connections. Its later output is read and dropped, or it would wait for a reader. */

@@ -4,9 +4,10 @@ import { createServer, type IncomingMessage, request, type Server } from 'node:h
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { freePorts } from '../../harness/free-ports.ts'
 import { PASSWORD } from '../helper.ts'
 import { bare, folder, postTo, run, type Service, start } from '../server/process.ts'
-import { freePorts, startNginx } from './proxies.ts'
+import { startNginx } from './proxies.ts'
 
 // The nginx of docs/protecting-an-api.md, with the file that it shows.
 

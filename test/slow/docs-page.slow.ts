@@ -1,9 +1,10 @@
 import { env } from 'node:process'
 import type { BrowserContext, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
+import { freePorts } from '../../harness/free-ports.ts'
 import { build, PASSWORD, register, type TestApp } from '../helper.ts'
 import { openBrowser } from './browser.ts'
-import { freePorts, startNginx } from './proxies.ts'
+import { startNginx } from './proxies.ts'
 
 /** A page, and what it complains of and loads from elsewhere while it is used. */
 async function watchedPage(browser: BrowserContext, origin: string) {

@@ -1,11 +1,12 @@
 // What becomes of the service, and of its log, where standard output cannot be written.
+
 import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePorts } from '../../harness/free-ports.ts'
 import { bare, environment, folder, ROOT } from '../server/process.ts'
 import { disk, fill, needsMount } from './mount.ts'
-import { freePorts } from './proxies.ts'
 import { openBoth, pipe, startUnread } from './unread.ts'
 
 const PATH = '/.well-known/jwks.json'

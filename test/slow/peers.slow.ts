@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer, request, type Server } from 'node:http'
 import t, { type Test } from 'tap'
+import { freePorts } from '../../harness/free-ports.ts'
 import { type Peer, peers, type Running, SPRING, say, startPeer } from './peers/programs.ts'
 import { build, missing, type Project } from './peers/projects.ts'
 import { type Issuer, issuer, userOf } from './peers/tokens.ts'
-import { freePorts } from './proxies.ts'
 
 // The programs of docs/protecting-an-api.md, each built as it is shown, and asked with the same tokens.
 

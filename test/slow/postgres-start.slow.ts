@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePorts } from '../../harness/free-ports.ts'
 import { type Ran, start, startInVain } from '../server/process.ts'
 import { settings } from './postgres/instances.ts'
 import { ROLE_PASSWORD, startServer, type Way } from './postgres/server.ts'
-import { freePorts } from './proxies.ts'
 
 const WRONG = 'wrong horse battery'
 /** So long a start waits for a database that is not there, in milliseconds; a busy machine takes longer. */

@@ -2,8 +2,8 @@ import { execFileSync, type StdioOptions, spawn } from 'node:child_process'
 import { constants, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { freePorts } from '../../harness/free-ports.ts'
 import { bare, type Ending, environment, folder, ROOT } from '../server/process.ts'
-import { freePorts } from './proxies.ts'
 
 /** A service whose output the test need not read. */
 export interface Unread {

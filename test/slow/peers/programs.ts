@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePorts } from '../../../harness/free-ports.ts'
 import type { Cleanup } from '../../server/process.ts'
 import type { Command } from '../clients/matrix.ts'
-import { freePorts } from '../proxies.ts'
 import { axum, fastapi, go, node, type Project, placeOf, spring } from './projects.ts'
 
 // The programs of docs/protecting-an-api.md: small services that let their users in with Latchkey's access tokens. `GET /me` answers the

@@ -1,9 +1,9 @@
 import type { Test } from 'tap'
 import { makeClient } from '../../../harness/api-client.ts'
+import { freePorts } from '../../../harness/free-ports.ts'
 import { claimsOf, PASSWORD } from '../../helper.ts'
 import { serve } from '../../server/in-process.ts'
 import { bare, folder, postTo, run, type Service, start } from '../../server/process.ts'
-import { freePorts } from '../proxies.ts'
 
 type Tokens = Readonly<Record<string, string>>
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePorts } from '../../../harness/free-ports.ts'
 import { hand, signal, startProgram } from '../../../harness/postgres-programs.ts'
 import { type Cleanup, folder } from '../../server/process.ts'
-import { freePorts } from '../proxies.ts'
 import { ROLE, ROLE_PASSWORD, type Server } from './server.ts'
 
 const PGBOUNCER = process.env.PGBOUNCER ?? '/usr/sbin/pgbouncer'

@@ -2,9 +2,9 @@ import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { freePorts } from '../../../harness/free-ports.ts'
 import { family, hand, program, type Running, runProgram, signal, startProgram } from '../../../harness/postgres-programs.ts'
 import { type Cleanup, folder } from '../../server/process.ts'
-import { freePorts } from '../proxies.ts'
 
 /** The role that the service connects as: the owner of its databases, and no superuser. */
 export const ROLE = 'latchkey'

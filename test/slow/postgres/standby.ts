@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePorts } from '../../../harness/free-ports.ts'
 import { hand, runProgram } from '../../../harness/postgres-programs.ts'
 import { type Cleanup, folder } from '../../server/process.ts'
-import { freePorts } from '../proxies.ts'
 import { Server } from './server.ts'
 
 /** A standby of a server: a copy that follows it, answers reads, and refuses writes until it is promoted. */
