@@ -3,7 +3,7 @@ import { createSigner, createVerifier } from 'fast-jwt'
 import type { Database } from '../db/database.ts'
 import { openDatabase } from '../db/open.ts'
 import { listSigningKeys } from '../db/signing-keys.ts'
-import { insertUser, setUserActive } from '../db/users.ts'
+import { insertUser, updateUser } from '../db/users.ts'
 import type { TokenType } from '../domain/tokens/claims.ts'
 
 /** fast-jwt with the signing keys of the server's database, without the rest of the service. */
@@ -63,7 +63,7 @@ export function insertUsers(url: string, names: readonly string[], isActive = tr
     await db.write(async (handle) => {
       for (const name of names) {
         const id = await insertUser(handle, { username: name, username_key: name, password, created_at: 0 })
-        if (!isActive) await setUserActive(handle, id, false)
+        if (!isActive) await updateUser(handle, id, { is_active: 0 }, 0)
       }
     })
   })

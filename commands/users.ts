@@ -1,5 +1,9 @@
 import type { Command } from 'commander'
-import { logOutUser, setActive } from '../domain/accounts/administration.ts'
+import type { User } from '../db/schema.ts'
+import { changeUser } from '../domain/accounts/users.ts'
+import { endSessionsOf } from '../domain/accounts/users-sessions.ts'
+import type { Core } from '../domain/context.ts'
+import { findUserNamed } from '../domain/names.ts'
 import { excerpt } from '../domain/text.ts'
 import { jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
@@ -17,8 +21,7 @@ export function addUsers(program: Command): void {
     .addOption(jsonOption())
     .action((username: string, options: OutputOptions) =>
       runCommand(async (context) => {
-        const ended_sessions = await logOutUser(context, username)
-        if (ended_sessions === undefined) throw noSuchUser(username)
+        const ended_sessions = await endSessionsOf(context, undefined, (await userNamed(context, username)).id)
         print(options, { username, ended_sessions }, [{ username, ended_sessions }])
       }),
     )
@@ -32,14 +35,15 @@ function addSwitch(users: Command, name: string, description: string, isActive: 
     .addOption(jsonOption())
     .action((username: string, options: OutputOptions) =>
       runCommand(async (context) => {
-        const isChange = await setActive(context, username, isActive)
-        if (isChange === undefined) throw noSuchUser(username)
-        if (!isChange) console.error(`latchkey: "${excerpt(username)}" was ${name}d already; nothing has changed`)
+        const { changed } = await changeUser(context, undefined, (await userNamed(context, username)).id, { isActive })
+        if (changed.length === 0) console.error(`latchkey: "${excerpt(username)}" was ${name}d already; nothing has changed`)
         print(options, { username, is_active: isActive }, [{ username, is_active: isActive ? 'yes' : 'no' }])
       }),
     )
 }
 
-function noSuchUser(username: string): CommandError {
-  return new CommandError(`there is no user "${excerpt(username)}"`)
+async function userNamed({ db }: Core, username: string): Promise<User> {
+  const user = await findUserNamed(db.read, username)
+  if (user === undefined) throw new CommandError(`there is no user "${excerpt(username)}"`)
+  return user
 }

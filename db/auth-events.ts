@@ -142,6 +142,8 @@ export interface EventFilters {
   /** Only the events of this name: of its user, and with its hash as `nameHash` also those of the time when it was no user's. */
   readonly username?: string
   readonly nameHash?: string
+  /** Only the events of the user with this id. */
+  readonly userId?: number
   readonly kinds?: readonly EventKind[]
   /** Only the events with one of these addresses, as they are kept. */
   readonly addresses?: readonly string[]
@@ -154,8 +156,8 @@ export interface EventFilters {
 }
 
 /**
- * The newest events, newest first. The index on the time is read backwards, or that of the name: what has neither `since` nor `username` may
- * have to read all events before it has found `limit`.
+ * The newest events, newest first. The index on the time is read backwards, or that of the name, the id or the kind: what has none of these
+ * and no `since` may have to read all events before it has found `limit`.
  */
 export async function listEvents(db: Handle, { below, ...filters }: EventFilters): Promise<AuthEvent[]> {
   const newest = filtered(db, filters).orderBy('at', 'desc').orderBy('id', 'desc')
@@ -172,7 +174,7 @@ export async function listEventsAfter(db: Handle, id: number, filters: Omit<Even
   return filtered(db, filters).where('id', '>', id).orderBy('id').execute()
 }
 
-function filtered(db: Handle, { username, nameHash, kinds, addresses, since, until, limit }: EventFilters) {
+function filtered(db: Handle, { username, nameHash, userId, kinds, addresses, since, until, limit }: EventFilters) {
   return db
     .selectFrom('auth_events')
     .selectAll()
@@ -180,6 +182,7 @@ function filtered(db: Handle, { username, nameHash, kinds, addresses, since, unt
     .$if(username !== undefined, (query) =>
       query.where((where) => where.or([where('username', '=', username as string), where('name_hash', '=', nameHash ?? null)])),
     )
+    .$if(userId !== undefined, (query) => query.where('user_id', '=', userId as number))
     .$if(kinds !== undefined, (query) => query.where('kind', 'in', kinds as EventKind[]))
     .$if(addresses !== undefined, (query) => query.where('address', 'in', addresses as string[]))
     .$if(since !== undefined, (query) => query.where('at', '>=', since as number))

@@ -18,6 +18,7 @@ import * as lanes from './migrations/012-lanes.ts'
 import * as unknownNames from './migrations/013-unknown-names.ts'
 import * as nameForms from './migrations/014-name-forms.ts'
 import * as locks from './migrations/015-locks.ts'
+import * as administration from './migrations/016-administration.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -37,6 +38,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '013-unknown-names': unknownNames,
   '014-name-forms': nameForms,
   '015-locks': locks,
+  '016-administration': administration,
 }
 
 /** Whether a database has tables of ours, of whatever version. */

@@ -26,7 +26,17 @@ interface UsersTable {
   /** The password's hash, in PHC string format. */
   password: string
   is_active: Generated<0 | 1>
+  /** Whether the user may look after other users: those who are neither staff nor superusers. */
+  is_staff: Generated<0 | 1>
+  /** Whether the user, if staff, may do all that administration can. */
+  is_superuser: Generated<0 | 1>
   created_at: number
+  /** Null for a user who has not logged in since there is this column. */
+  last_login_at: number | null
+  /** Kept for imports. Not unique. */
+  email: string | null
+  /** When name, password or flags were changed last; when the user was created, if they never were. */
+  changed_at: Generated<number>
 }
 
 interface SessionsTable {
@@ -87,7 +97,7 @@ interface AuthEventsTable {
   name_hash: string | null
   /** The `sid` of the session. */
   session_id: string | null
-  /** The `kid` of a key or the id of a client, for events about these. */
+  /** The `kid` of a key or the id of a client, for events about these; of a user who was renamed the name of before. */
   subject: string | null
   /** Who did it, where that is another user than the one of the event; null for the user, the operator's command and the service. */
   actor_id: number | null
@@ -111,6 +121,10 @@ export type EventKind =
   | 'user_disabled'
   | 'user_enabled'
   | 'user_deleted'
+  | 'user_created'
+  | 'user_changed'
+  | 'password_set'
+  | 'sessions_ended'
   | 'key_created'
   | 'key_retired'
   | 'client_created'

@@ -165,6 +165,11 @@ export async function settleSession(
     .execute()
 }
 
+/** A session's user, and the random part of its `sid`. */
+export async function findSessionOwner(db: Handle, id: number): Promise<Pick<Session, 'id' | 'user_id' | 'sid_secret'> | undefined> {
+  return db.selectFrom('sessions').select(['id', 'user_id', 'sid_secret']).where('id', '=', id).executeTakeFirst()
+}
+
 /**
  * The live sessions of a user, the one refreshed last first.
  *

@@ -8,11 +8,13 @@ import type { Tables } from './schema.ts'
 // nothing where writers are alone, as in SQLite. A job locks, and then reads what it decides by: what was read earlier may have been changed
 // by whoever had the lock.
 //
-// A job that needs several locks takes them in this order: its turn, its user, its tallies in the order of their keys. Two that take them in
+// A job that needs several locks takes them in this order: its turns, its user, its tallies in the order of their keys. Two that take them in
 // different orders wait for each other until the database ends one of them.
 
 /** What write jobs take turns at. */
 export type Turn =
+  /** To create users for others, and to change who may administer: comes before that at a name. */
+  | 'administration'
   /** To register a name: a part of all folded names, so that these rows stay few. */
   | `names ${number}`
   /** To make, retire and remove signing keys. */

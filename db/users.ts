@@ -35,8 +35,33 @@ export async function isNameTaken(db: Handle, usernameKey: string): Promise<bool
   return (await byKey(db, { key: usernameKey })).rows.length > 0
 }
 
-type Registered = Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'>
-type Stored = Registered & { readonly username_nfc: string | null }
+const otherByKey = hot((db, value: { key: string; id: number }) =>
+  db.selectFrom('users').select('id').where('username_key', '=', value.key).where('id', '!=', value.id).limit(1),
+)
+
+/** Whether another user than this one has this folded name. */
+export async function isNameOfAnother(db: Handle, userId: number, usernameKey: string): Promise<boolean> {
+  return (await otherByKey(db, { key: usernameKey, id: userId })).rows.length > 0
+}
+
+const superuser = hot((db, value: { except: number; isStaff: 0 | 1 }) =>
+  db
+    .selectFrom('users')
+    .select('id')
+    .where('is_active', '=', 1)
+    .where('is_staff', '=', value.isStaff)
+    .where('is_superuser', '=', 1)
+    .where('id', '!=', value.except)
+    .limit(1),
+)
+
+/** Whether there is an active superuser, staff or not as asked for, beside this one. */
+export async function hasOtherSuperuser(db: Handle, except: number, isStaff: 0 | 1): Promise<boolean> {
+  return (await superuser(db, { except, isStaff })).rows.length > 0
+}
+
+type Registered = Pick<NewUser, 'username' | 'username_key' | 'password' | 'created_at'> & Partial<Pick<User, 'is_staff' | 'is_superuser'>>
+type Stored = Required<Registered> & { readonly username_nfc: string | null }
 
 const insert = hot((db, value: Stored) =>
   db
@@ -46,7 +71,10 @@ const insert = hot((db, value: Stored) =>
       username_nfc: value.username_nfc,
       username_key: value.username_key,
       password: value.password,
+      is_staff: value.is_staff,
+      is_superuser: value.is_superuser,
       created_at: value.created_at,
+      changed_at: value.created_at,
     })
     .returning('id'),
 )
@@ -64,12 +92,15 @@ const insertNew = hot((db, value: Stored) => {
     eb.cast<string | null>(eb.val(value.username_nfc), 'text').as('username_nfc'),
     eb.cast<string>(eb.val(value.username_key), 'text').as('username_key'),
     eb.cast<string>(eb.val(value.password), 'text').as('password'),
+    eb.cast<0 | 1>(eb.val(value.is_staff), 'bigint').as('is_staff'),
+    eb.cast<0 | 1>(eb.val(value.is_superuser), 'bigint').as('is_superuser'),
     eb.cast<number>(eb.val(value.created_at), 'bigint').as('created_at'),
+    eb.cast<number>(eb.val(value.created_at), 'bigint').as('changed_at'),
   ])
   const same = db.selectFrom('users').select('id').where('username_key', '=', value.username_key)
   return db
     .insertInto('users')
-    .columns(['username', 'username_nfc', 'username_key', 'password', 'created_at'])
+    .columns(['username', 'username_nfc', 'username_key', 'password', 'is_staff', 'is_superuser', 'created_at', 'changed_at'])
     .expression(values.where(({ not, exists }) => not(exists(same))))
     .returning('id')
 })
@@ -83,17 +114,38 @@ export async function insertNewUser(db: Handle, user: Registered): Promise<numbe
 }
 
 function stored(user: Registered): Stored {
-  const nfc = user.username.normalize('NFC')
-  return { ...user, username_nfc: nfc === user.username ? null : nfc }
+  return { is_staff: 0, is_superuser: 0, ...user, username_nfc: otherForm(user.username) }
 }
 
-/** Enables or disables a user. */
-export async function setUserActive(db: Handle, userId: number, isActive: boolean): Promise<void> {
+function otherForm(username: string): string | null {
+  const nfc = username.normalize('NFC')
+  return nfc === username ? null : nfc
+}
+
+export type UserChange = Partial<Pick<User, 'username' | 'username_key' | 'is_active' | 'is_staff' | 'is_superuser'>>
+
+/**
+ * Changes name and flags of a user, at `at` (milliseconds since the epoch).
+ *
+ * @param change a `username` with its `username_key`
+ * @throws {QueryRefused} when exactly this name is taken
+ */
+export async function updateUser(db: Handle, userId: number, change: UserChange, at: number): Promise<void> {
+  const nfc = change.username === undefined ? {} : { username_nfc: otherForm(change.username) }
   await db
     .updateTable('users')
-    .set({ is_active: isActive ? 1 : 0 })
+    .set({ ...change, ...nfc, changed_at: at })
     .where('id', '=', userId)
     .execute()
+}
+
+const login = hot((db, value: { id: number; at: number }) =>
+  db.updateTable('users').set({ last_login_at: value.at }).where('id', '=', value.id),
+)
+
+/** Notes when a user logged in, in milliseconds since the epoch. */
+export async function noteLogin(db: Handle, userId: number, at: number): Promise<void> {
+  await login(db, { id: userId, at })
 }
 
 /** Deletes a user, and all sessions and known addresses with it. */
@@ -101,7 +153,12 @@ export async function deleteUser(db: Handle, userId: number): Promise<void> {
   await db.deleteFrom('users').where('id', '=', userId).execute()
 }
 
-/** Replaces a password hash. Changes nothing when it is not `oldHash` any more. */
+/** Sets another password, at `at` (milliseconds since the epoch). */
+export async function setPasswordHash(db: Handle, userId: number, hash: string, at: number): Promise<void> {
+  await db.updateTable('users').set({ password: hash, changed_at: at }).where('id', '=', userId).execute()
+}
+
+/** Replaces a hash by another one of the same password. Changes nothing when it is not `oldHash` any more. */
 export async function replacePasswordHash(db: Handle, userId: number, oldHash: string, newHash: string): Promise<void> {
   await db.updateTable('users').set({ password: newHash }).where('id', '=', userId).where('password', '=', oldHash).execute()
 }

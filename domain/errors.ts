@@ -17,11 +17,13 @@ export const problems = {
   user_inactive: { statuses: [401], when: 'the user of the token is disabled' },
   token_user_mismatch: { statuses: [401], when: 'the token belongs to another user than the credentials' },
   not_authenticated: { statuses: [401], when: 'nothing was presented' },
+  permission_denied: { statuses: [403], when: 'the user of the token may not do this' },
   cross_site: { statuses: [403], when: 'a page of another site sends a password, and its origin is not in `CORS_ORIGINS`' },
   registration_closed: { statuses: [403], when: '`REGISTRATION=closed`' },
   not_found: { statuses: [404], when: 'there is nothing at this path' },
   method_not_allowed: { statuses: [405], when: 'the path does not know this method; `Allow` lists those it knows' },
   request_timeout: { statuses: [408], when: 'the request did not arrive in time' },
+  conflict: { statuses: [409], when: 'the last active superuser would be none any more, or users would change their own flags' },
   payload_too_large: { statuses: [413], when: 'the body is larger than 16 KiB' },
   unsupported_media_type: { statuses: [415], when: 'the body is compressed, neither JSON nor a urlencoded form, or not in UTF-8' },
   headers_too_large: { statuses: [431], when: 'the headers are larger than 16 KiB' },
@@ -78,6 +80,16 @@ export function messageProblem(code: ProblemCode, message: string, status = prob
 export function oauthProblem(code: 'invalid_request' | 'invalid_client', detail: string): Problem {
   const headers = code === 'invalid_client' ? { 'www-authenticate': 'Basic realm="api"' } : {}
   return new Problem(code, detail, { headers, members: { error: code } })
+}
+
+/** Who asks is known, and may not do this. In the words of Django REST framework. */
+export function permissionDenied(): Problem {
+  return new Problem('permission_denied', 'You do not have permission to perform this action.')
+}
+
+/** There is no such user or session. */
+export function notFound(): Problem {
+  return new Problem('not_found', 'Not found.')
 }
 
 /** A password that a page of another site sends. */

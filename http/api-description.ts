@@ -75,6 +75,7 @@ export const describeApi = (server: string) =>
     tags: [
       { name: 'users', description: 'Registration and login' },
       { name: 'account', description: 'My account and my sessions' },
+      { name: 'administration', description: 'The accounts and sessions of others, for staff' },
       { name: 'tokens', description: 'Obtaining, refreshing, verifying and revoking tokens' },
       { name: 'service', description: 'Keys and health' },
     ],

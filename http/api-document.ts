@@ -35,6 +35,7 @@ export interface Answer {
 }
 export interface Operation extends OperationNotes {
   operationId: string
+  parameters?: unknown[]
   security?: Record<string, string[]>[]
   requestBody?: { required: boolean; content: Record<string, Media> }
   responses: Record<string, Answer>
@@ -71,13 +72,14 @@ export function completeDocument({ openapiObject }: { openapiObject: ApiDocument
 }
 
 function complete(operation: Operation, schemas: Record<string, Schema>): Operation {
-  const { 'x-problems': own, 'x-cache-control': cacheControl, requestBody, responses, ...rest } = operation
+  const { 'x-problems': own, 'x-cache-control': cacheControl, requestBody, responses, parameters, ...rest } = operation
   if (own === undefined) throw new Error(`${rest.operationId} says nothing of its error answers`)
   const codes = [...own.codes, ...(requestBody ? withBody : []), ...always]
   return {
     ...rest,
     // Said of every operation: without it a generator takes an operation for one that may need authentication.
     security: rest.security ?? [],
+    ...(parameters && { parameters: clean(parameters) as unknown[] }),
     ...(requestBody && { requestBody: bodyOf(requestBody, schemas) }),
     responses: { ...successes(responses, schemas, cacheControl), ...failures(own, codes) },
   }

@@ -1,6 +1,11 @@
 import type { FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import type { FieldErrors } from '../domain/errors.ts'
 
+/** The names of the parameters of a route's query, in the order in which its schema has them. */
+export function queryFields(request: FastifyRequest): string[] {
+  return Object.keys((request.routeOptions.schema?.querystring as { properties?: object } | undefined)?.properties ?? {})
+}
+
 /** The names of a route's body fields, in the order in which its schema has them. */
 export function bodyFields(request: FastifyRequest): string[] {
   const schema = request.routeOptions.schema?.body as { $ref?: string; properties?: object } | undefined
@@ -37,14 +42,23 @@ function wording(keyword: string, params: Record<string, unknown>, data: unknown
     case 'required':
       return 'This field is required.'
     case 'type':
-      return data === null ? 'This field may not be null.' : 'Not a valid string.'
+      return data === null ? 'This field may not be null.' : wrongType(params.type)
     case 'minLength':
       return 'This field may not be blank.'
+    case 'minimum':
+      return `Ensure this value is greater than or equal to ${params.limit}.`
+    case 'maximum':
+      return `Ensure this value is less than or equal to ${params.limit}.`
     case 'maxLength':
       return `Ensure this field has no more than ${params.limit} characters.`
     default:
       return params.message as string
   }
+}
+
+function wrongType(type: unknown): string {
+  if (type === 'integer') return 'A valid integer is required.'
+  return type === 'boolean' ? 'Must be a valid boolean.' : 'Not a valid string.'
 }
 
 function notAnObject(data: unknown): string {

@@ -1,4 +1,7 @@
-/** What Fastify's `onRoute` says of a route. A segment of its path that begins with a colon is a parameter. */
+/**
+ * What Fastify's `onRoute` says of a route. A segment of its path that begins with a colon is a parameter; in parentheses behind its name stands
+ * a regular expression that it must match.
+ */
 interface Route {
   readonly url: string
   readonly method: string | readonly string[]
@@ -7,7 +10,7 @@ interface Route {
 interface KnownPath {
   /** As its route names it. */
   readonly pattern: string
-  readonly segments: readonly string[]
+  readonly segments: readonly RegExp[]
   readonly methods: readonly string[]
 }
 
@@ -21,7 +24,7 @@ export class KnownPaths {
 
   add({ url, method }: Route): void {
     const path = withoutLastSlash(url)
-    const { pattern, segments, methods } = this.#paths.get(path) ?? { pattern: url, segments: path.split('/'), methods: [] }
+    const { pattern, segments, methods } = this.#paths.get(path) ?? { pattern: patternOf(url), segments: segmentsOf(path), methods: [] }
     this.#paths.set(path, { pattern, segments, methods: [...new Set([methods, method].flat())] })
   }
 
@@ -36,10 +39,21 @@ export class KnownPaths {
   }
 }
 
-function isMatch(segments: readonly string[], asked: readonly string[]): boolean {
-  return (
-    segments.length === asked.length && segments.every((segment, i) => segment === asked[i] || (segment.startsWith(':') && asked[i] !== ''))
-  )
+function isMatch(segments: readonly RegExp[], asked: readonly string[]): boolean {
+  return segments.length === asked.length && segments.every((segment, i) => segment.test(asked[i] as string))
+}
+
+function segmentsOf(path: string): RegExp[] {
+  return path.split('/').map((segment) => {
+    const [, expression] = /^:\w+(?:\((.*)\))?$/.exec(segment) ?? [undefined, undefined]
+    if (segment.startsWith(':')) return new RegExp(expression ?? '^.+$', 's')
+    return new RegExp(`^${RegExp.escape(segment)}$`)
+  })
+}
+
+/** The path of a route as logs have it, without the expressions of its parameters: `/api/users/:id/`. */
+export function patternOf(url: string): string {
+  return url.replace(/\([^/]*\)/g, '')
 }
 
 /** The path of a request's target, as it was sent: without its query, and without the scheme and authority of an absolute URL (RFC 9112 §3.2.2). */

@@ -7,7 +7,7 @@ type Json = Record<string, unknown>
 
 /** The keywords that our schemas use, each of which 3.0 has, too, or has another for. A schema with any other one is refused. */
 const KNOWN = new Set([
-  ...['$ref', 'type', 'format', 'description', 'examples', 'minimum', 'minLength', 'maxLength'],
+  ...['$ref', 'type', 'format', 'description', 'examples', 'minimum', 'maximum', 'minLength', 'maxLength', 'default'],
   ...['properties', 'required', 'additionalProperties', 'items'],
 ])
 
@@ -46,9 +46,10 @@ function withPlainJson(content: Record<string, Media>): Record<string, Media> {
 }
 
 function inSchema(schema: Schema): Schema {
-  const { examples, properties, items, additionalProperties, ...rest } = schema
+  const { examples, properties, items, additionalProperties, type, ...rest } = schema
   if (isRefused(schema)) throw new Error(`OpenAPI 3.0 cannot say ${JSON.stringify(schema)}`)
   return {
+    ...(isNullable(type) ? { type: type[0], nullable: true } : type !== undefined && { type }),
     ...rest,
     ...(Array.isArray(examples) && { example: examples[0] }),
     ...(properties && { properties: mapped(properties, inSchema) }),
@@ -62,7 +63,17 @@ function inSchema(schema: Schema): Schema {
 function isRefused(schema: Schema): boolean {
   const { type, $ref } = schema
   const hasSiblings = $ref !== undefined && Object.keys(schema).length > 1
-  return hasSiblings || Array.isArray(type) || type === 'null' || Object.keys(schema).some((keyword) => !KNOWN.has(keyword))
+  return (
+    hasSiblings ||
+    (Array.isArray(type) && !isNullable(type)) ||
+    type === 'null' ||
+    Object.keys(schema).some((keyword) => !KNOWN.has(keyword))
+  )
+}
+
+/** Of one type, or null: as `schemas/nullable.ts` says it. */
+function isNullable(type: unknown): type is [string, 'null'] {
+  return Array.isArray(type) && type.length === 2 && typeof type[0] === 'string' && type[1] === 'null'
 }
 
 function mapped<T, R>(record: Record<string, T>, map: (member: T, key: string) => R): Record<string, R> {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { DatabaseOverloaded, DatabaseUnavailable } from '../db/errors.ts'
 import { invalidFields, Problem, type ProblemCode, unavailable } from '../domain/errors.ts'
-import { bodyFields, fieldErrors } from './field-errors.ts'
+import { bodyFields, fieldErrors, queryFields } from './field-errors.ts'
 import { refused } from './request-line.ts'
 
 /** Answers a request with an error. The log may say why (`problem-log.ts`); the answer to a fault of the service says nothing of its cause. */
@@ -31,8 +31,8 @@ function toProblem(error: FastifyError | Error, request: FastifyRequest): Proble
   if (error instanceof Problem) return codesOfAnyRoute.has(error.code) ? withMessage(error, request) : error
   if (error instanceof DatabaseUnavailable) return unavailable('database_unavailable', 'The database does not answer. Try again later.')
   if (error instanceof DatabaseOverloaded) return unavailable('overloaded', 'Too many writes are waiting. Try again later.')
-  const { validation, statusCode } = error as FastifyError
-  if (validation) return invalidFields(fieldErrors(validation, bodyFields(request)))
+  const { validation, validationContext, statusCode } = error as FastifyError
+  if (validation) return invalidFields(fieldErrors(validation, (validationContext === 'querystring' ? queryFields : bodyFields)(request)))
   return (
     frameworkProblems[statusCode ?? 500]?.() ??
     new Problem('internal_error', 'The service failed. Its log tells why, under the request id.')

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { patternOf as patternOfRoute } from './known-paths.ts'
 import { addressOf } from './origin.ts'
 import type { Refused } from './problem-log.ts'
 
@@ -29,5 +30,6 @@ export function refused(request: FastifyRequest): Refused {
 
 /** The path of a route as the API document has it, such as `/api/users/me/sessions/:id/`: one that was sent may hold a secret. */
 function patternOf(request: FastifyRequest): string | undefined {
-  return request.routeOptions.url ?? request.knownPath
+  const { url } = request.routeOptions
+  return url === undefined ? request.knownPath : patternOfRoute(url)
 }

@@ -4,6 +4,7 @@ import { type Config, defaultPublicUrl } from '../config.ts'
 import { describeApi } from '../http/api-description.ts'
 import { type ApiDocument, completeDocument, type OperationProblems } from '../http/api-document.ts'
 import * as account from '../schemas/account.ts'
+import * as administration from '../schemas/administration.ts'
 import * as credentials from '../schemas/credentials.ts'
 import * as introspection from '../schemas/introspection.ts'
 import * as problems from '../schemas/problems.ts'
@@ -26,7 +27,8 @@ declare module 'fastify' {
 /** The API document, made from the routes' schemas. */
 export default fp(
   async (app) => {
-    for (const schema of named({ ...account, ...credentials, ...introspection, ...problems, ...service, ...tokens })) app.addSchema(schema)
+    for (const schema of named({ ...account, ...administration, ...credentials, ...introspection, ...problems, ...service, ...tokens }))
+      app.addSchema(schema)
     await app.register(swagger, {
       openapi: describeApi(serverUrl(app.config)),
       refResolver: { buildLocalReference: (json, _base, _fragment, i) => (json.$id as string | undefined) ?? `def-${i}` },

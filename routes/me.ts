@@ -6,6 +6,7 @@ import { changePassword, deleteAccount } from '../domain/accounts/own.ts'
 import { Problem, userNotFound } from '../domain/errors.ts'
 import { endOtherSessions, endOwnSession } from '../domain/sessions/logout.ts'
 import { sidOf } from '../domain/sessions/sid.ts'
+import { bearerCodes } from '../http/bearer-codes.ts'
 import { deviceTokenOf } from '../http/device-token.ts'
 import { originOf } from '../http/origin.ts'
 import { AccountDeletion, Me, PasswordChange, type SessionOfMine, SessionPath, SessionsOfMine } from '../schemas/account.ts'
@@ -13,15 +14,6 @@ import { DeviceHeaders } from '../schemas/credentials.ts'
 import { accountDeletionProblems, bearerProblems, passwordChangeProblems } from '../schemas/problems.ts'
 import { NoContent, ref } from '../schemas/ref.ts'
 import { Empty, TokenPair } from '../schemas/tokens.ts'
-
-const bearerCodes = [
-  'bad_authorization_header',
-  'not_authenticated',
-  'token_not_valid',
-  'user_not_found',
-  'user_inactive',
-  'database_unavailable',
-] as const
 
 /** What users can see and do with their own account, authenticated by an access token. */
 const routes: FastifyPluginAsyncTypebox = async (app) => {
@@ -129,7 +121,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: ref(Empty) },
       problems: {
         examples: accountDeletionProblems,
-        codes: [...bearerCodes, 'invalid', 'cross_site', 'throttled', 'overloaded'],
+        codes: [...bearerCodes, 'conflict', 'invalid', 'cross_site', 'throttled', 'overloaded'],
       },
     },
     async handler(request) {

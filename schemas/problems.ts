@@ -33,6 +33,14 @@ export const Problem = Type.Object(
     new_password: field('new_password'),
     refresh: field('refresh'),
     token: field('token'),
+    is_active: field('is_active'),
+    is_staff: field('is_staff'),
+    is_superuser: field('is_superuser'),
+    search: field('search'),
+    user: field('user'),
+    kind: field('kind'),
+    limit: field('limit'),
+    cursor: field('cursor'),
     non_field_errors: Type.Optional(Type.Array(Type.String(), { description: 'What is wrong with the body as a whole.' })),
     errors: Type.Optional(
       // Not `Type.Record`, which says `patternProperties`: generators make no type of that.
@@ -71,6 +79,8 @@ export const commonProblems: readonly ProblemExample[] = [
   { code: 'user_inactive', detail: 'User is inactive' },
   { code: 'not_authenticated', detail: 'Authentication credentials were not provided.' },
   { code: 'not_found', detail: 'Not found.' },
+  { code: 'permission_denied', detail: 'You do not have permission to perform this action.' },
+  { code: 'conflict', detail: 'This is the last active superuser. Make another one first.' },
   { code: 'cross_site', detail: 'Pages of this origin may not send passwords: it is not in CORS_ORIGINS.' },
   { code: 'registration_closed', detail: 'Registration is closed.' },
   { code: 'request_timeout', detail: 'The request did not arrive in time.' },
@@ -131,6 +141,12 @@ export const passwordChangeProblems: readonly ProblemExample[] = [
     current_password: wrongPassword,
     errors: { current_password: wrongPassword },
   },
+  ...bearerProblems,
+]
+
+/** The problems of lists. */
+export const listProblems: readonly ProblemExample[] = [
+  { code: 'invalid', detail: 'Not valid: cursor.', cursor: ['Invalid cursor'], errors: { cursor: ['Invalid cursor'] } },
   ...bearerProblems,
 ]
 

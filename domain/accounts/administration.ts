@@ -1,47 +1,80 @@
-import { lockUser } from '../../db/turns.ts'
-import { findUserById, setUserActive } from '../../db/users.ts'
+import type { Handle } from '../../db/database.ts'
+import type { User } from '../../db/schema.ts'
+import { lockUser, type Turn, takeTurns } from '../../db/turns.ts'
+import { findUserById } from '../../db/users.ts'
 import type { Core } from '../context.ts'
-import { noOrigin, recordEvent } from '../events/record.ts'
-import { findUserNamed } from '../names.ts'
-import { endingNow, endSessions } from '../sessions/ends.ts'
+import { notFound, Problem, permissionDenied, userInactive, userNotFound } from '../errors.ts'
+import { noOrigin, type Origin } from '../events/record.ts'
+import type { Owner } from '../sessions/ends.ts'
 
-// What the operator does to the accounts of others.
+// Who may change the accounts of others, and the transaction in which that is done.
 
-/**
- * Enables a user, or disables one and ends all sessions. A user who is so already is no event.
- *
- * @returns whether that is a change; undefined when there is no user of this name: see `findUserNamed`
- */
-export async function setActive(core: Core, username: string, isActive: boolean): Promise<boolean | undefined> {
-  return core.db.write(async (handle) => {
-    const named = await findUserNamed(handle, username)
-    if (named === undefined) return undefined
-    await lockUser(handle, named.id)
-    // The user may have been deleted before it was locked.
-    const user = await findUserById(handle, named.id)
-    if (user === undefined) return undefined
-    if (!isActive) await endSessions(handle, user, 'all', endingNow(core, noOrigin, 'user_disabled'))
-    if (user.is_active === (isActive ? 1 : 0)) return false
-    await setUserActive(handle, user.id, isActive)
-    await recordEvent(handle, core.clock(), noOrigin, {
-      kind: isActive ? 'user_enabled' : 'user_disabled',
-      userId: user.id,
-      username: user.username,
-    })
-    return true
-  })
+/** A user who does it, by a request. */
+export interface Admin extends Owner {
+  readonly origin: Origin
+}
+
+/** Who does it: undefined is the operator, by a command, who may do everything. */
+export type By = Admin | undefined
+
+/** What it takes. Where the account is that of staff or of a superuser it takes a superuser, whatever is done. */
+export type Need = 'staff' | 'superuser'
+
+/** From where it is done, and by whom, as events keep it: who does it to oneself is no other user. */
+export function doneBy(by: By, userId?: number): { readonly origin: Origin; readonly actor?: Owner } {
+  if (by === undefined) return { origin: noOrigin }
+  const { id, username, origin } = by
+  return id === userId ? { origin } : { origin, actor: { id, username } }
+}
+
+/** Why a user may not do it; undefined when nothing is against it. @param target whose account it is, if it is one's */
+export function refusalOf(actor: User | undefined, need: Need, target?: User): Problem | undefined {
+  if (actor === undefined) return userNotFound()
+  if (!actor.is_active) return userInactive()
+  if (!actor.is_staff || (takesSuperuser(need, target) && !actor.is_superuser)) return permissionDenied()
+  return undefined
+}
+
+/** Whether only superusers may do it. */
+export function takesSuperuser(need: Need, target?: User): boolean {
+  return need === 'superuser' || target?.is_staff === 1 || target?.is_superuser === 1
+}
+
+interface Task {
+  readonly by: By
+  readonly need: Need
+  /** At the name that is taken, if one is. */
+  readonly turn?: Turn | undefined
 }
 
 /**
- * Ends all sessions of a user.
+ * Does some work in a transaction, if whoever does it still may: all administration takes turns, so that two who change each other are exact.
  *
- * @returns how many; undefined when there is no user of this name: see `findUserNamed`
+ * @param work resolves to a `Problem` where it is refused, which is then thrown
  */
-export async function logOutUser(core: Core, username: string): Promise<number | undefined> {
-  return core.db.write(async (handle) => {
-    const user = await findUserNamed(handle, username)
-    if (user === undefined) return undefined
-    await lockUser(handle, user.id)
-    return endSessions(handle, user, 'all', endingNow(core, noOrigin, 'admin'))
+export async function administer<T>(core: Core, { by, need, turn }: Task, work: (handle: Handle) => Promise<T | Problem>): Promise<T> {
+  const result = await core.db.write(async (handle) => {
+    await takeTurns(handle, 'administration')
+    if (turn !== undefined) await takeTurns(handle, turn)
+    const refusal = by && refusalOf(await findUserById(handle, by.id), need)
+    return refusal ?? work(handle)
+  })
+  if (result instanceof Problem) throw result
+  return result
+}
+
+/** The same for the account of a user, who is locked. @throws {Problem} `not_found`, too */
+export function administerUser<T>(
+  core: Core,
+  task: Task & { readonly userId: number },
+  work: (handle: Handle, user: User) => Promise<T | Problem>,
+): Promise<T> {
+  const { by, need, userId } = task
+  return administer(core, task, async (handle) => {
+    await lockUser(handle, userId)
+    const user = await findUserById(handle, userId)
+    if (user === undefined) return notFound()
+    const refusal = by && refusalOf(await findUserById(handle, by.id), need, user)
+    return refusal ?? work(handle, user)
   })
 }

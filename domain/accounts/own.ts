@@ -1,11 +1,11 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
-import { lockUser } from '../../db/turns.ts'
-import { deleteUser, findUserById, replacePasswordHash } from '../../db/users.ts'
+import { lockUser, takeTurns } from '../../db/turns.ts'
+import { findUserById, setPasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { bearerProblem, type FieldErrors, invalidFields, type Problem, TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import { recordOfUser } from '../events/of-users.ts'
-import { type Origin, recordEvent } from '../events/record.ts'
+import type { Origin } from '../events/record.ts'
 import type { BreachCheck } from '../passwords/breach-check.ts'
 import type { Estimator } from '../passwords/estimator.ts'
 import { passwordFaults } from '../passwords/policy.ts'
@@ -14,7 +14,9 @@ import { endingNow, endSessions, isLive } from '../sessions/ends.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
 import { findBySid } from '../sessions/sid.ts'
 import { findRoom, startSession } from '../sessions/start.ts'
+import { deleteLocked } from './deletion.ts'
 import { deviceOf } from './device.ts'
+import { lockOut } from './lock-out.ts'
 import { type Credentials, type LoginCore, withPassword } from './log-in.ts'
 
 // What users do to their own account.
@@ -68,7 +70,7 @@ async function replacePassword(
   if (!found.user.is_active) return userInactive()
   if (!isLive(found.session, core.clock())) return bearerProblem(new TokenProblem('ended'))
   if ((await findUserById(handle, user.id))?.password !== user.password) return 'changed'
-  await replacePasswordHash(handle, user.id, user.password, newHash)
+  await setPasswordHash(handle, user.id, newHash, core.clock())
   const ending = endingNow(core, origin, 'password_changed')
   await endSessions(handle, user, 'all', ending)
   const { id: userId, username } = user
@@ -79,26 +81,28 @@ async function replacePassword(
 /**
  * Deletes a user, with all sessions.
  *
- * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when the user was deleted meanwhile
+ * @throws {Problem} `invalid` under `password`; `throttled`; `overloaded`; `user_not_found` when the user was deleted meanwhile; `conflict` for
+ *   the last active superuser
  */
 export async function deleteAccount(core: LoginCore, origin: Origin, caller: Caller, confirmation: Confirmation): Promise<void> {
   const user = await existing(core, caller)
   const errors = await currentPasswordErrors(core, origin, user, confirmation, 'password')
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
   const result = await core.db.write((handle) => deleteUnlessChanged(handle, core, origin, user))
-  if (result === 'gone') throw userNotFound()
+  if (result instanceof Error) throw result
   if (result === 'changed') return deleteAccount(core, origin, caller, confirmation)
 }
 
-async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, user: User): Promise<'gone' | 'changed' | 'deleted'> {
+async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, user: User): Promise<Problem | 'changed' | 'deleted'> {
+  if (user.is_superuser) await takeTurns(handle, 'administration')
   await lockUser(handle, user.id)
   const current = await findUserById(handle, user.id)
-  if (current === undefined) return 'gone'
-  if (current.password !== user.password) return 'changed'
-  const ending = endingNow(core, origin, 'user_deleted')
-  await endSessions(handle, user, 'all', ending)
-  await recordEvent(handle, ending.at, origin, { kind: 'user_deleted', userId: user.id, username: user.username })
-  await deleteUser(handle, user.id)
+  if (current === undefined) return userNotFound()
+  // Superusers have taken a turn, so that they are counted one after the other.
+  if (current.password !== user.password || current.is_superuser !== user.is_superuser) return 'changed'
+  const refusal = await lockOut(handle, current, undefined)
+  if (refusal !== undefined) return refusal
+  await deleteLocked(handle, core, current, { origin })
   return 'deleted'
 }
 
@@ -110,7 +114,7 @@ async function existing({ db }: Core, caller: Caller): Promise<User> {
 }
 
 /** The wrong password of a user who is logged in is an error of its field, not a 401: the access token is good. */
-async function currentPasswordErrors(
+export async function currentPasswordErrors(
   core: LoginCore,
   origin: Origin,
   user: User,

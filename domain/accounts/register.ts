@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import { takeTurns } from '../../db/turns.ts'
-import { insertNewUser, isNameTaken } from '../../db/users.ts'
+import { insertNewUser } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { type FieldErrors, invalidFields, Problem } from '../errors.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
@@ -11,6 +10,7 @@ import type { Estimator } from '../passwords/estimator.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { passwordFaults } from '../passwords/policy.ts'
 import { fold } from '../text.ts'
+import { nameKeyFaults, nameTaken, turnAt } from './new-names.ts'
 
 type RegistrationCore = Core & {
   readonly hashing: Hashing
@@ -24,11 +24,6 @@ export interface Candidate {
   readonly username?: unknown
   readonly password?: unknown
 }
-
-const nameTaken = ['user login with this username already exists.']
-/** In bytes of UTF-8. Some characters fold to eighteen, and the folded name stands in an index. */
-const NAME_KEY_BYTES = 1024
-const nameKeyTooLong = ['This username takes too much space in its compatibility form.']
 
 /**
  * Registers a user. An answer names everything that is wrong with both fields.
@@ -56,17 +51,12 @@ async function allErrors(
   const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
   const faults = typeof password === 'string' && password !== '' ? await passwordFaults(core, origin, password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
-  const nameErrors = name === undefined ? [] : await nameFaults(core, fold(name))
+  const nameErrors = name === undefined ? [] : await nameKeyFaults(core.db.read, fold(name))
   const usernameErrors = nameErrors.length > 0 ? nameErrors : (shapeErrors.username ?? [])
   return {
     ...(passwordErrors.length > 0 && { password: passwordErrors }),
     ...(usernameErrors.length > 0 && { username: usernameErrors }),
   }
-}
-
-async function nameFaults({ db }: RegistrationCore, key: string): Promise<string[]> {
-  if (Buffer.byteLength(key) > NAME_KEY_BYTES) return nameKeyTooLong
-  return (await isNameTaken(db.read, key)) ? nameTaken : []
 }
 
 /** Looks the name up again in the transaction: it may have been taken while the password was hashed. */
@@ -75,7 +65,7 @@ async function insert(core: RegistrationCore, origin: Origin, user: { username: 
   const username_key = fold(user.username)
   const password = await hashing.hash(origin, user.password)
   const isInserted = await db.write(async (handle) => {
-    await takeTurns(handle, `names ${shareOf(username_key)}`)
+    await takeTurns(handle, turnAt(username_key))
     const now = clock()
     const userId = await insertNewUser(handle, { username: user.username, username_key, password, created_at: now })
     if (userId === undefined) return false
@@ -84,11 +74,4 @@ async function insert(core: RegistrationCore, origin: Origin, user: { username: 
     return true
   })
   if (!isInserted) throw invalidFields({ username: nameTaken })
-}
-
-/** Names that are the same share a number, and few others do: each has a row, which stays. */
-const NAME_SHARES = 1024
-
-function shareOf(usernameKey: string): number {
-  return createHash('sha256').update(usernameKey).digest().readUInt16BE() % NAME_SHARES
 }

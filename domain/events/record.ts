@@ -28,7 +28,7 @@ export interface Happening {
   readonly username?: string
   readonly nameHash?: string
   readonly sid?: string
-  /** The `kid` of a key or the id of a client. */
+  /** The `kid` of a key, the id of a client, or the name of a user before the user was renamed. */
   readonly subject?: string
   /** Who did it, where that is another user than the one it happened to. */
   readonly actor?: Pick<User, 'id' | 'username'>
@@ -59,7 +59,7 @@ export function eventOf(at: number, origin: Origin, happening: Happening): Requi
     username: happening.username === undefined ? null : cut(happening.username, NAME_BYTES),
     name_hash: happening.nameHash ?? null,
     session_id: happening.sid ?? null,
-    subject: happening.subject ?? null,
+    subject: happening.subject === undefined ? null : cut(happening.subject, NAME_BYTES),
     actor_id: happening.actor?.id ?? null,
     actor_name: happening.actor?.username ?? null,
     address: origin.address,

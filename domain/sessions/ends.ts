@@ -22,6 +22,8 @@ export type Owner = Pick<User, 'id' | 'username'>
 export interface Ending {
   readonly reason: EndReason
   readonly origin: Origin
+  /** Who ends them, where that is another user. */
+  readonly actor?: Owner | undefined
   /** Milliseconds since the epoch. */
   readonly at: number
   /** Whether `at` may be relied on. */
@@ -29,9 +31,9 @@ export interface Ending {
   readonly accessTokenTtlSeconds: number
 }
 
-export function endingNow({ config, clockWatch }: Core, origin: Origin, reason: EndReason): Ending {
+export function endingNow({ config, clockWatch }: Core, origin: Origin, reason: EndReason, actor?: Owner): Ending {
   const { now, isSteady } = clockWatch.read()
-  return { reason, origin, at: now, isSteady, accessTokenTtlSeconds: config.accessTokenTtlSeconds }
+  return { reason, origin, actor, at: now, isSteady, accessTokenTtlSeconds: config.accessTokenTtlSeconds }
 }
 
 /**
@@ -50,14 +52,15 @@ export function isLive(session: SessionState | undefined, now: number): session 
  * @returns how many were live until now
  */
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
-  const { at, isSteady, reason, origin } = ending
+  const { at, isSteady, reason, origin, actor } = ending
   const line = expiryLine(isSteady ? at : 0, ending.accessTokenTtlSeconds)
   const [ended, recent] = await Promise.all([
     endRows(handle, owner.id, which, line, { at, reason }),
     recentOfUser(handle, at, owner.username, 'session_ended'),
   ])
   for (const [index, session] of ended.entries()) {
-    const happening = { kind: 'session_ended', reason, userId: owner.id, username: owner.username, sid: sidOf(session) } as const
+    const whose = { userId: owner.id, username: owner.username, sid: sidOf(session), ...(actor && { actor }) }
+    const happening = { kind: 'session_ended', reason, ...whose } as const
     await recordOfUser(handle, at, origin, happening, index === 0 ? recent : undefined)
   }
   // Not while the clock is not steady, for then nobody knows which of them ended first.

@@ -1,6 +1,7 @@
 import type { Handle } from '../../db/database.ts'
 import { countNotEnded } from '../../db/expired-sessions.ts'
 import { findSurplusSessions, insertSession } from '../../db/sessions.ts'
+import { noteLogin } from '../../db/users.ts'
 import { CLOCKS_DIFFER_MS, toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
 import { recentOfUser, recordOfUser } from '../events/of-users.ts'
@@ -58,7 +59,11 @@ export async function startSession(
     ...lastUse(origin, now),
     ...currentToken(refresh),
   })
-  const [id, recent] = await Promise.all([session, recentOfUser(handle, now, user.username, 'login')])
+  const [id, recent] = await Promise.all([
+    session,
+    recentOfUser(handle, now, user.username, 'login'),
+    reason === undefined && noteLogin(handle, user.id, now),
+  ])
   const sid = sidOf({ id, sid_secret })
   const happening = { kind: 'login', ...(reason && { reason }), userId: user.id, username: user.username, sid } as const
   await recordOfUser(handle, now, origin, happening, recent)

@@ -7,6 +7,7 @@ import { createClient } from '@hey-api/openapi-ts'
 import t, { type Test } from 'tap'
 import { createClient as createServiceClient } from '../../domain/accounts/clients.ts'
 import { build, type TestApp } from '../helper.ts'
+import { setFlags } from '../operator.ts'
 
 const run = promisify(execFile)
 const repository = join(import.meta.dirname, '..', '..')
@@ -32,6 +33,7 @@ function operator(app: TestApp) {
   const { db } = app
   return {
     createClient: () => createServiceClient(app, 'api'),
+    promote: (username: string) => setFlags(app, username, { isStaff: true, isSuperuser: true }),
     setActive: (username: string, isActive: boolean) =>
       db.write((handle) =>
         handle
@@ -89,6 +91,18 @@ t.test('a client generated from openapi.json', async (t) => {
         blacklisted: {},
         revoked: {},
         deleted: {},
+      },
+      administration: {
+        last_login: null,
+        ended: [204, 204],
+        sessions: 0,
+        found: ['guest'],
+        next: null,
+        renamed: 'visitor',
+        password: {},
+        isStaff: true,
+        deleted: {},
+        events: ['user_deleted', 'password_set', 'user_changed'],
       },
     })
   })

@@ -4,16 +4,25 @@ import {
   authenticateByHeader,
   blacklistToken,
   changeMyPassword,
+  changeUser,
+  createUser,
   deleteMe,
+  deleteUser,
   endMyOtherSessions,
   endMySession,
+  endUserSession,
+  endUserSessions,
   getKeys,
   getLiveness,
   getMe,
   getReadiness,
   getServerMetadata,
+  getUser,
   introspectToken,
+  listEvents,
   listMySessions,
+  listUserSessions,
+  listUsers,
   logIn,
   obtainTokenPair,
   type Problem,
@@ -21,6 +30,7 @@ import {
   refreshToken,
   registerUser,
   revokeToken,
+  setUserPassword,
   verifyToken,
 } from './generated/index.ts'
 
@@ -29,6 +39,7 @@ export interface Operator {
   setActive(username: string, isActive: boolean): Promise<void>
   createClient(): Promise<{ clientId: string; clientSecret: string }>
   remove(username: string): Promise<void>
+  promote(username: string): Promise<void>
 }
 
 interface Answer<T, E> {
@@ -68,6 +79,38 @@ export async function succeed(baseUrl: string, operator: Operator) {
     live: success(await getLiveness({ client })).status,
     ready: success(await getReadiness({ client })).status,
     account: await succeedWithAccount(baseUrl),
+    administration: await succeedWithAdministration(baseUrl, operator),
+  }
+}
+
+/** Calls every operation of administration, on a user who is created and deleted by it. */
+async function succeedWithAdministration(baseUrl: string, operator: Operator) {
+  const client = createClient({ baseUrl })
+  const body = { username: 'keeper', password: 'securepassword' }
+  success(await registerUser({ client, body }))
+  await operator.promote(body.username)
+  const auth = success(await obtainTokenPair({ client, body })).access
+  const confirmed = { current_password: body.password }
+  const guest = { username: 'guest', password: 'a passing passphrase' }
+  const { id, last_login } = success(await createUser({ client, auth, body: { ...guest, ...confirmed } }))
+  const on = { client, auth, path: { id } }
+  success(await obtainTokenPair({ client, body: guest }))
+  success(await obtainTokenPair({ client, body: guest }))
+  const [session] = success(await listUserSessions(on))
+  const ended = await endUserSession({ client, auth, path: { id, sid: session?.id ?? '' } })
+  const others = await endUserSessions(on)
+  const page = success(await listUsers({ client, auth, query: { search: 'gue', is_active: true, limit: 1 } }))
+  return {
+    last_login,
+    ended: [ended.response?.status, others.response?.status],
+    sessions: success(await listUserSessions(on)).length,
+    found: page.results.map(({ username }) => username),
+    next: page.next,
+    renamed: success(await changeUser({ ...on, body: { ...confirmed, username: 'visitor', is_staff: true } })).username,
+    password: success(await setUserPassword({ ...on, body: { ...confirmed, new_password: 'another secure password' } })),
+    isStaff: success(await getUser(on)).is_staff,
+    deleted: success(await deleteUser({ ...on, body: confirmed })),
+    events: success(await listEvents({ client, auth, query: { user: id, limit: 3 } })).results.map(({ kind }) => kind),
   }
 }
 

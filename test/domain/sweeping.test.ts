@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { listHistory } from '../../domain/sessions/history.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, logIn, post, register, START, type TestApp } from '../helper.ts'
+import { setActive } from '../operator.ts'
 
 const DAY = 86_400
 

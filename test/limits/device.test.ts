@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
+import { setActive } from '../operator.ts'
 import { HEADER, LOGIN, OBTAIN, REFRESH } from '../wire/wire.ts'
 import { attempt, failFromAnywhere, failWithAnyName, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
 

@@ -1,8 +1,8 @@
 // Not on PostgreSQL: it is one step after the other; parallel.test.ts holds what several at once do there.
 import t from 'tap'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, register } from '../helper.ts'
+import { setActive } from '../operator.ts'
 import { ipv4, ipv6, OWNER } from './attackers.ts'
 import { attempt, failFromAnywhere, failWithAnyName, fillLane, logsIn, RIGHT, throttled, two, wrong } from './limits.ts'
 

@@ -1,13 +1,13 @@
 import t, { type Test } from 'tap'
 import { DatabaseOverloaded } from '../../db/errors.ts'
 import { findUserByName } from '../../db/users.ts'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { deleteAccount } from '../../domain/accounts/own.ts'
 import { unavailable } from '../../domain/errors.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { databaseUrl } from '../databases.ts'
 import { build, PASSWORD, register, type TestApp } from '../helper.ts'
+import { setActive } from '../operator.ts'
 import { attempt, RIGHT, throttled, wrong } from './limits.ts'
 
 const COUNTED = { count: 1, in_flight: 0 }

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { changePassword } from '../../domain/accounts/own.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { build, claimsOf, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
+import { setActive } from '../operator.ts'
 import { attempt, logsIn, RIGHT, throttled, wrong } from './limits.ts'
 
 /** Lets something happen after a password was found right and before the session starts: while a better hash is made. */

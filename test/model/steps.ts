@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { sweep } from '../../domain/sweeping.ts'
+import { setActive } from '../operator.ts'
 import type { Token, User } from './reference.ts'
 import { agree, type Pick, type World } from './world.ts'
 

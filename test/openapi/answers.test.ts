@@ -3,6 +3,7 @@ import t from 'tap'
 import { createClient } from '../../domain/accounts/clients.ts'
 import type { Answer, ApiDocument, Schema } from '../../http/api-document.ts'
 import { basic, build, claimsOf, logIn, PASSWORD, register, type TestApp } from '../helper.ts'
+import { idOf, setFlags } from '../operator.ts'
 import { compiled, operationsOf } from './schemas.ts'
 
 interface Call {
@@ -12,10 +13,15 @@ interface Call {
   payload?: string
   headers?: Record<string, string>
   /** Replaces `{id}` in the path. */
-  id?: string
+  id?: string | number
+  /** Replaces `{sid}` in the path. */
+  sid?: string
+  query?: string
 }
 
 const documented = ['www-authenticate', 'retry-after', 'x-request-id', 'cache-control']
+const NEXT = 'another horse battery'
+const confirmed = { current_password: PASSWORD }
 const json = (body: object) => JSON.stringify(body)
 const user = { username: 'alice', password: PASSWORD }
 const wrong = { ...user, password: 'wrong password' }
@@ -26,6 +32,14 @@ const ajv = compiled(document)
 await register(app)
 await register(app, 'bob')
 await register(app, 'erin')
+await register(app, 'root')
+await register(app, 'frank')
+await setFlags(app, 'root', { isStaff: true, isSuperuser: true })
+const staff = { authorization: `Bearer ${(await logIn(app, 'root')).access}` }
+const rootId = await idOf(app, 'root')
+const franksSid = claimsOf((await logIn(app, 'frank')).access).sid as string
+const frank = await idOf(app, 'frank')
+await logIn(app, 'frank')
 const { access, refresh } = await logIn(app)
 const other = claimsOf((await logIn(app)).access) as { sid: string }
 const third = await logIn(app, 'bob')
@@ -101,6 +115,43 @@ const calls: Call[] = [
     payload: json({ current_password: PASSWORD, new_password: 'another horse battery' }),
   },
   { operationId: 'changeMyPassword', status: 401, code: 'token_not_valid', headers: changing, payload: json({}) },
+  { operationId: 'listUsers', status: 200, headers: staff },
+  { operationId: 'listUsers', status: 400, code: 'invalid', headers: staff, query: '?limit=0&is_active=x&cursor=x' },
+  { operationId: 'listUsers', status: 403, code: 'permission_denied', headers: bearer },
+  { operationId: 'getUser', status: 200, headers: staff, id: frank },
+  { operationId: 'getUser', status: 404, code: 'not_found', headers: staff, id: 999 },
+  { operationId: 'listUserSessions', status: 200, headers: staff, id: frank },
+  { operationId: 'endUserSession', status: 204, headers: staff, id: frank, sid: franksSid },
+  { operationId: 'endUserSession', status: 404, code: 'not_found', headers: staff, id: frank, sid: franksSid },
+  { operationId: 'endUserSessions', status: 204, headers: staff, id: frank },
+  { operationId: 'listEvents', status: 200, headers: staff },
+  { operationId: 'listEvents', status: 400, code: 'invalid', headers: staff, query: '?kind=x' },
+  { operationId: 'createUser', status: 201, headers: staff, payload: json({ ...confirmed, username: 'grace', password: NEXT }) },
+  { operationId: 'createUser', status: 400, code: 'invalid', headers: staff, payload: json({ ...confirmed, username: '', password: '1' }) },
+  { operationId: 'createUser', status: 403, code: 'permission_denied', headers: bearer, payload: '{}' },
+  { operationId: 'changeUser', status: 200, headers: staff, id: frank, payload: json({ is_active: false }) },
+  { operationId: 'changeUser', status: 400, code: 'invalid', headers: staff, id: frank, payload: json({ is_staff: true }) },
+  {
+    operationId: 'changeUser',
+    status: 409,
+    code: 'conflict',
+    headers: staff,
+    id: rootId,
+    payload: json({ ...confirmed, is_staff: false }),
+  },
+  { operationId: 'setUserPassword', status: 200, headers: staff, id: frank, payload: json({ ...confirmed, new_password: NEXT }) },
+  {
+    operationId: 'setUserPassword',
+    status: 400,
+    code: 'invalid',
+    headers: staff,
+    id: frank,
+    payload: json({ ...confirmed, new_password: '1' }),
+  },
+  { operationId: 'deleteUser', status: 409, code: 'conflict', headers: staff, id: rootId, payload: json(confirmed) },
+  { operationId: 'deleteUser', status: 200, headers: staff, id: frank, payload: json(confirmed) },
+  { operationId: 'deleteUser', status: 404, code: 'not_found', headers: staff, id: frank, payload: json(confirmed) },
+  { operationId: 'deleteMe', status: 409, code: 'conflict', headers: staff, payload: json({ password: PASSWORD }) },
   { operationId: 'blacklistToken', status: 400, code: 'invalid', payload: '{}' },
   { operationId: 'blacklistToken', status: 200, payload: json({ refresh: third.refresh }) },
   { operationId: 'blacklistToken', status: 401, code: 'token_not_valid', payload: json({ refresh: third.refresh }) },
@@ -122,15 +173,15 @@ function named(schema: Schema | undefined): Schema {
 function find(wanted: string) {
   for (const [url, item] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(item)) {
-      if (operation.operationId === wanted) return { url, method: method.toUpperCase() as 'GET' | 'POST' | 'DELETE', operation }
+      if (operation.operationId === wanted) return { url, method: method.toUpperCase() as 'GET' | 'POST' | 'PATCH' | 'DELETE', operation }
     }
   }
   throw new Error(`no operation ${wanted}`)
 }
 
-function send(app: TestApp, { operationId, payload, headers, id = '' }: Call) {
+function send(app: TestApp, { operationId, payload, headers, id = '', sid = '', query = '' }: Call) {
   const { url: template, method } = find(operationId)
-  const url = template.replace('{id}', id)
+  const url = template.replace('{id}', String(id)).replace('{sid}', sid) + query
   const type = payload === undefined ? {} : { 'content-type': 'application/json' }
   return app.inject({ method, url, headers: { ...type, ...headers }, ...(payload !== undefined && { payload }) })
 }
@@ -202,13 +253,20 @@ t.test('a form is read like JSON, on every operation with a body', async (t) => 
     blacklistToken: { refresh: (await logIn(app)).refresh },
     changeMyPassword: { current_password: PASSWORD, new_password: PASSWORD },
     deleteMe: { password: PASSWORD },
+    createUser: { ...confirmed, username: 'heidi', password: NEXT, is_staff: 'true' },
+    changeUser: { ...confirmed, is_active: 'false', is_superuser: 'true' },
+    setUserPassword: { ...confirmed, new_password: NEXT },
+    deleteUser: confirmed,
   }
   const withBody = operationsOf(document).filter(({ requestBody }) => requestBody)
   t.same(Object.keys(fields).sort(), withBody.map(({ operationId }) => operationId).sort())
+  const bearerOf = async (operationId: string) =>
+    operationId === 'deleteMe' ? { authorization: `Bearer ${(await logIn(app, 'dave')).access}` } : bearer
+  const id = await idOf(app, 'erin')
   for (const [operationId, form] of Object.entries(fields)) {
-    const authorization = operationId === 'deleteMe' ? `Bearer ${(await logIn(app, 'dave')).access}` : bearer.authorization
+    const { authorization } = 'current_password' in form && operationId !== 'changeMyPassword' ? staff : await bearerOf(operationId)
     const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
-    const { statusCode } = await send(app, { operationId, status: 200, headers, payload: String(new URLSearchParams(form)) })
-    t.equal(statusCode, operationId === 'registerUser' ? 201 : 200, operationId)
+    const { statusCode } = await send(app, { operationId, id, status: 200, headers, payload: String(new URLSearchParams(form)) })
+    t.equal(statusCode, ['registerUser', 'createUser'].includes(operationId) ? 201 : 200, operationId)
   }
 })

@@ -66,7 +66,7 @@ t.test('the document says where an access token comes from, in its description a
 
 t.test('the document has no internal keywords, and no HEAD operations', async (t) => {
   t.notMatch(JSON.stringify(document), /"x-[a-z-]+":|\$id/)
-  t.same([...new Set(operations.map(({ method }) => method))].sort(), ['delete', 'get', 'post'])
+  t.same([...new Set(operations.map(({ method }) => method))].sort(), ['delete', 'get', 'patch', 'post'])
 })
 
 t.test('every operation has its own id', async (t) => {
@@ -144,10 +144,10 @@ t.test('the error table and the document have the same codes', async (t) => {
   )
 })
 
-t.test('only the body of header authentication is optional', async (t) => {
+t.test('only the bodies of header authentication and of a change of a user are optional', async (t) => {
   const optional = operations.filter(({ operation }) => operation.requestBody?.required === false)
   t.same(
     optional.map(({ operation }) => operation.operationId),
-    ['authenticateByHeader'],
+    ['authenticateByHeader', 'changeUser'],
   )
 })

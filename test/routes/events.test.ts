@@ -1,10 +1,10 @@
 import t from 'tap'
 import { openDatabase } from '../../db/open.ts'
-import { setActive } from '../../domain/accounts/administration.ts'
 import { Refusals } from '../../domain/events/refusals.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { databaseUrl } from '../databases.ts'
 import { build, claimsOf, logIn, PASSWORD, post, register, START, type TestApp } from '../helper.ts'
+import { setActive } from '../operator.ts'
 
 const KEYS_MADE = 3
 const from = (address: string) => ({ address, client: 'curl/8', requestId: 'r', isShared: false })

@@ -1,6 +1,6 @@
 import type { FastifyInstance, InjectOptions } from 'fastify'
 
-export type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE'
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE'
 export interface Route {
   readonly method: Method
   readonly url: string
@@ -15,13 +15,14 @@ export function routesOf(app: FastifyInstance): Route[] {
     if (piece === '' || piece === '*') continue
     const depth = indent.length / 4
     paths[depth] = `${depth > 0 ? paths[depth - 1] : ''}${piece}`
-    const url = paths[depth].replace(/:\w+/g, '1')
+    const url = paths[depth].replace(/:\w+(\([^/]*\))?/g, '1')
     routes.push(...methods.split(', ').map((method) => ({ method: method as Method, url })))
   }
   return routes
 }
 
 export function send(app: FastifyInstance, { method, url }: Route, headers: Record<string, string> = {}, payload = '{}') {
-  const body: InjectOptions = method === 'POST' ? { payload, headers: { 'content-type': 'application/json', ...headers } } : { headers }
+  const body: InjectOptions =
+    method === 'POST' || method === 'PATCH' ? { payload, headers: { 'content-type': 'application/json', ...headers } } : { headers }
   return app.inject({ method, url, ...body })
 }

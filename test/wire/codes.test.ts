@@ -9,6 +9,7 @@ import { DatabaseUnavailable } from '../../db/errors.ts'
 import { problems } from '../../domain/errors.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
+import { setFlags } from '../operator.ts'
 import { HEADER, INTROSPECT, LOGIN, OBTAIN, postRaw, REFRESH, REFRESH_AND_VERIFY, REGISTER } from './wire.ts'
 
 const RIGHT = { username: 'alice', password: PASSWORD }
@@ -36,6 +37,8 @@ const CODES: Readonly<Record<string, readonly [status: number, ask: (t: Test) =>
   user_inactive: [401, askedAlone((app) => afterUserChange(app, (handle) => handle.updateTable('users').set({ is_active: 0 }).execute()))],
   token_user_mismatch: [401, asked(async (app) => post(app, HEADER, { ...RIGHT, username: 'bob' }, await bearer(app)))],
   not_authenticated: [401, asked((app) => post(app, HEADER, {}))],
+  permission_denied: [403, asked(async (app) => app.inject({ url: REGISTER, headers: await bearer(app) }))],
+  conflict: [409, askedAlone(deletedLast)],
   cross_site: [403, asked((app) => post(app, OBTAIN, RIGHT, { origin: 'https://evil.example' }))],
   registration_closed: [403, async (t) => seenIn(await post(await build(t, { REGISTRATION: 'closed' }), REGISTER, RIGHT))],
   not_found: [404, asked((app) => app.inject('/nowhere'))],
@@ -138,6 +141,11 @@ async function afterUserChange(app: TestApp, change: Parameters<TestApp['db']['w
   const headers = await bearer(app)
   await app.db.write(change)
   return post(app, HEADER, {}, headers)
+}
+
+async function deletedLast(app: TestApp): Promise<LightMyRequestResponse> {
+  await setFlags(app, 'alice', { isStaff: true, isSuperuser: true })
+  return post(app, '/api/users/me/delete/', { password: PASSWORD }, await bearer(app))
 }
 
 async function guessed(app: TestApp): Promise<LightMyRequestResponse> {

@@ -8,7 +8,7 @@ import { answerOf, ENDPOINTS, HEADER, OBTAIN, problem, REGISTER } from './wire.t
 
 const notFound = problem(404, 'not_found', 'Not found.')
 const notAllowed = (method: string) => problem(405, 'method_not_allowed', `Method "${method}" not allowed.`)
-/** Without GET and HEAD, which `/api/users/` may come to answer. */
+/** Without GET and HEAD, which `/api/users/` answers to staff. */
 const METHODS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'] as const
 const READING = ['/health/live', '/health/ready', '/.well-known/jwks.json', '/openapi.json', '/openapi-3.0.json']
 
@@ -27,7 +27,8 @@ t.test('B0, A24: a wrong method is 405 with every token, and Allow lists the rig
         const answer = await app.inject({ method, url, headers: { authorization } })
         t.strictSame(answerOf(answer), notAllowed(method), `${method} ${url} ${authorization.slice(0, 15)}`)
         t.ok(allowOf(answer.headers.allow).includes('POST'), `${method} ${url} allows POST`)
-        if (url !== REGISTER) t.equal(answer.headers.allow, 'POST', `${method} ${url} allows nothing else`)
+        const allowed = url === REGISTER ? ['GET', 'HEAD', 'POST'] : ['POST']
+        t.strictSame(allowOf(answer.headers.allow), allowed, `${method} ${url} allows nothing else`)
       }
     }
     if (url === REGISTER) continue
@@ -97,6 +98,24 @@ t.test('A24: a wrong method on a path with a parameter is 405 for every value of
     t.equal(answer.headers.allow, 'DELETE')
   }
   t.strictSame(answerOf(await app.inject('/api/users/me/sessions/7/8/')), notFound)
+  for (const url of ['/api/users/7/', '/api/users/9007199254740993', '/api/users/1/?a=b']) {
+    const answer = await app.inject({ method: 'PUT', url })
+    t.strictSame(answerOf(answer), notAllowed('PUT'), url)
+    t.strictSame(allowOf(answer.headers.allow), ['GET', 'HEAD', 'PATCH'])
+  }
+})
+
+t.test('A24: what is no id is no user, and words under /api/users/ stay what they are', async (t) => {
+  const app = await build(t)
+  const others = ['0', '-1', '1e3', '01', '1.0', '0x1', 'x', '1%20', '99999999999999999', '1'.repeat(100), '1/2']
+  for (const id of others) {
+    for (const method of ['GET', 'PATCH', 'PUT'] as const)
+      t.strictSame(answerOf(await app.inject({ method, url: `/api/users/${id}/` })), notFound, `${method} ${id}`)
+  }
+  for (const url of ['/api/users/authentication/', '/api/users/create/', '/api/users/me/delete/']) {
+    const answer = await app.inject(url)
+    t.strictSame([answerOf(answer), answer.headers.allow], [notAllowed('GET'), 'POST'], url)
+  }
 })
 
 t.test('A24: a request whose target is an absolute URL is answered as its path', async (t) => {

@@ -30,10 +30,15 @@ async function addUsers(db: Handle): Promise<void> {
     username_key: username.toLowerCase(),
     password: `$argon2id$${id}`,
     is_active: 1 as 0 | 1,
+    is_staff: 0 as 0 | 1,
+    is_superuser: 0 as 0 | 1,
     created_at: 1,
+    changed_at: 2,
   })
   const users = TEXTS.map((text, index) => user(index + 1, text))
-  const last = { ...user(BIG_ID, 'e\u0301'), username_nfc: '\u00e9', is_active: 0 as const, created_at: HIGHEST }
+  const administered = { is_active: 0 as const, is_staff: 1 as const, is_superuser: 1 as const, email: TEXTS[0] as string }
+  const times = { created_at: HIGHEST, last_login_at: HIGHEST, changed_at: HIGHEST }
+  const last = { ...user(BIG_ID, 'e\u0301'), username_nfc: '\u00e9', ...administered, ...times }
   await db
     .insertInto('users')
     .values([...users, last])

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { logOutUser } from '../../../domain/accounts/administration.ts'
 import { build, logIn, post, register, START, type TestApp } from '../../helper.ts'
+import { logOutUser } from '../../operator.ts'
 import { answerOf, bearerRefused, HEADER, REFRESH, tokenRefused, VERIFY } from '../../wire/wire.ts'
 
 const DAY = 86_400
