@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lets Schemathesis ask whatever the API document allows, and what it does not, of every operation, with and without a
-# token. Prints counts as its last line.
+# Lets Schemathesis ask whatever the API document allows, and what it does not, of every operation, without a token and with
+# one, and of administration with that of staff. Prints counts as its last line.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d) passed=0 failed=0 service=''
@@ -45,6 +45,10 @@ send() { curl -sS "$url$1" -H 'content-type: application/json' -d "$2"; }
 # The document's examples are this user's; the token is another's, whose password is no example.
 send /api/users/ '{"username":"testuser","password":"securepassword"}' >/dev/null
 send /api/users/ '{"username":"fuzzer","password":"nobody knows it"}' >/dev/null
+# Staff, and a superuser: whoever knows no password of its own does what takes none.
+send /api/users/ '{"username":"keeper","password":"nobody knows it"}' >/dev/null
+python3 -c 'import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); \
+  db.execute("update users set is_staff = 1, is_superuser = 1 where username = ?", ("keeper",))' "$work/latchkey.db"
 client=$(node bin/latchkey.mjs clients create fuzzer --json | sed 's/.*"client_id":"\([^"]*\)","client_secret":"\([^"]*\)".*/\1:\2/')
 
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance
@@ -67,6 +71,12 @@ wait $without
 check 'nothing is found without a token' "$?" 0
 wait $with
 check 'nothing is found with a token' "$?" 0
+# After them, for it disables whomever it finds.
+SCHEMATHESIS_HOOKS="$PWD/test/slow/fuzz_login.py" FUZZ_URL=$url FUZZ_CLIENT=$client FUZZ_USER=keeper \
+  fuzz as-staff --include-path-regex '^/api/(events|users/(\{id\}.*|create/)?$)'
+check 'nothing is found by staff' "$?" 0
+looked=$(grep -E '"path":"/api/(events|users|users/:id[^"]*)/"' "$work/log" | grep -cE '"method":"(GET|PATCH|DELETE)".*"status":(200|204|400|404)')
+check "who saw and changed something, often enough ($looked)" "$([ "$looked" -ge "$examples" ] && echo yes)" yes
 inside=$(grep '"path":"/api/users/me' "$work/log" | grep -cE '"status":(200|204|400|404)')
 check "the token opened what asks for one, often enough ($inside)" "$([ "$inside" -ge "$examples" ] && echo yes)" yes
 introspected=$(grep '"path":"/api/token/introspect' "$work/log" | grep -c '"status":200')
@@ -78,7 +88,7 @@ undocumented=$(node -e '
   const { paths } = JSON.parse(fs.readFileSync(process.argv[1]))
   const refused = fs.readFileSync(process.argv[2], "utf8").split("\n").filter((line) => line.includes("\"code\":\""))
   const unknown = refused.map(JSON.parse).filter(({ method, path, status, code }) => {
-    const operation = status !== undefined && paths[path?.replace(":id", "{id}")]?.[method.toLowerCase()]
+    const operation = status !== undefined && paths[path?.replace(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()]
     return operation && !(code in (operation.responses[status]?.content["application/problem+json"].examples ?? {}))
   })
   console.log([...new Set(unknown.map(({ method, path, status, code }) => `${method} ${path} ${status} ${code}`))].join(", "))

@@ -11,7 +11,7 @@ import schemathesis
 @schemathesis.auth(refresh_interval=0.2)
 class Login:
     def get(self, case, context):
-        credentials = {"username": "fuzzer", "password": "nobody knows it"}
+        credentials = {"username": os.environ.get("FUZZ_USER", "fuzzer"), "password": "nobody knows it"}
         answer = requests.post(os.environ["FUZZ_URL"] + "/api/token/", json=credentials, timeout=10)
         return answer.json()["access"]
 
