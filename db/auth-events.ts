@@ -145,6 +145,8 @@ export interface EventFilters {
   /** Only the events of the user with this id. */
   readonly userId?: number
   readonly kinds?: readonly EventKind[]
+  /** The same of one kind, where nothing else leads to fewer events: they are found by the index of the kind. */
+  readonly ofKind?: EventKind
   /** Only the events with one of these addresses, as they are kept. */
   readonly addresses?: readonly string[]
   /** Only what began from this instant on, and before that one (milliseconds since the epoch). */
@@ -156,8 +158,8 @@ export interface EventFilters {
 }
 
 /**
- * The newest events, newest first. The index on the time is read backwards, or that of the name, the id or the kind: what has none of these
- * and no `since` may have to read all events before it has found `limit`.
+ * The newest events, newest first. The index on the time is read backwards, or that of the name, of the user's id or of `ofKind`: what has none
+ * of these and no `since` may have to read all events before it has found `limit`.
  */
 export async function listEvents(db: Handle, { below, ...filters }: EventFilters): Promise<AuthEvent[]> {
   const newest = filtered(db, filters).orderBy('at', 'desc').orderBy('id', 'desc')
@@ -174,7 +176,7 @@ export async function listEventsAfter(db: Handle, id: number, filters: Omit<Even
   return filtered(db, filters).where('id', '>', id).orderBy('id').execute()
 }
 
-function filtered(db: Handle, { username, nameHash, userId, kinds, addresses, since, until, limit }: EventFilters) {
+function filtered(db: Handle, { username, nameHash, userId, ofKind, kinds, addresses, since, until, limit }: EventFilters) {
   return db
     .selectFrom('auth_events')
     .selectAll()
@@ -183,6 +185,7 @@ function filtered(db: Handle, { username, nameHash, userId, kinds, addresses, si
       query.where((where) => where.or([where('username', '=', username as string), where('name_hash', '=', nameHash ?? null)])),
     )
     .$if(userId !== undefined, (query) => query.where('user_id', '=', userId as number))
+    .$if(ofKind !== undefined, (query) => query.where(sql`(kind || '')`, '=', ofKind as EventKind))
     .$if(kinds !== undefined, (query) => query.where('kind', 'in', kinds as EventKind[]))
     .$if(addresses !== undefined, (query) => query.where('address', 'in', addresses as string[]))
     .$if(since !== undefined, (query) => query.where('at', '>=', since as number))

@@ -38,9 +38,12 @@ async function indexUsers(db: Kysely<Tables>): Promise<void> {
     .execute()
 }
 
-/** Events are listed by user, also of one that is no more, and by kind. */
+/**
+ * Events are listed by user, also of one that is no more, and by kind. SQLite, which counts no rows, would be led by the kind also where a name or
+ * a time leads to fewer: so the index is on an expression that only the list by kind has.
+ */
 async function indexEvents(db: Kysely<Tables>): Promise<void> {
   const ofUsers = db.schema.createIndex('auth_events_of_user_id').on('auth_events').columns(['user_id', 'at'])
   await ofUsers.where(sql<boolean>`user_id is not null`).execute()
-  await db.schema.createIndex('auth_events_of_kind').on('auth_events').columns(['kind', 'at']).execute()
+  await sql`create index auth_events_of_kind on auth_events ((kind || ''), at)`.execute(db)
 }

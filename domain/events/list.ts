@@ -53,7 +53,7 @@ interface Found {
 async function read(db: Handle, { userId, kind, below, limit }: Wanted): Promise<Found> {
   const events = await readEvents(db, {
     ...(userId !== undefined && { userId }),
-    ...(kind !== undefined && { kinds: [kind] }),
+    ...(kind !== undefined && { ofKind: kind }),
     ...(below && { below }),
     limit: limit + 1,
   })

@@ -68,7 +68,7 @@ t.test('all filters hold together, since with its instant and until without', as
 })
 
 t.test(
-  'every search is led by an index: of the name, of the time, or by the ids',
+  'every search is led by an index: of the name, of the time, of the user, of the kind, or by the ids',
   { skip: notOnPostgres('the plan of SQLite is read') },
   async (t) => {
     const db = await database(t)
@@ -90,6 +90,12 @@ t.test(
     )
     t.match(await planOf((handle) => listEvents(handle, filters)), /SCAN auth_events USING INDEX auth_events_at/)
     t.match(await planOf((handle) => listEvents(handle, { ...filters, username: 'a', nameHash: 'b' })), /auth_events_of_user \(username=\?/)
+    for (const below of [{}, { below: { at: 5, id: 5 } }]) {
+      const ofKind = await planOf((handle) => listEvents(handle, { limit: 51, ofKind: 'login', ...below }))
+      t.match(ofKind, /^SEARCH auth_events USING INDEX auth_events_of_kind \(<expr>=\?( AND at<\?)?\)$/)
+      const ofUser = await planOf((handle) => listEvents(handle, { limit: 51, userId: 7, ...below }))
+      t.match(ofUser, /^SEARCH auth_events USING INDEX auth_events_of_user_id \(user_id=\?( AND at<\?)?\)$/)
+    }
     t.match(await planOf((handle) => listEventsAfter(handle, 5, filters)), /USING INTEGER PRIMARY KEY \(rowid>\?\)/)
   },
 )
