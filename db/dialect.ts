@@ -1,4 +1,5 @@
 import type { ColumnBuilderCallback, CompiledQuery, DialectAdapter, Kysely, QueryResult } from 'kysely'
+import type { BackingUp, Restored, Restoring } from './backups.ts'
 import type { Database, Handle, Opening } from './database.ts'
 
 /** A kind of database: a function that finds the database of a URL, or returns undefined for a URL of another kind. */
@@ -16,6 +17,28 @@ export interface Site {
   exists(opening?: Opening): Promise<boolean>
   /** Makes the database if need be, and opens it with its tables up to date. Throws what `openDatabase` does. */
   open(opening?: Opening): Promise<Database>
+  /** Where it is a file: how it is copied, and how a copy takes its place. A server has means of its own. */
+  readonly copies?: Copies
+}
+
+export interface Copies {
+  /**
+   * Copies the database, as it is at this moment, into one file, which appears when it is whole and on the disk. Whoever writes it goes on
+   * meanwhile. Nothing of it is changed, nor are its tables brought up to date.
+   *
+   * @returns the size of the copy in bytes
+   * @throws {BackupRefused} when the copy cannot be made there, or what is to be copied is damaged
+   * @throws {DatabaseUnavailable} when the database cannot be opened
+   */
+  backUp(to: string, options: BackingUp): Promise<number>
+  /**
+   * Lets the copy of a backup take the place of the database, or be one where there is none. The backup stays as it is. The database is
+   * replaced in one step, after all else: when this fails, or its process is killed, it is the old one or the new one.
+   *
+   * @throws {BackupRefused} when the backup is not whole, not ours or newer, somebody has the database open, or there is no room
+   * @throws what `prepare` throws
+   */
+  restore<T>(from: string, options: Restoring<T>): Promise<Restored<T>>
 }
 
 /** A query that is built once and run with new values (`hot.ts`). */

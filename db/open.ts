@@ -1,5 +1,5 @@
 import type { Database, Opening } from './database.ts'
-import type { Dialect, Site } from './dialect.ts'
+import type { Copies, Dialect, Site } from './dialect.ts'
 import { postgres } from './postgres/database.ts'
 import { sqlite } from './sqlite/database.ts'
 
@@ -36,6 +36,11 @@ export async function databaseExists(url: string, opening?: Opening): Promise<bo
 /** Where the database of a URL is, in words without credentials, and whether other processes can open it too. */
 export function describeDatabase(url: string): Pick<Site, 'place' | 'isShared'> {
   return siteOf(url)
+}
+
+/** How the database of a URL is copied, and how a copy takes its place; undefined where that is not for us to do. */
+export function copiesOf(url: string): Copies | undefined {
+  return siteOf(url).copies
 }
 
 function siteOf(url: string): Site {

@@ -80,6 +80,7 @@ export type EndReason =
   | 'user_disabled'
   | 'user_deleted'
   | 'admin'
+  | 'restored'
 
 /** Rows are only added, but what is repeated is counted in its first row. An event stays when its user or session is deleted. */
 interface AuthEventsTable {

@@ -2,16 +2,18 @@ import { resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { Kysely } from 'kysely'
 import type { Database, OnUpgrade } from '../database.ts'
-import type { Dialect } from '../dialect.ts'
+import type { Copies, Dialect } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { ping } from '../health.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../schema.ts'
+import { backUp } from './backup.ts'
 import { openSqlite } from './connection.ts'
 import { type Guard, PatientSqliteDialect, patiently } from './dialect.ts'
 import { inWords } from './fault.ts'
 import { fileOf, IN_MEMORY, isThere, makeFolderOf, refuseNoFile } from './file.ts'
 import { OpenedFiles } from './opened-files.ts'
+import { restore } from './restore.ts'
 import { scrubOnce } from './scrub.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -29,6 +31,14 @@ export const sqlite: Dialect = (url) => {
     isShared,
     exists: async () => isShared && isThere(file),
     open: ({ onUpgrade } = {}) => (isShared ? openFile(file, onUpgrade) : openInMemory(onUpgrade)),
+    ...(isShared && { copies: copiesOf(file) }),
+  }
+}
+
+function copiesOf(file: string): Copies {
+  return {
+    backUp: (to, options) => backUp(file, to, options),
+    restore: (from, options) => restore(file, from, options, openFile),
   }
 }
 
@@ -52,13 +62,11 @@ async function openFile(file: string, onUpgrade?: OnUpgrade): Promise<Database> 
 
 /** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
 async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Database> {
-  const sqlite = await patiently(() => openSqlite(file))
+  const sqlite = await patiently(() => openAndRead(file))
   let files: OpenedFiles | undefined
   const guard = () => files?.guard()
   const writer = await connect(sqlite, true, guard)
   try {
-    // Its first read makes the files beside it, which stay while it is open.
-    await patiently(() => sqlite.pragma('schema_version'))
     files = new OpenedFiles(file)
     await migrate(writer, onUpgrade)
     await scrubOnce(file)
@@ -66,6 +74,21 @@ async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Dat
     return database(writer, reader, { file, files, log: new WriteAheadLog(files.place, sqlite) })
   } catch (error) {
     await writer.destroy()
+    throw error
+  }
+}
+
+/**
+ * The first read makes the files beside it, and takes a lock, which stay while it is open. Whoever has to wait for that opens the file anew:
+ * a restore may have put another one in its place.
+ */
+function openAndRead(file: string): SQLite.Database {
+  const sqlite = openSqlite(file)
+  try {
+    sqlite.pragma('schema_version')
+    return sqlite
+  } catch (error) {
+    sqlite.close()
     throw error
   }
 }

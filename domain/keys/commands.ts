@@ -106,6 +106,18 @@ export async function retireAllKeys(core: KeyCore): Promise<Retirement> {
   return retire(core, (rows) => rows.filter((row) => !isSecret(row) && row.retired_at === null))
 }
 
+/**
+ * Withdraws all keys that are in the database, in a transaction that has the turn at them, and makes no others: a service does, one that runs
+ * or the next that starts.
+ *
+ * @returns how many they were
+ */
+export async function withdrawAllKeys(handle: Handle, core: Core): Promise<number> {
+  const rows = (await listSigningKeys(handle)).filter((row) => !isSecret(row) && row.retired_at === null)
+  for (const row of rows) await retireRow(handle, core, row)
+  return rows.length
+}
+
 async function retire(core: KeyCore, choose: (rows: readonly SigningKeyRow[]) => readonly SigningKeyRow[]): Promise<Retirement> {
   const spare = await makeKeys(core, ALL_THAT_MAY_BE_NEEDED)
   return core.db.write(async (handle) => {

@@ -87,6 +87,8 @@ t.test('the owner of the tables migrates, and a role that may only read and writ
   t.match(migrated, { code: 0, stdout: /001-users-sessions-keys/ })
   const again = await run(t, { DATABASE_URL: server.url(), ...schema }, bare(process.execPath, 'cli.ts', 'migrate'))
   t.match(again, { code: 0, stdout: 'the tables were up to date\n' })
+  const finished = await run(t, { DATABASE_URL: url, ...schema }, bare(process.execPath, 'cli.ts', 'restore', '--finish'))
+  t.match(finished, { code: 1, stderr: /^latchkey: DATABASE_URL: only the owner of the tables may raise the ids: [^\n]+\n$/ })
   const together = await startInstances(t, url, 2, schema)
   const probes = await Probes.start(together)
   const answers = await probes.stop()
