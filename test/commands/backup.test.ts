@@ -49,6 +49,7 @@ t.test('a backup has every row, and the ids that were given', async (t) => {
   await fillWithSample(db)
   const to = join(folder(t), 'copy')
   await copiesOf(place.url)?.backUp(to, { isReplacing: false, tell: () => {}, signal: new AbortController().signal })
+  t.equal(statSync(to).mode & 0o777, 0o600, 'whatever the umask is')
   t.same(await contentOf(await openAt(t, { ...place, url: `file:${to}` })), await contentOf(db))
 })
 
