@@ -7,8 +7,9 @@ import { passwordRows } from './password-rows.ts'
 import { processRows } from './process-rows.ts'
 import type { Line } from './row.ts'
 import { tokenRows } from './token-rows.ts'
+import { userRows } from './user-rows.ts'
 
-const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows, ...fairnessRows }
+const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows, ...fairnessRows, ...userRows }
 const asked = process.argv.slice(2)
 const chosen = Object.entries(allRows).filter(([name]) => asked.length === 0 || asked.some((start) => name.startsWith(start)))
 if (chosen.length === 0) throw new Error(`no such row: there are ${Object.keys(allRows).join(', ')}`)

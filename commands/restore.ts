@@ -86,7 +86,9 @@ function toRow({ endedSessions, retiredKeys, nextIds }: Settled) {
 }
 
 function warn({ jwtAlgorithm }: Config): void {
-  console.error('latchkey: passwords, names and clients are as they were then: change, disable and revoke again what was since the backup')
+  console.error(
+    'latchkey: users, passwords and clients are as they were then: disable, demote, change and revoke again what was since the backup',
+  )
   if (jwtAlgorithm !== 'HS256') return
   console.error(
     'latchkey: JWT_SECRET is a setting, and signs on: who checks tokens without this service takes those of before until they expire',

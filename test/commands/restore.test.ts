@@ -1,4 +1,4 @@
-// Not on PostgreSQL: it is restored by its own means.
+// Not on PostgreSQL: all but the last are about files, and that one runs once, beside these.
 import {
   chmodSync,
   copyFileSync,
@@ -14,9 +14,12 @@ import {
 import { basename, dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { newPlace, openAt, skipped } from '../db/moving/places.ts'
+import { fillWithSample, highestIds } from '../db/moving/sample.ts'
 import { claimsOf, PASSWORD } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
 import { folder, postTo } from '../server/process.ts'
+import { runShared } from '../server/shared-process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
 type Pair = { access: string; refresh: string }
@@ -50,7 +53,8 @@ async function withBackup(t: Test): Promise<{ file: string; backup: string }> {
 }
 
 const beside = (file: string) => readdirSync(dirname(file)).filter((name) => name !== basename(file))
-const REMARK = 'latchkey: passwords, names and clients are as they were then: change, disable and revoke again what was since the backup\n'
+const REMARK =
+  'latchkey: users, passwords and clients are as they were then: disable, demote, change and revoke again what was since the backup\n'
 
 t.test(
   'after restore no token of before is good, neither of the backup nor of the lost time, and ids of that are not given again',
@@ -312,4 +316,20 @@ t.test('restore --finish does the same to a file that was put there by other mea
     stderr: REMARK,
   })
   t.strictSame(beside(file), [])
+})
+
+t.test('restore --finish does the same on PostgreSQL', skipped, async (t) => {
+  const { url, schema } = newPlace(t, 'postgres')
+  const db = await openAt(t, { url, schema })
+  await fillWithSample(db)
+  const { code, stdout, stderr } = await runShared(
+    { DATABASE_URL: url, DATABASE_SCHEMA: schema },
+    'cli.ts',
+    'restore',
+    '--finish',
+    '--json',
+  )
+  t.strictSame({ code, stderr }, { code: 0, stderr: REMARK })
+  t.match(JSON.parse(stdout), { retired_keys: 1, next_user_id: highestIds.users + 1_000_001 })
+  t.same(await db.read.selectFrom('signing_keys').select('kid').where('retired_at', 'is', null).execute(), [])
 })
