@@ -54,10 +54,19 @@ export async function lockUser(handle: Handle, userId: number): Promise<void> {
 /**
  * For rows that are to be deleted because they are old, in the order that the query says: those that another transaction has locked are left
  * out, and are found again the next time.
+ *
+ * They are looked for once, in a part of its own (`materialized`): a subquery that locks may be run again for each row of the outer query, as
+ * the database plans it, and then finds the next rows, without regard to its limit.
  */
-export function unlocked<Q extends Pick<SelectQueryBuilder<Tables, keyof Tables, unknown>, 'forUpdate' | 'skipLocked'>>(
+export function unlocked<Q extends Pick<SelectQueryBuilder<Tables, keyof Tables, object>, 'forUpdate' | 'skipLocked'>>(
   db: Handle,
   rows: Q,
 ): Q {
-  return adapterOf(db).hasParallelWriters ? (rows.forUpdate().skipLocked() as unknown as Q) : rows
+  if (!adapterOf(db).hasParallelWriters) return rows
+  const locked = rows.forUpdate().skipLocked() as SelectQueryBuilder<Tables, keyof Tables, object>
+  const once = db.with(
+    (part) => part('old').materialized(),
+    () => locked,
+  )
+  return once.selectFrom('old').selectAll() as unknown as Q
 }
