@@ -1,6 +1,7 @@
 // Debian's PostgreSQL as it is installed, but for the memory that its manual recommends as a start, on files of its own.
 
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from '../harness/free-ports.ts'
@@ -16,6 +17,8 @@ export interface PostgresServer {
   url(port?: number): string
   /** Processor time that all of its processes have used so far. */
   cpuMs(): number
+  /** Runs a script by PostgreSQL's own load generator. @returns how often a second, and the server's processor time for each */
+  pgbench(script: string, connections: number, seconds: number): { rate: number; databaseCpuMs: number }
   stop(): Promise<void>
 }
 
@@ -35,9 +38,19 @@ export async function startPostgres(): Promise<PostgresServer> {
     rmSync(folder, { recursive: true, force: true })
   }
   process.on('exit', remove)
+  const url = (by = port) => `postgres://${USER}@127.0.0.1:${by}/${DATABASE}?sslmode=disable`
   return {
     port,
-    url: (by = port) => `postgres://${USER}@127.0.0.1:${by}/${DATABASE}?sslmode=disable`,
+    url,
+    pgbench(script, connections, seconds) {
+      const file = join(folder, 'script.sql')
+      writeFileSync(file, script)
+      const before = cpuMs(pid)
+      const args = ['--no-vacuum', '--protocol=prepared', `--client=${connections}`, `--time=${seconds}`, `--file=${file}`, url()]
+      const said = execFileSync(program('pgbench'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      const count = Number(/transactions actually processed: (\d+)/.exec(said)?.[1])
+      return { rate: count / seconds, databaseCpuMs: (cpuMs(pid) - before) / count }
+    },
     cpuMs: () => cpuMs(pid),
     async stop() {
       signal([pid], 'SIGINT')

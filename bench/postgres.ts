@@ -109,6 +109,22 @@ async function serveFarAway(bench: Bench, postgres: Awaited<ReturnType<typeof st
   return { ...near, server }
 }
 
+/** What a refresh is to PostgreSQL: a look-up of a session and its user, and an update of what a refresh changes. */
+const REFRESH_ALONE = `\\set id random(1, ${USERS})
+select * from users join sessions on sessions.user_id = users.id and sessions.id = :id;
+update sessions set refreshed_at = refreshed_at + 1, refresh_jti = md5(refresh_jti), refresh_iat = refresh_iat + 1,
+  refresh_exp = refresh_exp + 1, pending_jti = null, replaced = right(replaced || ' ' || refresh_jti || '@1767225600000', 460),
+  address = address, client = client where id = :id and ended_at is null returning id;
+`
+const ALONE_SECONDS = 10
+
+/** What PostgreSQL itself needs for a refresh on this machine, now: without our service, and with a load generator written in C. */
+function printFloor(connections: number): void {
+  const { rate, databaseCpuMs } = postgres.pgbench(REFRESH_ALONE, connections, ALONE_SECONDS)
+  const what = `the statements of a refresh alone, by pgbench, ${connections} connections`
+  console.log(`| ${[what, '', perSecond(rate), '', '', '', '', '', us(databaseCpuMs), ''].join(' | ')} |`)
+}
+
 const us = (valueMs: number) => `${Math.round(valueMs * 1000)} µs`
 
 function print(what: string, [before, after]: readonly [Speed, Speed], wanted: string): void {
@@ -130,6 +146,7 @@ for (const [name, row] of Object.entries(rows).filter(([name]) => isAsked(name))
   const speeds = await compare(bench.loader, side(onSqlite, row), side(onPostgres, row))
   const wanted = `≥ ${row.ratio.toFixed(2)}${row.cpuUs === undefined ? '' : `, ≤ ${row.cpuUs} µs`}`
   print(`${row.what}, ${row.connections} connections`, speeds as [Speed, Speed], wanted)
+  if (row.kind === 'refresh') printFloor(row.connections)
 }
 if (isAsked('far')) {
   const row = { ...rows['verify-64'], connections: 64 } as Row
