@@ -15,13 +15,15 @@ const SLOW = ['client', 'commands', 'model', 'server']
 /** A folder with more bytes takes several processes, so that none is left over at the end. Those of slow tests wait at the same time. */
 const BYTES = 100_000
 const SLOW_BYTES = 50_000
+/** Folders with fewer bytes share a process. */
+const SMALL_BYTES = 40_000
 /** The folders that take longest begin first, so that no core is idle while the last of them ends. */
 const FIRST = ['server', 'limits', 'wire']
 
-/** The files of a group, and the name of their folder. */
+/** The files of a group, and the name of their folder, or of `several`. */
 interface Group {
   readonly database: Database
-  readonly name: string
+  name: string
   readonly files: string[]
   bytes: number
 }
@@ -34,6 +36,7 @@ export function writeGroups(databases: readonly Database[], isFast: boolean): st
   return databases
     .flatMap((database) => divide(files, database))
     .filter(({ name }) => !isFast || !SLOW.includes(name))
+    .reduce(joinSmall, [])
     .sort((a, b) => rank(a) - rank(b) || b.bytes - a.bytes)
     .map(({ database, name, files }, index) => {
       const number = String(index + 1).padStart(2, '0')
@@ -63,6 +66,17 @@ function divide(files: readonly string[], database: Database): Group[] {
     }
   }
   return made
+}
+
+/** Joins a group of little work to another one, of the same database. */
+function joinSmall(groups: Group[], group: Group): Group[] {
+  const isSmall = ({ name, bytes }: Group) => !SLOW.includes(name) && bytes < SMALL_BYTES
+  const other = isSmall(group) ? groups.find((each) => each.database === group.database && isSmall(each)) : undefined
+  if (other === undefined) return [...groups, group]
+  other.name = 'several'
+  other.files.push(...group.files)
+  other.bytes += group.bytes
+  return groups
 }
 
 /** A file that runs only on some databases says so and why, in a line of its own. */

@@ -50,7 +50,7 @@ function refuse(app: TestApp, network: number, names: number): void {
 
 t.test('what one network is refused takes at most 30 MB a day', async (t) => {
   const app = await build(t)
-  const growth = await growthADay(app, 180, async () => {
+  const growth = await growthADay(app, 60, async () => {
     refuse(app, 1, 100)
     await app.refusals.flush()
   })
@@ -60,7 +60,7 @@ t.test('what one network is refused takes at most 30 MB a day', async (t) => {
 
 t.test('what all networks together are refused takes at most 270 MB a day, but for wrong passwords of users', async (t) => {
   const app = await build(t)
-  const growth = await growthADay(app, 15, async () => {
+  const growth = await growthADay(app, 6, async () => {
     for (let network = 0; network < 100; network++) refuse(app, network, 20)
     await app.refusals.flush()
   })
