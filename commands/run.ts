@@ -1,4 +1,4 @@
-import { type Config, loadConfig, openingOf } from '../config.ts'
+import { type Config, doubtfulNames, loadConfig, openingOf } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { databaseExists, describeDatabase, openDatabase } from '../db/open.ts'
 import { systemClock } from '../domain/clock.ts'
@@ -41,6 +41,11 @@ export async function runWithSettings(work: (config: Config) => Promise<void>): 
  */
 export function settingsWith(changes: Readonly<Record<string, string | undefined>>): Config {
   return loadConfig({ ...process.env, ...changes })
+}
+
+/** A line for each variable whose name is nearly that of a setting. */
+export function doubtfulSettings(): string[] {
+  return doubtfulNames(process.env)
 }
 
 /** A command creates no database: with a mistake in DATABASE_URL, a new empty one would look like a service without users. */

@@ -100,3 +100,18 @@ export interface Database {
   /** Does the jobs that wait, and closes the database. */
   close(): Promise<void>
 }
+
+/** A database that is looked at: nothing is made, brought up to date or written. */
+export interface Inspection {
+  /** For reading what is committed. Nothing is written through it. */
+  readonly read: Handle
+  /**
+   * What is wrong with the database itself, a line each; whether its tables are those of this version is not asked. Reads all of a file.
+   *
+   * @throws {DatabaseUnavailable}
+   */
+  faults(): Promise<readonly string[]>
+  /** Of a file: bytes that are free where it is, and bytes that it and the files beside it take. */
+  readonly room?: { readonly free: number; readonly taken: number }
+  close(): Promise<void>
+}

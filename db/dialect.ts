@@ -1,6 +1,6 @@
 import type { ColumnBuilderCallback, CompiledQuery, DialectAdapter, Kysely, QueryResult } from 'kysely'
 import type { BackingUp, Restored, Restoring } from './backups.ts'
-import type { Database, Handle, Opening } from './database.ts'
+import type { Database, Handle, Inspection, Opening } from './database.ts'
 
 /** A kind of database: a function that finds the database of a URL, or returns undefined for a URL of another kind. */
 export type Dialect = (url: string) => Site | undefined
@@ -15,6 +15,8 @@ export interface Site {
   readonly fault?: string | undefined
   /** Whether it has been made. @throws {DatabaseUnavailable} when that cannot be found out */
   exists(opening?: Opening): Promise<boolean>
+  /** Opens a database that was made, to look at it and change nothing. @throws {DatabaseUnavailable} */
+  inspect(opening?: Opening): Promise<Inspection>
   /** Makes the database if need be, and opens it with its tables up to date. Throws what `openDatabase` does. */
   open(opening?: Opening): Promise<Database>
   /** Where it is a file: how it is copied, and how a copy takes its place. A server has means of its own. */

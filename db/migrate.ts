@@ -19,6 +19,7 @@ import * as unknownNames from './migrations/013-unknown-names.ts'
 import * as nameForms from './migrations/014-name-forms.ts'
 import * as locks from './migrations/015-locks.ts'
 import * as administration from './migrations/016-administration.ts'
+import { movedTables } from './moving/rows.ts'
 import type { Tables } from './schema.ts'
 
 /** All migrations by name, in the order in which they are applied. */
@@ -82,7 +83,7 @@ export async function migrate(db: Kysely<Tables>, onUpgrade: OnUpgrade = () => {
 async function upgrade(transaction: Kysely<Tables>, onUpgrade: OnUpgrade): Promise<void> {
   const { beginMigrations, schema } = adapterOf(transaction)
   await beginMigrations?.call(adapterOf(transaction), transaction)
-  const pending = await pendingMigrations(transaction)
+  const pending = await missingMigrations(transaction)
   if (pending.length === 0) return
   onUpgrade(pending)
   const provider = { getMigrations: async () => migrations }
@@ -90,8 +91,8 @@ async function upgrade(transaction: Kysely<Tables>, onUpgrade: OnUpgrade): Promi
   if (error) throw error
 }
 
-/** @throws {NotOurDatabase} when the database has tables of another program, or of a newer version */
-async function pendingMigrations(db: Kysely<Tables>): Promise<string[]> {
+/** The names of the migrations that a database needs, in their order. @throws {NotOurDatabase} when it has tables of another program, or of a newer version */
+export async function missingMigrations(db: Kysely<Tables>): Promise<string[]> {
   const applied = await appliedMigrations(db)
   refuseUnknown(applied)
   return Object.keys(migrations).filter((name) => !applied.includes(name))
@@ -106,6 +107,12 @@ async function appliedMigrations(db: Kysely<Tables>): Promise<string[]> {
     return []
   }
   return namesOfMigrations(db)
+}
+
+/** The tables of this version that a database lacks. */
+export async function missingTables(db: Kysely<Tables>): Promise<string[]> {
+  const present = await tablesOf(db)
+  return [...movedTables, 'locks'].filter((table) => !present.includes(table))
 }
 
 async function namesOfMigrations(db: Kysely<Tables>): Promise<string[]> {

@@ -1,4 +1,4 @@
-import type { Database, Opening } from './database.ts'
+import type { Database, Inspection, Opening } from './database.ts'
 import type { Copies, Dialect, Site } from './dialect.ts'
 import { postgres } from './postgres/database.ts'
 import { sqlite } from './sqlite/database.ts'
@@ -31,6 +31,11 @@ export async function openDatabase(url: string, opening?: Opening): Promise<Data
 /** Whether the database that a URL names has been made. @throws {DatabaseUnavailable} when that cannot be found out */
 export async function databaseExists(url: string, opening?: Opening): Promise<boolean> {
   return siteOf(url).exists(opening)
+}
+
+/** Opens the database that a URL names, to look at it and change nothing; it must be one that was made. @throws {DatabaseUnavailable} */
+export async function inspectDatabase(url: string, opening?: Opening): Promise<Inspection> {
+  return siteOf(url).inspect(opening)
 }
 
 /** Where the database of a URL is, in words without credentials, and whether other processes can open it too. */

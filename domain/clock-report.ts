@@ -31,7 +31,7 @@ export function reportClock(log: Log): (change: ClockChange) => void {
 }
 
 /** A time in its largest unit, rounded, such as `40 days ahead`. */
-function amount(ms: number): string {
+export function amount(ms: number): string {
   const [unit, unitMs] = UNITS.find(([, size]) => Math.abs(ms) >= size) ?? ['second', 1000]
   const count = Math.round(Math.abs(ms) / unitMs)
   return `${count} ${unit}${count === 1 ? '' : 's'} ${ms < 0 ? 'back' : 'ahead'}`

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import type { Handle } from '../db/database.ts'
 import { deleteSecret, findSecret, insertSecret, replaceSecret } from '../db/secrets.ts'
 import type { Core } from './context.ts'
 import { SigningKeyError } from './keys/load.ts'
@@ -68,6 +69,18 @@ function open(secrets: Secrets, stored: string): Buffer {
   } catch (error) {
     if (error instanceof SettingMismatch) throw error
     throw new SigningKeyError(`the key of hashes of the database cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** Why the key of the database cannot be used, in a line; nothing where there is none yet. */
+export async function faultsOfKeyedHash(read: Handle, secrets: Secrets): Promise<string[]> {
+  const stored = await findSecret(read, NAME)
+  if (stored === undefined) return []
+  try {
+    open(secrets, stored)
+    return []
+  } catch (error) {
+    return [(error as Error).message]
   }
 }
 

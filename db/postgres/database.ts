@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, type KyselyPlugin, WithSchemaPlugin } from 'kysely'
-import type { Database, Handle, Opening, WriteJob, WriteOptions } from '../database.ts'
+import type { Database, Handle, Inspection, Opening, WriteJob, WriteOptions } from '../database.ts'
 import type { Dialect } from '../dialect.ts'
 import { DatabaseUnavailable } from '../errors.ts'
 import { ping } from '../health.ts'
@@ -9,6 +9,7 @@ import { takeTurns } from '../turns.ts'
 import { Connection } from './connection.ts'
 import { Lease, type Lender, LentDialect, ReadingAdapter, WritingAdapter } from './dialect.ts'
 import { Interrupted, NotThereYet } from './errors.ts'
+import { faultsOf } from './inspect.ts'
 import { Lines } from './lines.ts'
 import { LookUps } from './look-ups.ts'
 import { Pool } from './pool.ts'
@@ -35,7 +36,7 @@ export const postgres: Dialect = (url) => {
     const refuse = async () => {
       throw new DatabaseUnavailable(fault)
     }
-    return { place: 'a PostgreSQL database', isShared: true, fault, exists: refuse, open: refuse }
+    return { place: 'a PostgreSQL database', isShared: true, fault, exists: refuse, inspect: refuse, open: refuse }
   }
 }
 
@@ -53,7 +54,20 @@ function site(address: Address) {
         await handles.close()
       }
     },
+    inspect: (opening: Opening = {}) => inspect(address, opening),
     open: (opening: Opening = {}) => open(address, opening),
+  }
+}
+
+async function inspect(address: Address, opening: Opening): Promise<Inspection> {
+  const handles = new Handles(address, opening)
+  try {
+    await handles.wait(opening)
+    const read = handles.reader
+    return { read, faults: () => faultsOf(read, opening.schema ?? DEFAULT_SCHEMA), close: () => handles.close() }
+  } catch (error) {
+    await handles.close()
+    throw error
   }
 }
 

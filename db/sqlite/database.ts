@@ -12,6 +12,7 @@ import { openSqlite } from './connection.ts'
 import { type Guard, PatientSqliteDialect, patiently } from './dialect.ts'
 import { inWords } from './fault.ts'
 import { fileOf, IN_MEMORY, isThere, makeFolderOf, refuseNoFile } from './file.ts'
+import { inspectFile } from './inspect.ts'
 import { OpenedFiles } from './opened-files.ts'
 import { restore } from './restore.ts'
 import { scrubOnce } from './scrub.ts'
@@ -30,6 +31,7 @@ export const sqlite: Dialect = (url) => {
     place: isShared ? resolve(file) : file,
     isShared,
     exists: async () => isShared && isThere(file),
+    inspect: () => inspectFile(file),
     open: ({ onUpgrade } = {}) => (isShared ? openFile(file, onUpgrade) : openInMemory(onUpgrade)),
     ...(isShared && { copies: copiesOf(file) }),
   }

@@ -71,7 +71,7 @@ export interface KeyChange {
  */
 export function dueChanges(rows: readonly SigningKeyRow[], rules: KeyRules, signing: Signing, now: number, isSteady: boolean): KeyChange[] {
   if (!isSteady) return []
-  const takesOver = rotation(rows, rules, now)
+  const takesOver = dueRotation(rows, rules, now)
   const surplus = new Set((['access', 'refresh'] as const).flatMap((use) => rows.filter((row) => row.use === use).slice(KEPT_LIMIT)))
   return rows
     .filter(({ retired_at }) => retired_at === null)
@@ -87,7 +87,7 @@ export function dueChanges(rows: readonly SigningKeyRow[], rules: KeyRules, sign
 }
 
 /** The `kid` of the next key of access tokens, once the one that signs has done so for the interval. */
-function rotation(rows: readonly SigningKeyRow[], rules: KeyRules, now: number): string | undefined {
+export function dueRotation(rows: readonly SigningKeyRow[], rules: KeyRules, now: number): string | undefined {
   const next = waitingKey(rows, rules, now)
   const current = signingRow(rows, 'access', rules, now)
   const isDue = next !== undefined && current !== undefined && plannedStart(next, current, rules) <= now

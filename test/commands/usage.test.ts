@@ -27,6 +27,7 @@ const HELP = [
   ['clients', 'revoke'],
   ['events'],
   ['move'],
+  ['check'],
 ]
 
 for (const words of HELP) {
@@ -76,6 +77,7 @@ const WRONG: readonly string[][] = [
   ['events', '--until', '2h', '--follow'],
   ['events', '--address', '0.0.0.0/0'],
   ['events', '--address', 'localhost'],
+  ['check', 'users'],
   ['move'],
   ['move', 'file:new.db'],
   ['move', '--to', 'file:new.db', '--to-file', 'url'],
