@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addBackup } from './commands/backup.ts'
 import { addCheck } from './commands/check.ts'
 import { addClients } from './commands/clients.ts'
+import { addCompletion } from './commands/completion.ts'
 import { addEvents } from './commands/events.ts'
 import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
@@ -32,7 +33,8 @@ Exit codes: 0 it is done; ${FAILED} it failed, for the reason on standard error;
   .showHelpAfterError('(see --help; a name that begins with a dash goes after --)')
   .configureOutput({ outputError: (message, write) => write(withExcerpts(message, process.argv.slice(2))) })
   .exitOverride()
-for (const addTo of [addUsers, addKeys, addClients, addEvents, addMigrate, addMove, addBackup, addRestore, addCheck]) addTo(program)
+for (const addTo of [addUsers, addKeys, addClients, addEvents, addMigrate, addMove, addBackup, addRestore, addCheck, addCompletion])
+  addTo(program)
 
 // The first process of a container is deaf to signals that it does not handle. Elsewhere they end it by themselves, and so tell a shell.
 if (process.pid === 1) for (const signal of SIGNALS) process.on(signal, () => process.exit(128 + constants.signals[signal]))

@@ -28,6 +28,7 @@ const HELP = [
   ['events'],
   ['move'],
   ['check'],
+  ['completion'],
 ]
 
 for (const words of HELP) {
@@ -78,6 +79,8 @@ const WRONG: readonly string[][] = [
   ['events', '--address', '0.0.0.0/0'],
   ['events', '--address', 'localhost'],
   ['check', 'users'],
+  ['completion'],
+  ['completion', 'powershell'],
   ['move'],
   ['move', 'file:new.db'],
   ['move', '--to', 'file:new.db', '--to-file', 'url'],
