@@ -9,6 +9,7 @@ import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addMove } from './commands/move.ts'
 import { addRestore } from './commands/restore.ts'
+import { addSessions } from './commands/sessions.ts'
 import { withExcerpts } from './commands/usage.ts'
 import { addUsers } from './commands/users.ts'
 import manifest from './package.json' with { type: 'json' }
@@ -33,8 +34,8 @@ Exit codes: 0 it is done; ${FAILED} it failed, for the reason on standard error;
   .showHelpAfterError('(see --help; a name that begins with a dash goes after --)')
   .configureOutput({ outputError: (message, write) => write(withExcerpts(message, process.argv.slice(2))) })
   .exitOverride()
-for (const addTo of [addUsers, addKeys, addClients, addEvents, addMigrate, addMove, addBackup, addRestore, addCheck, addCompletion])
-  addTo(program)
+const parts = [addUsers, addSessions, addKeys, addClients, addEvents, addMigrate, addMove, addBackup, addRestore, addCheck, addCompletion]
+for (const addTo of parts) addTo(program)
 
 // The first process of a container is deaf to signals that it does not handle. Elsewhere they end it by themselves, and so tell a shell.
 if (process.pid === 1) for (const signal of SIGNALS) process.on(signal, () => process.exit(128 + constants.signals[signal]))

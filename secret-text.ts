@@ -5,8 +5,8 @@ import { getSystemErrorMessage, TextDecoder } from 'node:util'
 /** The text of a secret, or why it is refused: one line that names the variable and never repeats the secret. */
 export type SecretText = { readonly text: string; readonly fault?: undefined } | { readonly text?: undefined; readonly fault: string }
 
-/** Far more than a secret needs. Without a bound, a wrong path could fill the memory. */
-const LONGEST_FILE_BYTES = 65_536
+/** Far more than a secret needs. Without a bound, a wrong path or pipe could fill the memory. */
+export const LONGEST_SECRET_BYTES = 65_536
 const AS_TEXT = 'save it as UTF-8 without a byte order mark'
 const NOT_UTF_8 = 'has bytes that are not UTF-8; make it text, as `openssl rand -base64 32` does'
 
@@ -29,6 +29,12 @@ export function readSecretFile(variable: string, path: string): SecretText {
   return fault === undefined ? { text } : { fault: `${variable} is ${JSON.stringify(path)}, which ${fault}` }
 }
 
+/** A secret that came as bytes, less one line break at its end. @param name where from, for the fault */
+export function checkSecretBytes(name: string, bytes: Buffer): SecretText {
+  const { text, fault } = textOf(bytes)
+  return fault === undefined ? { text } : { fault: `${name} ${fault}` }
+}
+
 /** The secret of a variable itself. Node has decoded it, and has put U+FFFD in the place of what is not UTF-8. */
 export function checkSecretVariable(variable: string, text: string): SecretText {
   const fault = faultOf(text)
@@ -45,7 +51,7 @@ function kindOf(path: string): string {
 
 /** At most one byte more than a file may have. Its size is not asked for: that of a file in /proc is 0. */
 function readStart(path: string): Buffer {
-  const buffer = Buffer.alloc(LONGEST_FILE_BYTES + 1)
+  const buffer = Buffer.alloc(LONGEST_SECRET_BYTES + 1)
   const file = openSync(path, 'r')
   try {
     let length = 0
@@ -67,7 +73,7 @@ function reasonOf({ errno, message }: NodeJS.ErrnoException): string {
 }
 
 function textOf(bytes: Buffer): SecretText {
-  if (bytes.length > LONGEST_FILE_BYTES) return { fault: `has more than ${LONGEST_FILE_BYTES} bytes, and is no secret` }
+  if (bytes.length > LONGEST_SECRET_BYTES) return { fault: `has more than ${LONGEST_SECRET_BYTES} bytes, and is no secret` }
   if (/^(fffe|feff)/.test(bytes.toString('hex', 0, 2))) return { fault: `is UTF-16; ${AS_TEXT}` }
   let text: string
   try {

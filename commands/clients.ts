@@ -1,12 +1,17 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listClients } from '../db/clients.ts'
 import type { Client } from '../db/schema.ts'
 import { createClient, revokeClient } from '../domain/accounts/clients.ts'
 import { codePoints, excerpt, strip } from '../domain/text.ts'
+import { limit } from './event-options.ts'
 import { instant, jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 
 const NAME_LENGTH_LIMIT = 200
+
+interface ListOptions extends OutputOptions {
+  readonly limit: number
+}
 
 /** `clients create NAME`, `clients list`, `clients revoke ID`. */
 export function addClients(program: Command): void {
@@ -26,12 +31,15 @@ export function addClients(program: Command): void {
 
   clients
     .command('list')
-    .description('list all clients, newest first, the revoked ones too')
+    .description('list clients, newest first, the revoked ones too')
+    .addOption(new Option('--limit <number>', 'the most clients to list, up to 10000').default(100).argParser(limit))
     .addOption(jsonOption())
-    .action((options: OutputOptions) =>
+    .action((options: ListOptions) =>
       runCommand(async ({ db }) => {
-        const rows = (await listClients(db.read)).map(toRow)
+        const clients = await listClients(db.read, options.limit + 1)
+        const rows = clients.slice(0, options.limit).map(toRow)
         print(options, rows, rows)
+        if (clients.length > rows.length) console.error('latchkey: there are more; --limit shows them')
       }),
     )
 

@@ -36,7 +36,7 @@ export function address(text: string): Pick<Search, 'addresses' | 'range'> {
   return sought
 }
 
-/** How many events are listed at most. */
+/** How many rows are listed at most. */
 export function limit(text: string): number {
   const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
   if (number < 1 || number > MOST) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST}.`)

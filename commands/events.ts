@@ -9,7 +9,7 @@ import { followHistory, type Happened, listHistory } from '../domain/sessions/hi
 import { strip } from '../domain/text.ts'
 import { address, limit, type When, when } from './event-options.ts'
 import { instant, jsonOption, type OutputOptions, print, printer } from './output.ts'
-import { runCommand } from './run.ts'
+import { type Context, runCommand } from './run.ts'
 
 const DAY_MS = 86_400_000
 /** How far back is looked where no index leads to the events that are sought. */
@@ -27,8 +27,6 @@ interface EventsOptions extends OutputOptions {
   readonly limit: number
   readonly follow?: true
 }
-
-type Context = Parameters<Parameters<typeof runCommand>[0]>[0]
 
 /** `events`. */
 export function addEvents(program: Command): void {

@@ -10,7 +10,7 @@ export function jsonOption(): Option {
   return new Option('--json', 'print one JSON document, for programs')
 }
 
-type Row = Readonly<Record<string, string | number | null>>
+export type Row = Readonly<Record<string, string | number | null>>
 
 /**
  * Prints the result of a command on standard output.

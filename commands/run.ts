@@ -3,14 +3,18 @@ import type { Database } from '../db/database.ts'
 import { databaseExists, describeDatabase, openDatabase } from '../db/open.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { Core } from '../domain/context.ts'
+import { type FieldErrors, Problem } from '../domain/errors.ts'
 import { Secrets } from '../domain/keys/secrets.ts'
 import { explain } from '../explain.ts'
 
 /** Why a command cannot do its work, in one line for the operator. */
 export class CommandError extends Error {}
 
+/** What a command works with. */
+export type Context = Core & { readonly secrets: Secrets }
+
 /** Runs a command on the database that the settings of the service name. */
-export async function runCommand(work: (core: Core & { readonly secrets: Secrets }) => Promise<void>): Promise<void> {
+export async function runCommand(work: (context: Context) => Promise<void>): Promise<void> {
   await runWithSettings(async (config) => {
     const db = await openExisting(config)
     try {
@@ -28,10 +32,26 @@ export async function runWithSettings(work: (config: Config) => Promise<void>): 
   try {
     await work(loadConfig(process.env))
   } catch (error) {
-    console.error(error instanceof CommandError ? `latchkey: ${error.message}` : explain(error as Error, 'latchkey: '))
+    console.error(reasonOf(error as Error))
     process.exitCode = 1
   }
 }
+
+function reasonOf(error: Error): string {
+  if (error instanceof Problem) return refusalOf(error)
+  return error instanceof CommandError ? `latchkey: ${error.message}` : explain(error, 'latchkey: ')
+}
+
+/** What the API would answer, a line for each thing that is wrong with what was given. */
+function refusalOf({ message, members }: Problem): string {
+  const lines = Object.entries((members.errors ?? {}) as FieldErrors).flatMap(([field, texts]) =>
+    texts.map((text) => `${SAID_AS[field] ?? field}: ${text}`),
+  )
+  return (lines.length > 0 ? lines : [message]).map((line) => `latchkey: ${line}`).join('\n')
+}
+
+/** Fields of the API that a command has under another name. */
+const SAID_AS: Readonly<Record<string, string>> = { new_password: 'password', cursor: '--cursor' }
 
 /**
  * The settings of a service on another database.

@@ -2,10 +2,12 @@ import { excerpt, harmless } from '../domain/text.ts'
 
 /**
  * What commander says of wrong usage, in which it repeats arguments: these are cut and made harmless, and nothing after the `=` of an unknown
- * option is repeated, for it is a secret where somebody thinks that there is an option for it.
+ * option is repeated, nor arguments that are too many, for they are secrets where somebody thinks that a command takes one.
  */
 export function withExcerpts(message: string, args: readonly string[]): string {
-  const unvalued = message.replace(/^(error: unknown option '-[^=]*=).*'/s, "$1…'")
+  const unvalued = message
+    .replace(/^(error: unknown option '-[^=]*=).*'/s, "$1…'")
+    .replace(/^(error: too many arguments .*? but got \d+): .*/s, '$1\n')
   const parts = args.flatMap((arg) => [arg, arg.slice(arg.indexOf('=') + 1)]).toSorted((a, b) => b.length - a.length)
   const cut = parts.filter((part) => excerpt(part) !== part).reduce((text, part) => text.replaceAll(part, () => excerpt(part)), unvalued)
   return cut.split('\n').map(harmless).join('\n')

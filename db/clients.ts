@@ -9,9 +9,9 @@ export async function findClient(db: Handle, clientId: string): Promise<Client |
   return (await byId(db, { clientId })).rows[0]
 }
 
-/** All clients, newest first, including those that were revoked. */
-export async function listClients(db: Handle): Promise<Client[]> {
-  return db.selectFrom('clients').selectAll().orderBy('created_at', 'desc').orderBy('client_id').execute()
+/** The newest clients, newest first, including those that were revoked; at most `limit` of them. */
+export async function listClients(db: Handle, limit: number): Promise<Client[]> {
+  return db.selectFrom('clients').selectAll().orderBy('created_at', 'desc').orderBy('client_id').limit(limit).execute()
 }
 
 /** Adds a client. */

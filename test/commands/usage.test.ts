@@ -14,9 +14,13 @@ const NOWHERE = '/nowhere/latchkey.db'
 const HELP = [
   [],
   ['users'],
-  ['users', 'disable'],
-  ['users', 'enable'],
-  ['users', 'logout'],
+  ...['create', 'list', 'show', 'set-password', 'rename', 'promote', 'demote', 'disable', 'enable', 'logout', 'delete'].map((word) => [
+    'users',
+    word,
+  ]),
+  ['sessions'],
+  ['sessions', 'list'],
+  ['sessions', 'end'],
   ['keys'],
   ['keys', 'list'],
   ['keys', 'rotate'],
@@ -65,6 +69,18 @@ const WRONG: readonly string[][] = [
   ['users'],
   ['users', 'disable'],
   ['users', 'enable', 'alice', 'bob'],
+  ['users', 'create'],
+  ['users', 'create', 'alice', 'hunter2'],
+  ['users', 'create', 'alice', '--password', 'hunter2'],
+  ['users', 'list', 'alice'],
+  ['users', 'list', '--active', '--disabled'],
+  ['users', 'list', '--limit', '0'],
+  ['users', 'rename', 'alice'],
+  ['users', 'promote', 'alice'],
+  ['users', 'demote', 'alice', '--active'],
+  ['sessions', 'end'],
+  ['sessions', 'list', 'alice', '--limit', '1e3'],
+  ['clients', 'list', '--limit', '-1'],
   ['events', 'alice'],
   ['events', '--user'],
   ['events', '--limit', '0'],
@@ -91,6 +107,7 @@ for (const words of WRONG) {
     const { code, stdout, stderr } = await latchkey(NOWHERE, ...words)
     t.strictSame({ code, stdout }, { code: 2, stdout: '' })
     t.match(stderr, /^(error: |Usage: )/)
+    t.notMatch(stderr, 'hunter2')
   })
 }
 

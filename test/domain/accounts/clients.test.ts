@@ -40,7 +40,7 @@ t.test('a revoked client is refused and stays listed with the time of its first 
   t.match(await revokeClient(app, shop.clientId), row, 'again')
   t.notOk(await isClient(app, shop))
   t.ok(await isClient(app, desk))
-  t.match(await listClients(app.db.read), [{ client_id: desk.clientId, created_at: START + 1000, revoked_at: null }, row])
+  t.match(await listClients(app.db.read, 10), [{ client_id: desk.clientId, created_at: START + 1000, revoked_at: null }, row])
 })
 
 t.test('the creation and the revocation of a client are each recorded once, under its id', async (t) => {
@@ -61,5 +61,5 @@ t.test('when the event cannot be written, the client is not stored either', asyn
   const app = await build(t)
   await app.db.write((handle) => handle.schema.alterTable('auth_events').renameTo('elsewhere').execute())
   await t.rejects(createClient(app, 'shop'))
-  t.strictSame(await listClients(app.db.read), [])
+  t.strictSame(await listClients(app.db.read, 10), [])
 })
