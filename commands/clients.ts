@@ -51,7 +51,7 @@ export function addClients(program: Command): void {
     .action((id: string, options: OutputOptions) =>
       runCommand(async (context) => {
         const client = await revokeClient(context, id)
-        if (client === undefined) throw new CommandError(`there is no client "${excerpt(id)}"; clients list shows all`)
+        if (client === undefined) throw new CommandError(`there is no client "${excerpt(id)}"; clients list shows those that there are`)
         print(options, toRow(client), [toRow(client)])
       }),
     )

@@ -108,8 +108,8 @@ const promote: FlagsCommand = {
 
 const demote: FlagsCommand = {
   description: 'let a user be staff or a superuser no more',
-  staff: 'nor a superuser',
-  superuser: 'but still staff',
+  staff: 'staff no more, nor a superuser',
+  superuser: 'a superuser no more, but still staff',
   changes: ({ staff }) => ({ isSuperuser: false, ...(staff && { isStaff: false }) }),
 }
 

@@ -37,6 +37,11 @@ t.test('a client is made, listed without its secret, and revoked', async (t) => 
     'a second revocation changes nothing',
   )
   t.strictSame(await asJson(t, latchkey(database, 'clients', 'list', '--json')), [before[0], revoked])
+  t.match(await latchkey(database, 'clients', 'list', '--limit', '1', '--json'), {
+    code: 0,
+    stdout: `[${JSON.stringify(before[0])}]\n`,
+    stderr: 'latchkey: there are more; --limit shows them\n',
+  })
 
   const events = (await asJson(t, latchkey(database, 'events', '--json'))) as Record<string, unknown>[]
   t.strictSame(
@@ -60,7 +65,10 @@ t.test('without --json the output is a table', async (t) => {
 
 t.test('an unknown client is one line on standard error, with exit code 1', async (t) => {
   const { code, stdout, stderr } = await latchkey(await databaseUrl(t), 'clients', 'revoke', 'nobody')
-  t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'latchkey: there is no client "nobody"; clients list shows all\n' })
+  t.strictSame(
+    { code, stdout, stderr },
+    { code: 1, stdout: '', stderr: 'latchkey: there is no client "nobody"; clients list shows those that there are\n' },
+  )
 })
 
 t.test('a running server accepts a new client, and refuses a revoked one, at once', async (t) => {

@@ -196,7 +196,7 @@ const REPEATED: readonly [words: readonly string[], code: number, line: string][
   [['users', 'disable', TOKEN], 1, `latchkey: there is no user "${CUT}"`],
   [['users', 'logout', TOKEN], 1, `latchkey: there is no user "${CUT}"`],
   [['keys', 'retire', TOKEN], 1, `latchkey: there is no key ${CUT}`],
-  [['clients', 'revoke', TOKEN], 1, `latchkey: there is no client "${CUT}"; clients list shows all`],
+  [['clients', 'revoke', TOKEN], 1, `latchkey: there is no client "${CUT}"; clients list shows those that there are`],
 ]
 
 t.test('a long argument is not repeated whole, nor with control characters, nor what an unknown option was given', async (t) => {
