@@ -1,5 +1,6 @@
 // `npm run bench:revocation`: a session is logged out in one process; from then on another one on the same
 // database gets requests until it refuses them. The time is from the answer of the logout to that of the first refusal.
+// `npm run bench:revocation -- postgres` does the same on PostgreSQL.
 import { availableParallelism } from 'node:os'
 import type { TokenPair } from '../domain/sessions/grant.ts'
 import { makeClient } from '../harness/api-client.ts'
@@ -9,7 +10,8 @@ import type { Loader, Server } from './child.ts'
 import type { Load, Outcome } from './load.ts'
 import { quantile } from './measure.ts'
 import { openBench } from './open.ts'
-import { ms, PASSWORD } from './row.ts'
+import { startPostgres } from './postgres-server.ts'
+import { ms, PASSWORD, post } from './row.ts'
 
 const ROUNDS = 1000
 const LOAD_CONNECTIONS = 4
@@ -33,7 +35,13 @@ interface Refused {
 type Refusals = readonly Refused[][]
 
 const bench = await openBench()
-const client = await makeClient(bench.databaseUrl)
+const postgres = process.argv.includes('postgres') ? await startPostgres() : undefined
+const url = postgres?.url() ?? bench.databaseUrl
+const start = () => bench.startLatchkey({ env: { DATABASE_URL: url } })
+const here = await start()
+if (postgres !== undefined) await post(here, '/api/users/', { username: 'user', password: PASSWORD })
+const there = await start()
+const client = await makeClient(url)
 const isUnauthorized = ({ status }: Answer) => status === 401
 const questions: readonly Question[] = [
   { name: 'verify', ask: ({ access }) => verify(access), isRefused: isUnauthorized },
@@ -42,8 +50,6 @@ const questions: readonly Question[] = [
   { name: 'introspection', ask: ({ access }) => introspect(access, client), isRefused: ({ body }) => body === '{"active":false}' },
 ]
 
-const here = await bench.startLatchkey()
-const there = await bench.startLatchkey()
 await measure(here, there, 100)
 const alone = await measure(here, there, ROUNDS)
 const grantedMs: number[] = []
@@ -51,6 +57,7 @@ const beside = await besideRefreshes(bench.loader, [here, there], () => measure(
 await here.stop()
 await there.stop()
 await bench.close()
+await postgres?.stop()
 
 console.log(`\nNode ${process.versions.node}, ${availableParallelism()} cores, ${ROUNDS} logouts each\n`)
 console.log(
