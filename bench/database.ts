@@ -69,7 +69,8 @@ export function insertUsers(url: string, names: readonly string[], isActive = tr
   })
 }
 
-async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>): Promise<T> {
+/** Does some work on a database of the bench. */
+export async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>): Promise<T> {
   const db = await openDatabase(url)
   try {
     return await work(db)

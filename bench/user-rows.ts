@@ -1,9 +1,9 @@
 // What staff asks for, with a million users: how long a page keeps the event loop from everybody else.
 import { dirname, join } from 'node:path'
 import { sql } from 'kysely'
-import type { Database, Handle } from '../db/database.ts'
-import { openDatabase } from '../db/open.ts'
+import type { Handle } from '../db/database.ts'
 import type { Server } from './child.ts'
+import { withDatabase } from './database.ts'
 import { median } from './measure.ts'
 import { type Bench, type Line, logIn, ms, PASSWORD, post } from './row.ts'
 
@@ -115,13 +115,4 @@ function insertUsers(handle: Handle, from: number, upTo: number): Promise<unknow
   const numbers = sql`with recursive n(i) as (select cast(${from} as integer) union all select i + 1 from n where i + 1 < cast(${upTo} as integer))`
   const columns = sql`insert into users (username, username_key, password, created_at, changed_at)`
   return sql`${columns} ${numbers} select 'user-' || i, 'user-' || i, '-', i, i from n`.execute(handle)
-}
-
-async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>): Promise<T> {
-  const db = await openDatabase(url)
-  try {
-    return await work(db)
-  } finally {
-    await db.close()
-  }
 }
