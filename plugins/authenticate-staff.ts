@@ -1,12 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { User } from '../db/schema.ts'
-import { staffOf } from '../domain/accounts/authorize.ts'
+import { type Staff, staffOf } from '../domain/accounts/authorize.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The row of the user who asks, on routes for staff. */
-    staff: User
+    /** The user who asks, on routes for staff. */
+    staff: Staff
   }
   interface FastifyInstance {
     /** Hook: does what `authenticate` does, and sets `request.staff`; throws a `Problem` when the user is not staff now. */
@@ -18,7 +17,7 @@ declare module 'fastify' {
 
 export default fp(
   async (app) => {
-    app.decorateRequest('staff', null as unknown as User)
+    app.decorateRequest('staff', null as unknown as Staff)
     const authenticate = (need: 'staff' | 'superuser') => async (request: FastifyRequest) => {
       await app.authenticate(request)
       request.staff = await staffOf(app, request.user, need)

@@ -70,8 +70,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 }
 
 function adminOf(request: FastifyRequest) {
-  const { id, username } = request.staff
-  return { id, username, origin: originOf(request) }
+  const { id, username, sid } = request.staff
+  return { id, username, sid, origin: originOf(request) }
 }
 
 function shown(session: Session): UserSession {

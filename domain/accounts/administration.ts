@@ -3,14 +3,17 @@ import type { User } from '../../db/schema.ts'
 import { lockUser, type Turn, takeTurns } from '../../db/turns.ts'
 import { findUserById } from '../../db/users.ts'
 import type { Core } from '../context.ts'
-import { notFound, Problem, permissionDenied, userInactive, userNotFound } from '../errors.ts'
+import { bearerProblem, notFound, Problem, permissionDenied, TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import { noOrigin, type Origin } from '../events/record.ts'
-import type { Owner } from '../sessions/ends.ts'
+import { isLive, type Owner } from '../sessions/ends.ts'
+import { findBySid } from '../sessions/sid.ts'
 
 // Who may change the accounts of others, and the transaction in which that is done.
 
 /** A user who does it, by a request. */
 export interface Admin extends Owner {
+  /** Of the session in which it is asked for. */
+  readonly sid: string
   readonly origin: Origin
 }
 
@@ -56,11 +59,21 @@ export async function administer<T>(core: Core, { by, need, turn }: Task, work: 
   const result = await core.db.write(async (handle) => {
     await takeTurns(handle, 'administration')
     if (turn !== undefined) await takeTurns(handle, turn)
-    const refusal = by && refusalOf(await findUserById(handle, by.id), need)
+    const refusal = by && ((await refusalOfSession(handle, core, by)) ?? refusalOf(await findUserById(handle, by.id), need))
     return refusal ?? work(handle)
   })
   if (result instanceof Problem) throw result
   return result
+}
+
+/**
+ * A request may take a while to come whole, and to be hashed. Whose password is changed meanwhile, for somebody else knows it, has no session
+ * any more: what that one asked for before is not done.
+ */
+async function refusalOfSession(handle: Handle, { clock }: Core, { id, sid }: Admin): Promise<Problem | undefined> {
+  const found = await findBySid(handle, { user_id: id, sid })
+  const isOver = found?.user.is_active === 1 && !isLive(found.session, clock())
+  return isOver ? bearerProblem(new TokenProblem('ended')) : undefined
 }
 
 /** The same for the account of a user, who is locked. @throws {Problem} `not_found`, too */

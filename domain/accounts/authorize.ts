@@ -8,16 +8,19 @@ import { type Admin, type Need, refusalOf, takesSuperuser } from './administrati
 import type { LoginCore } from './log-in.ts'
 import { currentPasswordErrors } from './own.ts'
 
+/** The row of a user who asks, and the session. */
+export type Staff = User & Pick<Caller, 'sid'>
+
 /**
  * The row of a user who asks for what staff may, as it is now: no claim of a token says so.
  *
  * @throws {Problem} `permission_denied`, `user_inactive` or `user_not_found`
  */
-export async function staffOf({ db }: Pick<Core, 'db'>, caller: Pick<Caller, 'id'>, need: Need): Promise<User> {
+export async function staffOf({ db }: Pick<Core, 'db'>, caller: Pick<Caller, 'id' | 'sid'>, need: Need): Promise<Staff> {
   const user = await findUserById(db.read, caller.id)
   const refusal = refusalOf(user, need)
   if (refusal !== undefined) throw refusal
-  return user as User
+  return { ...(user as User), sid: caller.sid }
 }
 
 /** What is to be done, to whom if it is done to a user, and what it is confirmed with. */
@@ -34,7 +37,7 @@ interface Intent {
  *
  * @throws {Problem} `permission_denied`; `not_found`; `invalid` under `current_password`; `throttled`; `overloaded`
  */
-export async function authorize(core: LoginCore, origin: Origin, actor: User, intent: Intent): Promise<Admin> {
+export async function authorize(core: LoginCore, origin: Origin, actor: Staff, intent: Intent): Promise<Admin> {
   const { need, userId, currentPassword, deviceToken } = intent
   const target = userId === undefined ? undefined : await findUserById(core.db.read, userId)
   // Who may do it to nobody is not told who is there.
@@ -42,7 +45,7 @@ export async function authorize(core: LoginCore, origin: Origin, actor: User, in
   const refusal = refusalOf(actor, need, target) ?? (isMissing ? notFound() : undefined)
   if (refusal !== undefined) throw refusal
   if (takesSuperuser(need, target)) await confirm(core, origin, actor, { password: currentPassword, deviceToken })
-  return { id: actor.id, username: actor.username, origin }
+  return { id: actor.id, username: actor.username, sid: actor.sid, origin }
 }
 
 async function confirm(

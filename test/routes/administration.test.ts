@@ -1,6 +1,6 @@
 import t from 'tap'
 import { claimsOf, logIn, PASSWORD, post } from '../helper.ts'
-import { setActive, setFlags } from '../operator.ts'
+import { logOutUser, setActive, setFlags } from '../operator.ts'
 import { answerOf, invalid, LOGIN, OBTAIN, success } from '../wire/wire.ts'
 import { confirmed, denied, ended, type House, house, inactive, last, missing, NEXT } from './administration.ts'
 import { wrong } from './me.ts'
@@ -133,6 +133,7 @@ t.test('who loses the right while a request is under way does nothing by it', as
   const losses = [
     [() => setActive(one.app, 'root', false), inactive],
     [() => setFlags(one.app, 'root', { isStaff: false }), denied],
+    [() => logOutUser(one.app, 'root'), ended],
   ] as const
   for (const [method, url, body] of calls) {
     for (const [lose, refusal] of losses) {
