@@ -93,7 +93,9 @@ async function refusalOfChange(handle: Handle, by: By, user: User, wanted: UserC
   const after = { ...user, ...wanted }
   const isOfFlags = after.is_active !== user.is_active || after.is_staff !== user.is_staff || after.is_superuser !== user.is_superuser
   if (isOfFlags && by?.id === user.id) return new Problem('conflict', 'Nobody changes their own flags. Ask another superuser.')
-  const faults = wanted.username === undefined ? [] : await nameKeyFaults(handle, after.username_key, user.id)
+  // An import may have brought another user with the same folded name: both keep theirs.
+  const isRenamed = after.username !== user.username
+  const faults = isRenamed ? await nameKeyFaults(handle, after.username_key, user.id) : []
   if (faults.length > 0) return invalidFields({ username: faults })
   return lockOut(handle, user, after)
 }

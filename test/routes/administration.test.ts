@@ -92,6 +92,16 @@ t.test('one PATCH is done as a whole, or not at all', async (t) => {
   t.same(await one.rows(), before)
 })
 
+t.test('the name that a user has already is no change, also where an import has brought the same in another case', async (t) => {
+  const one = await house(t)
+  await one.app.db.write((handle) =>
+    handle.updateTable('users').set({ username: 'BERT', username_key: 'bert' }).where('username', '=', 'anna').execute(),
+  )
+  t.match((await patch(one, 'bert', { username: 'bert', is_active: false })).json(), { username: 'bert', is_active: false })
+  const taken = invalid({ username: ['user login with this username already exists.'] })
+  t.strictSame(answerOf(await patch(one, 'bert', { username: 'Bert' })), taken)
+})
+
 t.test('who is disabled or demoted is refused by the next request, whatever the token says', async (t) => {
   const one = await house(t)
   const list = async (who: 'sam' | 'root') => answerOf(await one.ask(who, 'GET', '/api/users/'))
