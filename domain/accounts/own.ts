@@ -98,6 +98,7 @@ async function deleteUnlessChanged(handle: Handle, core: Core, origin: Origin, u
   await lockUser(handle, user.id)
   const current = await findUserById(handle, user.id)
   if (current === undefined) return userNotFound()
+  if (!current.is_active) return userInactive()
   // Superusers have taken a turn, so that they are counted one after the other.
   if (current.password !== user.password || current.is_superuser !== user.is_superuser) return 'changed'
   const refusal = await lockOut(handle, current, undefined)

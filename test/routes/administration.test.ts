@@ -161,6 +161,13 @@ t.test('who loses the right while a request is under way does nothing by it', as
   }
 })
 
+t.test('a user who is disabled while deleting the own account is not deleted', async (t) => {
+  const one = await house(t)
+  beforeWrite(one, () => setActive(one.app, 'bert', false))
+  t.strictSame(answerOf(await one.ask('bert', 'POST', '/api/users/me/delete/', { password: PASSWORD })), inactive)
+  t.match((await one.ask('sam', 'GET', `/api/users/${one.ids.bert}/`)).json(), { username: 'bert', is_active: false })
+})
+
 t.test('a user who becomes staff while staff disables them is not disabled', async (t) => {
   const one = await house(t)
   beforeWrite(one, () => setFlags(one.app, 'bert', { isStaff: true }))
