@@ -7,7 +7,6 @@ import {
   existsSync,
   linkSync,
   realpathSync,
-  rmSync,
   type Stats,
   statSync,
 } from 'node:fs'
@@ -72,7 +71,6 @@ async function restoreAnew<T>(place: string, make: Make<T>): Promise<Restored<T>
   try {
     const prepared = await make(copy, undefined)
     giveTo(copy, statSync(dirname(place)))
-    rmSync(`${place}-shm`, { force: true })
     // Unlike a renaming this replaces nothing, if a service has started meanwhile and made a database.
     await onDisk(place, () => linkSync(copy, place))
     syncNames(place)

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { copiesOf, openDatabase } from '../../db/open.ts'
 import { newPlace, openAt, skipped } from '../db/moving/places.ts'
 import { fillWithSample, highestIds } from '../db/moving/sample.ts'
 import { claimsOf, PASSWORD } from '../helper.ts'
@@ -278,6 +279,25 @@ t.test('where there is no database the backup becomes one, for its user alone', 
   t.equal(code, 0)
   t.match(stdout, /^database +replaced +ended_sessions +retired_keys +next_user_id\n\S+ +- +0 +0 +1000002\n$/)
   t.strictSame([namesIn(file), beside(file), statSync(file).mode & 0o777], [['then'], [], 0o600])
+})
+
+t.test('a service that makes a database while one is restored there goes on, and nothing is restored', async (t) => {
+  const { backup } = await withBackup(t)
+  const file = join(folder(t), 'latchkey.db')
+  const start = async () => {
+    const db = await openDatabase(`file:${file}`)
+    t.teardown(() => db.close())
+    return db
+  }
+  let started: ReturnType<typeof start> | undefined
+  const prepare = () => {
+    started = start()
+    return started
+  }
+  const options = { at: Date.now(), prepare, tell: () => {}, signal: new AbortController().signal }
+  await t.rejects(copiesOf(`file:${file}`)?.restore(backup, options) as Promise<unknown>, { name: 'Error', message: /EEXIST/ })
+  await t.resolves((await started)?.check() as Promise<void>)
+  t.strictSame(namesIn(file), [])
 })
 
 t.test('what a killed restore has left is removed by the next one', async (t) => {
