@@ -116,7 +116,9 @@ async function refuseNoBackup(source: string): Promise<Stats> {
   const found = await findFile(source)
   if (found === undefined) throw new BackupRefused(`${source}: it is not there`)
   await refuseNoDatabase(source, found)
-  for (const beside of [`${source}-wal`, `${source}-journal`]) {
+  // SQLite names them after the file that links lead to.
+  const place = realpathSync(source)
+  for (const beside of [`${place}-wal`, `${place}-journal`]) {
     const size = (await findFile(beside))?.size ?? 0
     if (size === 0) continue
     throw new BackupRefused(

@@ -136,6 +136,11 @@ const WRONG: readonly (readonly [name: string, make: (backup: string, file: stri
     (backup, _, t) => leaveOpen(t, backup),
     /: a service has it open or was killed, for there is .*-wal: make a backup of it first, /,
   ],
+  [
+    'is a link to one that is open',
+    (backup, _, t) => linkTo(leaveOpen(t, backup)),
+    /link\.db: a service has it open or was killed, for there is .*latchkey\.db-wal: make a backup of it first, /,
+  ],
   ['is the database itself', (_, file) => file, /: it is the database itself$/],
 ]
 
@@ -176,10 +181,17 @@ function copyAlone(backup: string): string {
   return `${backup}-copied`
 }
 
-function leaveOpen(t: Test, backup: string): void {
+function leaveOpen(t: Test, backup: string): string {
   const sqlite = new SQLite(backup)
   t.teardown(() => sqlite.close())
   sqlite.exec('pragma journal_mode = wal; update users set is_active = 0')
+  return backup
+}
+
+function linkTo(backup: string): string {
+  const link = join(dirname(backup), 'link.db')
+  symlinkSync(backup, link)
+  return link
 }
 
 for (const [name, make, line] of WRONG) {
