@@ -80,7 +80,7 @@ function faultOf(copy: string): string | undefined {
     const [orphan] = sqlite.pragma('foreign_key_check') as { table: string; parent: string }[]
     if (orphan !== undefined) return `it is damaged: a row of ${orphan.table} refers to one of ${orphan.parent} that is not there`
     const tables = sqlite.prepare("select name from sqlite_master where type = 'table'").pluck().all() as string[]
-    return foreignTable(tables) ?? (isOurs(sqlite) ? undefined : 'it is the database of another program')
+    return foreignTable(tables) ?? (isOurs(sqlite) ? foreignTrigger(sqlite) : 'it is the database of another program')
   } catch (error) {
     return `it is damaged: ${(error as Error).message}`
   } finally {
@@ -98,6 +98,14 @@ function foreignTable(tables: readonly string[]): string | undefined {
 
 function isOurs(sqlite: ReturnType<typeof openSqlite>): boolean {
   return sqlite.prepare('select 1 from kysely_migration where name = ?').get(OURS) !== undefined
+}
+
+/** We have none. It would run with what a restore does, and could undo it. */
+function foreignTrigger(sqlite: ReturnType<typeof openSqlite>): string | undefined {
+  const trigger = sqlite.prepare("select name from sqlite_master where type = 'trigger'").pluck().get()
+  return trigger === undefined
+    ? undefined
+    : `it has the trigger ${trigger}, which is none of ours and could undo what a restore does: drop it first`
 }
 
 /** Takes what a copy still has beside it into its file. @throws {BackupRefused} when that fails, for want of space */

@@ -125,6 +125,11 @@ const WRONG: readonly (readonly [name: string, make: (backup: string, file: stri
   ['has a session of nobody', orphan, /: it is damaged: a row of sessions refers to one of users that is not there$/],
   ['is of another program', foreign, /: it is the database of another program, with the table cats$/],
   ['is of another program that uses Kysely', foreignWithKysely, /: it is the database of another program$/],
+  [
+    'has a trigger',
+    (backup) => sql(backup, 'create trigger undo after update on sessions begin update sessions set ended_at = null; end'),
+    /: it has the trigger undo, which is none of ours and could undo what a restore does: drop it first$/,
+  ],
   ['is a copy without its write-ahead log', copyAlone, /: it has no tables: a copy of this file alone, made while a service ran, lacks /],
   [
     'is newer',
