@@ -60,9 +60,9 @@ async function copySnapshot(file: string, partial: string, { tell, signal }: Cop
   }
 }
 
-/** A file that has the name of an open one would take its place. */
+/** A file that has the name of an open one would take its place, and one that has that of a journal would be deleted as a stale one. */
 async function refuseOwnFiles(file: string, target: string): Promise<void> {
-  const own = [...filesOf(resolve(file)), ...filesOf(realpathSync(file))]
+  const own = [resolve(file), realpathSync(file)].flatMap((path) => [...filesOf(path), `${path}-journal`])
   const found = await findFile(target)
   const places = found === undefined ? [target] : [target, realpathSync(target)]
   if (places.some((place) => own.includes(place))) throw new BackupRefused(`${target}: it belongs to the database itself`)

@@ -68,6 +68,7 @@ t.test('a backup before an upgrade leaves the tables as they are', async (t) => 
 const REFUSED: readonly (readonly [name: string, target: (dir: string, file: string) => string, said: RegExp])[] = [
   ['the database itself', (_, file) => file, /latchkey\.db: it belongs to the database itself$/],
   ['its write-ahead log', (_, file) => `${file}-wal`, /-wal: it belongs to the database itself$/],
+  ['its journal', (_, file) => `${file}-journal`, /-journal: it belongs to the database itself$/],
   ['a link to it', link, /link: it belongs to the database itself$/],
   ['a folder', (dir) => dir, /: it is a folder, not a file \(EISDIR\)$/],
   ['a path without its folder', (dir) => join(dir, 'none/copy'), /none\/copy\.partial-\w+: it is not there \(ENOENT\)$/],
