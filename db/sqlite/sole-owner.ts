@@ -63,13 +63,21 @@ export class SoleOwner {
    * @returns where it is now, in one file
    */
   async giveWay(copy: string, at: string): Promise<string> {
-    // It leaves the write-ahead log, which would otherwise lie beside the database that takes its place.
-    this.#sqlite.pragma('journal_mode = DELETE')
+    this.#leaveLog()
     for (const end of ['-shm', '-journal']) rmSync(`${this.#file}${end}`, { force: true })
     const replaced = await onDisk(this.#file, () => this.#addName(`${this.#file}${REPLACED}${at}`))
     await onDisk(this.#file, () => renameSync(copy, this.#file))
     syncNames(this.#file)
     return replaced
+  }
+
+  /** The write-ahead log would otherwise lie beside the database that takes its place. */
+  #leaveLog(): void {
+    try {
+      this.#sqlite.pragma('journal_mode = DELETE')
+    } catch (error) {
+      throw new BackupRefused(`${this.#file}: its write-ahead log cannot be taken into it: ${(error as Error).message}`)
+    }
   }
 
   #addName(name: string, tries = 1): string {

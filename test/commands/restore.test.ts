@@ -19,7 +19,7 @@ import { newPlace, openAt, skipped } from '../db/moving/places.ts'
 import { fillWithSample, highestIds } from '../db/moving/sample.ts'
 import { claimsOf, PASSWORD } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
-import { folder, postTo } from '../server/process.ts'
+import { bare, folder, postTo, run } from '../server/process.ts'
 import { runShared } from '../server/shared-process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
@@ -251,20 +251,37 @@ t.test('a damaged database is replaced, and kept as it is', async (t) => {
 
 const restored = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as { database: string; replaced: string; next_user_id: number }
 
-t.test('what was replaced can be restored itself, with what its killed service had only written to the log', async (t) => {
-  const { file, backup } = await withBackup(t)
-  add(file, 'last')
+const LOGGED = "insert into users (username, username_key, password, created_at) values ('logged', 'logged', '-', 1)"
+
+/** Writes to the log of a database, and leaves it as a process does that is killed. */
+function logAlone(file: string, text: string): void {
   const log = `${file}-wal`
   const writer = new SQLite(file)
-  writer.exec(
-    "pragma journal_mode = wal; insert into users (username, username_key, password, created_at) values ('logged', 'logged', '-', 1)",
-  )
-  // As a process leaves it that is killed.
+  writer.exec(`pragma journal_mode = wal; ${text}`)
   for (const path of [file, log]) copyFileSync(path, `${path}.killed`)
   writer.close()
   renameSync(`${file}.killed`, file)
   renameSync(`${log}.killed`, log)
+}
 
+t.test(
+  'where there is no room for what a killed service had only written to the log, one line says so and nothing is changed',
+  async (t) => {
+    const { file, backup } = await withBackup(t)
+    logAlone(file, `insert into secrets values ('large', hex(zeroblob(1000000))); ${LOGGED}`)
+    // In blocks of 512 bytes: room enough for the copy.
+    const limited = ['sh', '-c', 'ulimit -f 2000; exec "$@"', 'sh', ...bare(process.execPath, 'cli.ts', 'restore', backup)]
+    const { code, stdout, stderr } = await run(t, { DATABASE_URL: `file:${file}` }, limited)
+    const line = `latchkey: ${file}: its write-ahead log cannot be taken into it: disk I/O error\n`
+    t.strictSame({ code, stdout, stderr }, { code: 1, stdout: '', stderr: line })
+    t.strictSame([beside(file), namesIn(file)], [[`${basename(file)}-wal`], ['now', 'logged']])
+  },
+)
+
+t.test('what was replaced can be restored itself, with what its killed service had only written to the log', async (t) => {
+  const { file, backup } = await withBackup(t)
+  add(file, 'last')
+  logAlone(file, LOGGED)
   const { replaced } = restored(await latchkey(`file:${file}`, 'restore', backup, '--json'))
   t.strictSame([namesIn(file), namesIn(replaced)], [['then'], ['now', 'last', 'logged']])
   const again = restored(await latchkey(`file:${file}`, 'restore', replaced, '--json'))
