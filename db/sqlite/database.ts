@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
 import { Kysely } from 'kysely'
@@ -21,6 +22,8 @@ import { WriteQueue } from './write-queue.ts'
 import { WriteTrial } from './write-trial.ts'
 
 const WRITES_WAITING_LIMIT = 2000
+/** So many opens that see another file each are no replacement: the numbers of this file system mean nothing. */
+const OPENS = 4
 
 /** SQLite, in a file (`file:PATH`) or in memory (`:memory:`). */
 export const sqlite: Dialect = (url) => {
@@ -64,7 +67,7 @@ async function openFile(file: string, onUpgrade?: OnUpgrade): Promise<Database> 
 
 /** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
 async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Database> {
-  const sqlite = await patiently(() => openAndRead(file))
+  const sqlite = await patiently(() => openInPlace(file))
   let files: OpenedFiles | undefined
   const guard = () => files?.guard()
   const writer = await connect(sqlite, true, guard)
@@ -81,9 +84,23 @@ async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Dat
 }
 
 /**
- * The first read makes the files beside it, and takes a lock, which stay while it is open. Whoever has to wait for that opens the file anew:
- * a restore may have put another one in its place.
+ * Opens the file that has the name while it is locked. A restore may have put another one in its place between the opening and the first read;
+ * also while that has to wait, so whoever tries again opens the file anew.
  */
+function openInPlace(file: string, opens = 1): SQLite.Database {
+  const before = numbersOf(file)
+  const sqlite = openAndRead(file)
+  if (opens === OPENS || numbersOf(file) === before) return sqlite
+  sqlite.close()
+  return openInPlace(file, opens + 1)
+}
+
+function numbersOf(file: string): string | undefined {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return found && `${found.dev}:${found.ino}`
+}
+
+/** The first read makes the files beside it, and takes a lock, which stay while it is open. */
 function openAndRead(file: string): SQLite.Database {
   const sqlite = openSqlite(file)
   try {

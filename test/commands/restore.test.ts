@@ -334,6 +334,24 @@ t.test('a service that makes a database while one is restored there goes on, and
   t.strictSame(namesIn(file), [])
 })
 
+t.test('who has just opened the file that is replaced opens the one in its place', async (t) => {
+  const { file, backup } = await withBackup(t)
+  const { pragma } = SQLite.prototype
+  t.teardown(() => Object.assign(SQLite.prototype, { pragma }))
+  let isReplaced = false
+  SQLite.prototype.pragma = function (this: SQLite.Database, ...args) {
+    if (args[0] === 'schema_version' && !isReplaced) {
+      isReplaced = true
+      renameSync(backup, file)
+    }
+    return pragma.apply(this, args)
+  }
+  const db = await openDatabase(`file:${file}`)
+  t.teardown(() => db.close())
+  t.ok(isReplaced)
+  t.same(await db.write((handle) => handle.selectFrom('users').select('username').execute()), [{ username: 'then' }])
+})
+
 t.test('what a killed restore has left is removed by the next one', async (t) => {
   const { file, backup } = await withBackup(t)
   writeFileSync(`${file}.restoring-12345678`, 'half')
