@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d) passed=0 failed=0 service=''
 document=$work/openapi.json version=4.32.5 wanted=20000
 # Examples an operation and pass.
-examples=${FUZZ_EXAMPLES:-640}
+examples=${FUZZ_EXAMPLES:-480}
 
 check() { # WHAT GOT WANTED
   if [ "$2" = "$3" ]; then passed=$((passed + 1)); echo "ok - $1"; else failed=$((failed + 1)); echo "not ok - $1: got '$2', wanted '$3'"; fi
@@ -62,10 +62,12 @@ fuzz() { # NAME ARGUMENT…
   [ $code = 0 ] || sed -n '/FAILURES/,$p;/ERRORS/,$p' "$work/$name" | head -150
   return $code
 }
+# Whoever is not staff is refused there before anything is read: that is what staff is for.
+administration='^/api/(events/|users/(\{id\}/.*|create/))$'
 # At once, for it is the fuzzer that takes the time.
-fuzz without-a-token &
+fuzz without-a-token --exclude-path-regex "$administration" &
 without=$!
-SCHEMATHESIS_HOOKS="$PWD/test/slow/fuzz_login.py" FUZZ_URL=$url FUZZ_CLIENT=$client fuzz with-a-token &
+SCHEMATHESIS_HOOKS="$PWD/test/slow/fuzz_login.py" FUZZ_URL=$url FUZZ_CLIENT=$client fuzz with-a-token --exclude-path-regex "$administration" &
 with=$!
 wait $without
 check 'nothing is found without a token' "$?" 0
@@ -73,7 +75,7 @@ wait $with
 check 'nothing is found with a token' "$?" 0
 # After them, for it disables whomever it finds.
 SCHEMATHESIS_HOOKS="$PWD/test/slow/fuzz_login.py" FUZZ_URL=$url FUZZ_CLIENT=$client FUZZ_USER=keeper \
-  fuzz as-staff --include-path-regex '^/api/(events|users/(\{id\}.*|create/)?$)'
+  fuzz as-staff --include-path-regex "$administration|^/api/users/$"
 check 'nothing is found by staff' "$?" 0
 looked=$(grep -E '"path":"/api/(events|users|users/:id[^"]*)/"' "$work/log" | grep -cE '"method":"(GET|PATCH|DELETE)".*"status":(200|204|400|404)')
 check "who saw and changed something, often enough ($looked)" "$([ "$looked" -ge "$examples" ] && echo yes)" yes
