@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d) passed=0 failed=0 service=''
 document=$work/openapi.json version=4.32.5 wanted=20000
 # Examples an operation and pass.
-examples=${FUZZ_EXAMPLES:-480}
+examples=${FUZZ_EXAMPLES:-450}
 
 check() { # WHAT GOT WANTED
   if [ "$2" = "$3" ]; then passed=$((passed + 1)); echo "ok - $1"; else failed=$((failed + 1)); echo "not ok - $1: got '$2', wanted '$3'"; fi
