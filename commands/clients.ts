@@ -2,9 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listClients } from '../db/clients.ts'
 import type { Client } from '../db/schema.ts'
 import { createClient, revokeClient } from '../domain/accounts/clients.ts'
+import { instant } from '../domain/clock.ts'
 import { codePoints, excerpt, strip } from '../domain/text.ts'
 import { limit } from './event-options.ts'
-import { instant, jsonOption, type OutputOptions, print } from './output.ts'
+import { jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 
 const NAME_LENGTH_LIMIT = 200

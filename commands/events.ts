@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import type { EventKind } from '../db/schema.ts'
+import { instant } from '../domain/clock.ts'
 import { EVENT_KINDS } from '../domain/events/kinds.ts'
 import type { Search } from '../domain/events/search.ts'
 import { hashOfName, openKeyedHash } from '../domain/keyed-hash.ts'
@@ -8,7 +9,7 @@ import { findUserNamed } from '../domain/names.ts'
 import { followHistory, type Happened, listHistory } from '../domain/sessions/history.ts'
 import { strip } from '../domain/text.ts'
 import { address, limit, type When, when } from './event-options.ts'
-import { instant, jsonOption, type OutputOptions, print, printer } from './output.ts'
+import { jsonOption, type OutputOptions, print, printer } from './output.ts'
 import { type Context, runCommand } from './run.ts'
 
 const DAY_MS = 86_400_000

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
+import { instant } from '../domain/clock.ts'
 import { KeyCommandError, listKeys, type Retirement, retireAllKeys, retireKey, rotateKeys } from '../domain/keys/commands.ts'
 import type { KeyInfo } from '../domain/keys/describe.ts'
-import { instant, jsonOption, type OutputOptions, print } from './output.ts'
+import { jsonOption, type OutputOptions, print } from './output.ts'
 import { CommandError, runCommand } from './run.ts'
 
 interface RotateOptions extends OutputOptions {

@@ -22,11 +22,6 @@ export function print({ json }: OutputOptions, document: unknown, rows: readonly
   process.stdout.write(json ? `${harmless(JSON.stringify(document))}\n` : table(rows))
 }
 
-/** A time in ISO 8601, in UTC. */
-export function instant(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
-}
-
 /**
  * What prints results one by one as they come: as one line of JSON each, or as rows of a table, whose columns grow with what is in them.
  */

@@ -1,6 +1,7 @@
 import type { Session, User } from '../db/schema.ts'
+import { instant } from '../domain/clock.ts'
 import { sidOf } from '../domain/sessions/sid.ts'
-import { instant, type Row } from './output.ts'
+import type { Row } from './output.ts'
 
 // What is printed of users and sessions: as the API answers it, and never a hash or a token.
 

@@ -162,3 +162,8 @@ export async function setPasswordHash(db: Handle, userId: number, hash: string, 
 export async function replacePasswordHash(db: Handle, userId: number, oldHash: string, newHash: string): Promise<void> {
   await db.updateTable('users').set({ password: newHash }).where('id', '=', userId).where('password', '=', oldHash).execute()
 }
+
+/** A flag, as its column has it. */
+export function bit(isSet: boolean | undefined): 0 | 1 {
+  return isSet ? 1 : 0
+}

@@ -18,6 +18,11 @@ export function toSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000)
 }
 
+/** A time in ISO 8601, in UTC. */
+export function instant(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}
+
 /** The clocks of this machine, for what works on the database beside a service. */
 export function systemClock(): { readonly clock: Clock; readonly clockWatch: ClockWatch } {
   return { clock: Date.now, clockWatch: new ClockWatch(Date.now, () => performance.now()) }

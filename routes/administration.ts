@@ -5,6 +5,7 @@ import { findUserById } from '../db/users.ts'
 import { authorize } from '../domain/accounts/authorize.ts'
 import { changeUser, createUser, deleteUser, needOf, setPassword } from '../domain/accounts/users.ts'
 import { listUsers } from '../domain/accounts/users-list.ts'
+import { instant } from '../domain/clock.ts'
 import { notFound } from '../domain/errors.ts'
 import { bearerCodes } from '../http/bearer-codes.ts'
 import { deviceTokenOf } from '../http/device-token.ts'
@@ -166,16 +167,12 @@ function shown({ id, username, last_login_at, is_superuser, is_active, is_staff,
   return {
     id,
     username,
-    last_login: last_login_at === null ? null : iso(last_login_at),
+    last_login: last_login_at === null ? null : instant(last_login_at),
     is_superuser: is_superuser === 1,
     is_active: is_active === 1,
     is_staff: is_staff === 1,
-    date_joined: iso(created_at),
+    date_joined: instant(created_at),
   }
-}
-
-function iso(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
 }
 
 export default routes

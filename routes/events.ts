@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { AuthEvent } from '../db/schema.ts'
+import { instant } from '../domain/clock.ts'
 import { listEvents } from '../domain/events/list.ts'
 import { bearerCodes } from '../http/bearer-codes.ts'
 import { readText } from '../http/from-text.ts'
@@ -34,7 +35,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 }
 
 function shown(event: AuthEvent): Event {
-  return { ...event, at: new Date(event.at).toISOString(), last_at: new Date(event.last_at).toISOString() }
+  return { ...event, at: instant(event.at), last_at: instant(event.last_at) }
 }
 
 export default routes

@@ -3,12 +3,13 @@ import type { Session } from '../db/schema.ts'
 import { listLiveSessions } from '../db/sessions.ts'
 import { findUserById } from '../db/users.ts'
 import { changePassword, deleteAccount } from '../domain/accounts/own.ts'
+import { instant } from '../domain/clock.ts'
 import { Problem, userNotFound } from '../domain/errors.ts'
 import { endOtherSessions, endOwnSession } from '../domain/sessions/logout.ts'
-import { sidOf } from '../domain/sessions/sid.ts'
 import { bearerCodes } from '../http/bearer-codes.ts'
 import { deviceTokenOf } from '../http/device-token.ts'
 import { originOf } from '../http/origin.ts'
+import { sessionDocument } from '../http/session.ts'
 import { AccountDeletion, Me, PasswordChange, type SessionOfMine, SessionPath, SessionsOfMine } from '../schemas/account.ts'
 import { DeviceHeaders } from '../schemas/credentials.ts'
 import { accountDeletionProblems, bearerProblems, passwordChangeProblems } from '../schemas/problems.ts'
@@ -37,7 +38,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
     async handler(request) {
       const user = await findUserById(app.db.read, request.user.id)
       if (user === undefined) throw userNotFound()
-      return { id: user.id, username: user.username, created_at: iso(user.created_at) }
+      return { id: user.id, username: user.username, created_at: instant(user.created_at) }
     },
   })
 
@@ -133,22 +134,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 function shown(session: Session, currentId: number): SessionOfMine {
   return {
-    id: sidOf(session),
-    created_at: iso(session.created_at),
-    last_used_at: iso(session.refreshed_at),
-    address: session.address,
-    client: session.client,
+    ...sessionDocument(session),
     ...(session.elsewhere_at !== null && {
-      elsewhere_at: iso(session.elsewhere_at),
+      elsewhere_at: instant(session.elsewhere_at),
       elsewhere_address: session.elsewhere_address ?? '',
       elsewhere_client: session.elsewhere_client ?? '',
     }),
     current: session.id === currentId,
   }
-}
-
-function iso(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
 }
 
 export default routes

@@ -1,12 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import type { Session } from '../db/schema.ts'
 import { endSession, endSessionsOf, listSessions } from '../domain/accounts/users-sessions.ts'
-import { sidOf } from '../domain/sessions/sid.ts'
 import { bearerCodes } from '../http/bearer-codes.ts'
 import { ID, readText } from '../http/from-text.ts'
 import { originOf } from '../http/origin.ts'
-import { UserPath, type UserSession, UserSessionPath, UserSessions } from '../schemas/administration.ts'
+import { sessionDocument } from '../http/session.ts'
+import { UserPath, UserSessionPath, UserSessions } from '../schemas/administration.ts'
 import { bearerProblems } from '../schemas/problems.ts'
 import { NoContent, ref } from '../schemas/ref.ts'
 
@@ -32,7 +31,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
       problems: { examples: bearerProblems, codes },
     },
     async handler({ params }) {
-      return (await listSessions(app, params.id)).map(shown)
+      return (await listSessions(app, params.id)).map(sessionDocument)
     },
   })
 
@@ -72,16 +71,6 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 function adminOf(request: FastifyRequest) {
   const { id, username, sid } = request.staff
   return { id, username, sid, origin: originOf(request) }
-}
-
-function shown(session: Session): UserSession {
-  return {
-    id: sidOf(session),
-    created_at: new Date(session.created_at).toISOString(),
-    last_used_at: new Date(session.refreshed_at).toISOString(),
-    address: session.address,
-    client: session.client,
-  }
 }
 
 export default routes

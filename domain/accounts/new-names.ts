@@ -41,9 +41,9 @@ export async function nameKeyFaults(db: Handle, key: string, userId?: number): P
 }
 
 /** All that is wrong with a new name. */
-export async function nameFaults(db: Handle, name: string, userId?: number): Promise<string[]> {
+export async function nameFaults(db: Handle, name: string): Promise<string[]> {
   const faults = nameShapeFaults(name)
-  return faults.length > 0 ? faults : nameKeyFaults(db, fold(name), userId)
+  return faults.length > 0 ? faults : nameKeyFaults(db, fold(name))
 }
 
 /** The turn of those who take names with this folded name. */

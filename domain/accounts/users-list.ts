@@ -1,4 +1,5 @@
 import type { User } from '../../db/schema.ts'
+import { bit } from '../../db/users.ts'
 import { type After, listUsersAfter } from '../../db/users-list.ts'
 import type { Core } from '../context.ts'
 import { cursorOf, invalidCursor, placeOf } from '../cursors.ts'
@@ -49,8 +50,4 @@ function placeIn(list: string, cursor: string): After {
   const [usernameKey, id] = placeOf(list, cursor)
   if (typeof usernameKey !== 'string' || !isStorable(usernameKey) || !Number.isSafeInteger(id)) throw invalidCursor()
   return { usernameKey, id: id as number }
-}
-
-function bit(flag: boolean): 0 | 1 {
-  return flag ? 1 : 0
 }

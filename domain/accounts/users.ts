@@ -1,6 +1,6 @@
 import type { Handle } from '../../db/database.ts'
 import type { User } from '../../db/schema.ts'
-import { findUserById, insertNewUser, setPasswordHash, type UserChange, updateUser } from '../../db/users.ts'
+import { bit, findUserById, insertNewUser, setPasswordHash, type UserChange, updateUser } from '../../db/users.ts'
 import { characterFaults } from '../characters.ts'
 import type { Core } from '../context.ts'
 import { type FieldErrors, invalidFields, notFound, Problem } from '../errors.ts'
@@ -151,8 +151,4 @@ async function newPasswordFaults(core: PasswordsCore, origin: Origin, password: 
 function refuseInvalid(faults: FieldErrors): void {
   const errors = Object.fromEntries(Object.entries(faults).filter(([, texts]) => texts.length > 0))
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
-}
-
-function bit(flag: boolean | undefined): 0 | 1 {
-  return flag ? 1 : 0
 }
