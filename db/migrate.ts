@@ -19,6 +19,7 @@ import * as unknownNames from './migrations/013-unknown-names.ts'
 import * as nameForms from './migrations/014-name-forms.ts'
 import * as locks from './migrations/015-locks.ts'
 import * as administration from './migrations/016-administration.ts'
+import * as movingIn from './migrations/017-moving-in.ts'
 import { movedTables } from './moving/rows.ts'
 import type { Tables } from './schema.ts'
 
@@ -40,6 +41,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '014-name-forms': nameForms,
   '015-locks': locks,
   '016-administration': administration,
+  '017-moving-in': movingIn,
 }
 
 /** Whether a database has tables of ours, of whatever version. */

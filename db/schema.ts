@@ -13,6 +13,8 @@ export interface Tables {
   known_addresses: KnownAddressesTable
   secrets: SecretsTable
   locks: LocksTable
+  deleted_users: DeletedUsersTable
+  legacy_tokens: LegacyTokensTable
 }
 
 interface UsersTable {
@@ -37,6 +39,12 @@ interface UsersTable {
   email: string | null
   /** When name, password or flags were changed last; when the user was created, if they never were. */
   changed_at: Generated<number>
+  /** When an import wrote this row last, which then is its `changed_at`, too: another one says that it was changed here. Null for a user of ours. */
+  imported_at: number | null
+  /** MD5 of the imported hash, in upper-case hexadecimal, as tokens of Simple JWT have it with `CHECK_REVOKE_TOKEN`. */
+  imported_hash_md5: string | null
+  /** When all tokens of the user were revoked last: a legacy token that was issued by then is dead, also if it was never used here. */
+  tokens_revoked_at: number | null
 }
 
 interface SessionsTable {
@@ -233,6 +241,22 @@ interface LocksTable {
   name: string
 }
 
+/** Users that were deleted here, so that an import does not bring them again, and an export disables them there. */
+interface DeletedUsersTable {
+  user_id: number
+  deleted_at: number
+}
+
+/** Tokens of the system that users came from, which were used or revoked here, or revoked there. */
+interface LegacyTokensTable {
+  jti: string
+  user_id: number
+  /** The session that the refresh token became at its first use. Null when the token is dead, as it is when that session is deleted. */
+  session_id: number | null
+  /** When it expires, in milliseconds since the epoch: until then the row must stay. */
+  expires_at: number
+}
+
 export type User = Selectable<UsersTable>
 export type NewUser = Insertable<UsersTable>
 export type Session = Selectable<SessionsTable>
@@ -244,3 +268,4 @@ export type Client = Selectable<ClientsTable>
 export type Tally = Selectable<TalliesTable>
 export type LanePlace = Selectable<LanePlacesTable>
 export type KnownAddress = Selectable<KnownAddressesTable>
+export type LegacyToken = Selectable<LegacyTokensTable>

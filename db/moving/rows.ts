@@ -18,6 +18,8 @@ export const MOVED: { readonly [table in Exclude<keyof Tables, 'locks'>]: readon
   lane_places: ['lane', 'party', 'member'],
   known_addresses: ['user_id', 'network'],
   secrets: ['name'],
+  deleted_users: ['user_id'],
+  legacy_tokens: ['jti'],
 }
 
 export type Moved = keyof typeof MOVED

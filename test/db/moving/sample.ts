@@ -18,7 +18,7 @@ const TEXTS = ["Ünïcödé 👩🏽‍🚀 'quoted' \"\\n", 'ΟΔΥΣΣΕΎΣ',
  */
 export async function fillWithSample(db: Database): Promise<void> {
   await db.write(async (handle) => {
-    for (const add of [addUsers, addSessions, addEvents, addKeys, addLimits]) await add(handle)
+    for (const add of [addUsers, addSessions, addEvents, addKeys, addLimits, addImported]) await add(handle)
     await handle.insertInto('locks').values({ name: 'health' }).execute()
   })
 }
@@ -37,8 +37,8 @@ async function addUsers(db: Handle): Promise<void> {
   })
   const users = TEXTS.map((text, index) => user(index + 1, text))
   const administered = { is_active: 0 as const, is_staff: 1 as const, is_superuser: 1 as const, email: TEXTS[0] as string }
-  const times = { created_at: HIGHEST, last_login_at: HIGHEST, changed_at: HIGHEST }
-  const last = { ...user(BIG_ID, 'e\u0301'), username_nfc: '\u00e9', ...administered, ...times }
+  const times = { created_at: HIGHEST, last_login_at: HIGHEST, changed_at: HIGHEST, imported_at: HIGHEST, tokens_revoked_at: HIGHEST }
+  const last = { ...user(BIG_ID, 'e\u0301'), username_nfc: '\u00e9', imported_hash_md5: 'AB', ...administered, ...times }
   await db
     .insertInto('users')
     .values([...users, last])
@@ -128,6 +128,21 @@ async function addLimits(db: Handle): Promise<void> {
   await db
     .insertInto('known_addresses')
     .values(['192.0.2.7', '2001:db8::'].map((network) => ({ user_id: 1, network, last_at: 3 })))
+    .execute()
+}
+
+async function addImported(db: Handle): Promise<void> {
+  await db
+    .insertInto('deleted_users')
+    .values([1, HIGHEST].map((user_id) => ({ user_id, deleted_at: 1 })))
+    .execute()
+  const token = { user_id: 1, expires_at: HIGHEST }
+  await db
+    .insertInto('legacy_tokens')
+    .values([
+      { ...token, jti: 'live', session_id: BIG_ID },
+      { ...token, jti: 'dead', session_id: null },
+    ])
     .execute()
 }
 
