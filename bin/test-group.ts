@@ -1,4 +1,5 @@
 // What the files of `test-groups.ts` begin with.
+import './no-async-hooks.ts'
 import { appendFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import t from 'tap'
