@@ -20,6 +20,7 @@ import * as nameForms from './migrations/014-name-forms.ts'
 import * as locks from './migrations/015-locks.ts'
 import * as administration from './migrations/016-administration.ts'
 import * as movingIn from './migrations/017-moving-in.ts'
+import * as passwordKinds from './migrations/018-password-kinds.ts'
 import { movedTables } from './moving/rows.ts'
 import type { Tables } from './schema.ts'
 
@@ -42,6 +43,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '015-locks': locks,
   '016-administration': administration,
   '017-moving-in': movingIn,
+  '018-password-kinds': passwordKinds,
 }
 
 /** Whether a database has tables of ours, of whatever version. */

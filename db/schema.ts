@@ -15,6 +15,7 @@ export interface Tables {
   locks: LocksTable
   deleted_users: DeletedUsersTable
   legacy_tokens: LegacyTokensTable
+  password_kinds: PasswordKindsTable
 }
 
 interface UsersTable {
@@ -25,7 +26,7 @@ interface UsersTable {
   username_nfc: string | null
   /** `fold(username)`: the same for names that differ only by case, compatibility form or invisible characters. Not unique. */
   username_key: string
-  /** The password's hash, in PHC string format. */
+  /** The password's hash: ours in PHC string format, an imported one as it came (`password-hashes.ts`). */
   password: string
   is_active: Generated<0 | 1>
   /** Whether the user may look after other users: those who are neither staff nor superusers. */
@@ -257,6 +258,16 @@ interface LegacyTokensTable {
   expires_at: number
 }
 
+/** How many users have a hash of a kind, in parts of all users (`password-kinds.ts`). */
+interface PasswordKindsTable {
+  /** `kindOf(users.password)`. */
+  kind: string
+  part: number
+  users: number
+  /** Users that had it until they got one of another kind here, by a login or a new password. */
+  moved: number
+}
+
 export type User = Selectable<UsersTable>
 export type NewUser = Insertable<UsersTable>
 export type Session = Selectable<SessionsTable>
@@ -269,3 +280,4 @@ export type Tally = Selectable<TalliesTable>
 export type LanePlace = Selectable<LanePlacesTable>
 export type KnownAddress = Selectable<KnownAddressesTable>
 export type LegacyToken = Selectable<LegacyTokensTable>
+export type PasswordKind = Selectable<PasswordKindsTable>

@@ -1,5 +1,6 @@
 import type { Handle } from './database.ts'
 import { hot } from './hot.ts'
+import { countPasswords, countReplaced } from './password-kinds.ts'
 import type { NewUser, User } from './schema.ts'
 
 const byName = hot((db, value: { username: string }) => db.selectFrom('users').selectAll().where('username', '=', value.username))
@@ -82,7 +83,9 @@ const insert = hot((db, value: Stored) =>
 /** Adds a user; resolves to its id. @throws {QueryRefused} when exactly this name is taken */
 export async function insertUser(db: Handle, user: Registered): Promise<number> {
   const { rows } = await insert(db, stored(user))
-  return (rows[0] as { id: number }).id
+  const { id } = rows[0] as { id: number }
+  await countPasswords(db, [{ userId: id, to: user.password }])
+  return id
 }
 
 // The values are selected, so that a condition can go with them; a database then has to be told their types.
@@ -110,7 +113,9 @@ const insertNew = hot((db, value: Stored) => {
  * same but for case or compatibility form. The table does not refuse a second one, for other systems may have both.
  */
 export async function insertNewUser(db: Handle, user: Registered): Promise<number | undefined> {
-  return (await insertNew(db, stored(user))).rows[0]?.id
+  const id = (await insertNew(db, stored(user))).rows[0]?.id
+  if (id !== undefined) await countPasswords(db, [{ userId: id, to: user.password }])
+  return id
 }
 
 function stored(user: Registered): Stored {
@@ -150,17 +155,24 @@ export async function noteLogin(db: Handle, userId: number, at: number): Promise
 
 /** Deletes a user, and all sessions and known addresses with it. */
 export async function deleteUser(db: Handle, userId: number): Promise<void> {
-  await db.deleteFrom('users').where('id', '=', userId).execute()
+  const deleted = await db.deleteFrom('users').where('id', '=', userId).returning('password').executeTakeFirst()
+  if (deleted !== undefined) await countPasswords(db, [{ userId, from: deleted.password }])
 }
 
-/** Sets another password, at `at` (milliseconds since the epoch). */
+const password = hot((db, value: { id: number }) => db.selectFrom('users').select('password').where('id', '=', value.id))
+
+/** Sets another password of a user who is locked, at `at` (milliseconds since the epoch). */
 export async function setPasswordHash(db: Handle, userId: number, hash: string, at: number): Promise<void> {
+  const [old] = (await password(db, { id: userId })).rows
   await db.updateTable('users').set({ password: hash, changed_at: at }).where('id', '=', userId).execute()
+  if (old !== undefined) await countReplaced(db, userId, old.password, hash)
 }
 
 /** Replaces a hash by another one of the same password. Changes nothing when it is not `oldHash` any more. */
 export async function replacePasswordHash(db: Handle, userId: number, oldHash: string, newHash: string): Promise<void> {
-  await db.updateTable('users').set({ password: newHash }).where('id', '=', userId).where('password', '=', oldHash).execute()
+  const update = db.updateTable('users').set({ password: newHash }).where('id', '=', userId).where('password', '=', oldHash)
+  const replaced = await update.returning('id').executeTakeFirst()
+  if (replaced !== undefined) await countReplaced(db, userId, oldHash, newHash)
 }
 
 /** A flag, as its column has it. */

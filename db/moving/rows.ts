@@ -20,6 +20,7 @@ export const MOVED: { readonly [table in Exclude<keyof Tables, 'locks'>]: readon
   secrets: ['name'],
   deleted_users: ['user_id'],
   legacy_tokens: ['jti'],
+  password_kinds: ['kind', 'part'],
 }
 
 export type Moved = keyof typeof MOVED

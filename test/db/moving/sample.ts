@@ -144,6 +144,8 @@ async function addImported(db: Handle): Promise<void> {
       { ...token, jti: 'dead', session_id: null },
     ])
     .execute()
+  const kinds = ['a', 'b'].flatMap((kind) => [0, 1].map((part) => ({ kind, part, users: HIGHEST, moved: part })))
+  await db.insertInto('password_kinds').values(kinds).execute()
 }
 
 function giveIds(db: Handle, table: keyof typeof highestIds): Promise<void> {
