@@ -283,6 +283,15 @@ export const settings = {
         'Password hashes computed at once; when unset the number of cores, or as many as fit in a quarter of the memory where that is less.',
     }),
   ),
+  hashingMemoryMib: Type.Optional(
+    count('HASHING_MEMORY_MIB', {
+      maximum: 65_536,
+      unit: 'MiB',
+      description:
+        'Memory of all password hashes computed at once: more of them wait. One of a user of another system that needs more by itself is right ' +
+        'for no password. When unset 128, or what `HASHING_CONCURRENCY` hashes of `ARGON2_MEMORY_KIB` need where that is more.',
+    }),
+  ),
   hashingQueue: count('HASHING_QUEUE', {
     maximum: 100_000,
     default: 256,
@@ -316,14 +325,20 @@ export function loadConfig(env: Environment) {
   const all = [...faults.values(), ...missingSettings(config, faults)]
   if (all.length > 0) throw new ConfigError([...all, ...doubtfulNames(env)])
   const publicUrl = config.publicUrl ?? defaultPublicUrl(config)
+  const hashingConcurrency = config.hashingConcurrency ?? hashesAtOnce(config.argon2MemoryKib)
+  const ownHashesMib = Math.ceil((hashingConcurrency * config.argon2MemoryKib) / 1024)
   return {
     ...config,
     publicUrl,
     jwtIssuer: config.jwtIssuer ?? publicUrl,
     databaseUrlNow: () => rawValue(settings.databaseUrl, env).text,
-    hashingConcurrency: config.hashingConcurrency ?? hashesAtOnce(config.argon2MemoryKib),
+    hashingConcurrency,
+    hashingMemoryMib: config.hashingMemoryMib ?? Math.max(HASHING_MEMORY_MIB, ownHashesMib),
   }
 }
+
+/** The most that the hash of a user of another system needs: see `db/password-hashes.ts`. */
+const HASHING_MEMORY_MIB = 128
 
 /** How the settings say that the database is opened. */
 export function openingOf({ databaseSchema, databasePool, databaseUrlNow }: Config): Opening {

@@ -4,6 +4,7 @@
 const LENGTH_LIMIT = 256
 const PBKDF2_ROUNDS_LIMIT = 5_000_000
 const BCRYPT_COST = { least: 4, most: 14 }
+/** Of each of its two tables. */
 const SCRYPT_BYTES_LIMIT = 64 * 1024 * 1024
 /** Of N·r·p, which is what its time grows with. */
 const SCRYPT_WORK_LIMIT = 4_194_304
@@ -70,18 +71,29 @@ export function judgeHash(
   return typeof read === 'string' ? { remark: read } : { kind: read.kind }
 }
 
-/** The kind of a stored text; undefined where no password is that of it. */
-export function kindOf(stored: string): string | undefined {
-  return judgeHash(stored).kind
+/** Whether a password was maybe trimmed before the hash was made of it. */
+export function isForeign(stored: string): boolean {
+  const read = readHash(stored, true)
+  return typeof read !== 'string' && read.isForeign
 }
 
-/** Reads a stored text as far as comparing takes it, or says why nothing is compared with it. */
-export function readHash(stored: string): PasswordHash | HashRemark {
+/** The kind of a stored text, also of one that only we may have made; undefined where no password is that of it. */
+export function kindOf(stored: string): string | undefined {
+  const read = readHash(stored, true)
+  return typeof read === 'string' ? undefined : read.kind
+}
+
+/**
+ * Reads a stored text as far as comparing takes it, or says why nothing is compared with it.
+ *
+ * @param isOurs whether it was made here: then it may cost whatever `ARGON2_MEMORY_KIB` and `ARGON2_ITERATIONS` said at that time
+ */
+export function readHash(stored: string, isOurs = false): PasswordHash | HashRemark {
   if (stored.startsWith('!')) return 'hash_unusable'
   if (stored.length > LENGTH_LIMIT) return 'hash_unknown'
   for (const { pattern, read } of forms) {
     const match = pattern.exec(stored)
-    if (match?.groups !== undefined) return read(match.groups as Groups)
+    if (match?.groups !== undefined) return read(match.groups as Groups, isOurs)
   }
   return 'hash_unknown'
 }
@@ -90,7 +102,7 @@ type Groups = Readonly<Record<string, string>>
 
 interface Form {
   readonly pattern: RegExp
-  read(groups: Groups): PasswordHash | HashRemark
+  read(groups: Groups, isOurs: boolean): PasswordHash | HashRemark
 }
 
 // Numbers have at most 16 digits, which JavaScript compares well enough with the bounds; none begins with 0, so that a cost is one kind.
@@ -120,15 +132,17 @@ function form(pattern: string, read: Form['read']): Form {
   return { pattern: new RegExp(`^${pattern}$`), read }
 }
 
-function readArgon2({ prefix, phc = '', variant, salt = '', output = '', ...cost }: Groups): PasswordHash | HashRemark {
+function readArgon2({ prefix, phc = '', variant, salt = '', output = '', ...cost }: Groups, isOurs: boolean): PasswordHash | HashRemark {
   const [m, t, p] = [Number(cost.m), Number(cost.t), Number(cost.p)]
-  if (m > ARGON2_KIB_LIMIT || m * t > ARGON2_WORK_LIMIT || p > ARGON2_LANES_LIMIT) return 'hash_too_costly'
+  // What Django made has a kind of its own also where it costs as much as ours: its passwords were trimmed, and are compared in more forms.
+  const kind = `${prefix ? 'argon2$' : ''}${variant}$m=${m},t=${t},p=${p}`
+  const isForeign = !kind.startsWith('argon2id$')
+  const isBounded = isForeign || !isOurs
+  if (isBounded && (m > ARGON2_KIB_LIMIT || m * t > ARGON2_WORK_LIMIT || p > ARGON2_LANES_LIMIT)) return 'hash_too_costly'
   // argon2 refuses these at once, which would tell such a user from an unknown name.
   if (m < ARGON2_LEAST_KIB_A_LANE * p || !isCanonical(salt) || !isCanonical(output)) return 'hash_unknown'
   if (Buffer.from(salt, 'base64').length < ARGON2_LEAST_SALT_BYTES) return 'hash_unknown'
-  // What Django made has a kind of its own also where it costs as much as ours: its passwords were trimmed, and are compared in more forms.
-  const kind = `${prefix ? 'argon2$' : ''}${variant}$m=${m},t=${t},p=${p}`
-  return { scheme: 'argon2', kind, memoryKib: m, isForeign: !kind.startsWith('argon2id$'), phc, iterations: t }
+  return { scheme: 'argon2', kind, memoryKib: m, isForeign, phc, iterations: t }
 }
 
 function readPbkdf2(
@@ -145,7 +159,8 @@ function readPbkdf2(
 function readScrypt({ salt = '', output = '', ...groups }: Groups): PasswordHash | HashRemark {
   const cost = { N: Number(groups.N), r: Number(groups.r), p: Number(groups.p) }
   const { N, r, p } = cost
-  if (128 * N * r > SCRYPT_BYTES_LIMIT || N * r * p > SCRYPT_WORK_LIMIT) return 'hash_too_costly'
+  const most = Math.max(N, p) * 128 * r
+  if (most > SCRYPT_BYTES_LIMIT || N * r * p > SCRYPT_WORK_LIMIT) return 'hash_too_costly'
   // RFC 7914 §2, and what OpenSSL refuses at once.
   if (N < 2 || !Number.isInteger(Math.log2(N)) || N >= 2 ** (16 * r)) return 'hash_unknown'
   const memoryKib = Math.ceil((128 * N * r + 128 * r * p) / 1024)

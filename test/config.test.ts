@@ -106,6 +106,7 @@ const refused: [env: Record<string, string>, message: string][] = [
   [{ SESSION_MAX_AGE: '99999999999999999999' }, 'SESSION_MAX_AGE must be a whole number from 1 to 315360000, got "99999999999999999999"'],
   [{ ARGON2_MEMORY_KIB: '512' }, 'ARGON2_MEMORY_KIB must be a whole number from 1024 to 4194304, got "512"'],
   [{ HASHING_CONCURRENCY: '0' }, 'HASHING_CONCURRENCY must be a whole number from 1 to 256, got "0"'],
+  [{ HASHING_MEMORY_MIB: '0' }, 'HASHING_MEMORY_MIB must be a whole number from 1 to 65536, got "0"'],
 ]
 
 t.test('a wrong setting is refused with its name, what it must be and what it is', async (t) => {

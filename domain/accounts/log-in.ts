@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import type { Handle } from '../../db/database.ts'
+import { isForeign } from '../../db/password-hashes.ts'
 import type { User } from '../../db/schema.ts'
 import { lockUser } from '../../db/turns.ts'
 import { findUserByName, replacePasswordHash } from '../../db/users.ts'
@@ -8,6 +10,7 @@ import type { Refusals } from '../events/refusals.ts'
 import type { Attempt, Limits } from '../limits/attempts.ts'
 import type { Claimant } from '../limits/rules.ts'
 import { findUserNamed } from '../names.ts'
+import type { Decoys } from '../passwords/decoys.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH } from '../passwords/policy.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
@@ -17,7 +20,7 @@ import type { Tokens } from '../tokens/tokens.ts'
 import { deviceOf } from './device.ts'
 
 /** What every comparison of a password needs. */
-type PasswordCore = Core & { readonly hashing: Hashing; readonly limits: Limits; readonly refusals: Refusals }
+type PasswordCore = Core & { readonly hashing: Hashing; readonly decoys: Decoys; readonly limits: Limits; readonly refusals: Refusals }
 
 /** What every way to log in needs, and to confirm a change with the password. */
 export type LoginCore = PasswordCore & { readonly tokens: Tokens }
@@ -42,7 +45,7 @@ export type Login = { readonly kind: 'granted'; readonly tokens: TokenPair } | {
  * @throws {Problem} `throttled` or `overloaded`
  */
 export async function logIn(core: LoginCore, origin: Origin, credentials: Credentials): Promise<Login> {
-  const granted = await withUser(core, origin, credentials, (user, attempt, password) => start(core, origin, user, password, attempt))
+  const granted = await withUser(core, origin, credentials, (user, attempt, right) => start(core, origin, user, right, attempt))
   // The hash was replaced after it had been compared: compare with the new one.
   if (granted === 'changed') return logIn(core, origin, credentials)
   return granted === undefined ? { kind: 'refused' } : { kind: 'granted', tokens: signPair(core, granted) }
@@ -77,8 +80,8 @@ async function withUser<T>(
   return withPassword(core, origin, claim, password, work)
 }
 
-/** What is done for a user whose password was right. @param password in the form that was the right one */
-type Work<T> = (user: User, attempt: Attempt, password: string) => Promise<T>
+/** What is done for a user whose password was right. */
+type Work<T> = (user: User, attempt: Attempt, right: RightPassword) => Promise<T>
 
 /** Whose password is compared. The limits count the name also where there is no such user. */
 interface Claimed extends Claimant {
@@ -107,7 +110,7 @@ export async function withPassword<T>(
   const { user: claimed, find, ...claimant } = await claim()
   return core.limits.attempt(origin, claimant, async (attempt) => {
     const user = attempt.hasWaited ? await find() : claimed
-    const right = await rightForm(core.hashing, origin, user, password)
+    const right = await rightForm(core, origin, user, claimant.username, password)
     if (user?.is_active && right !== undefined) return work(user, attempt, right)
     attempt.fail()
     const reason = user === undefined ? 'user_unknown' : user.is_active ? 'wrong_password' : 'user_disabled'
@@ -116,37 +119,70 @@ export async function withPassword<T>(
   })
 }
 
+/** A password that is the user's. */
+interface RightPassword {
+  /** In the Unicode form that was the right one, as it was typed otherwise. */
+  readonly password: string
+  /** Whether it is right only without the white space around it. */
+  readonly isRightTrimmed: boolean
+}
+
 /**
- * The form of a password that is the user's; undefined when none is. An unknown user costs the same work as a known one with a wrong
- * password.
+ * A password in the form that is the user's; undefined when none is. A name that is no user's, or a user with whose hash nothing is compared,
+ * costs the same work as a known one with a wrong password.
  */
-async function rightForm(hashing: Hashing, origin: Origin, user: User | undefined, password: string): Promise<string | undefined> {
-  if (codePoints(password) > PASSWORD_MAX_LENGTH) return undefined
-  for (const form of formsOf(password)) {
-    const matches = await hashing.matches(origin, user?.password ?? hashing.decoy, form)
+async function rightForm(
+  { hashing, decoys }: PasswordCore,
+  origin: Origin,
+  user: User | undefined,
+  name: string,
+  typed: string,
+): Promise<RightPassword | undefined> {
+  if (codePoints(typed) > PASSWORD_MAX_LENGTH) return undefined
+  const isComparable = user !== undefined && hashing.isComparable(user.password, isMadeHere(user))
+  const stored = isComparable ? user.password : decoys.of(name)
+  for (const [compared, right] of formsOf(typed, isForeign(stored))) {
+    const matches = await hashing.matches(origin, stored, compared)
     // A lone surrogate is hashed as the replacement character, which would make two different passwords equal.
-    if (matches && user !== undefined && form.isWellFormed()) return form
+    if (matches && isComparable && compared.isWellFormed()) return right
   }
   return undefined
 }
 
+/** Whether the user's hash is not the one that came with an import. */
+function isMadeHere({ password, imported_hash_md5 }: User): boolean {
+  return imported_hash_md5 === null || imported_hash_md5 !== createHash('md5').update(password).digest('hex').toUpperCase()
+}
+
 /**
  * The forms in which a password is compared: as it was sent, in NFC and in NFD (Unicode Standard Annex #15), where these differ. It was
- * hashed as it was sent then, and another keyboard or browser sends another form of what is the same to the eye (RFC 8265 §4.2.1).
+ * hashed as it was sent then, and another keyboard or browser sends another form of what is the same to the eye (RFC 8265 §4.2.1). For a hash
+ * of another system, also without the white space around it, which Django REST framework cut off before it made or compared a hash.
  */
-function formsOf(password: string): Set<string> {
-  return new Set([password, password.normalize('NFC'), password.normalize('NFD')])
+function formsOf(typed: string, isTrimmed: boolean): Map<string, RightPassword> {
+  const forms = new Map<string, RightPassword>()
+  const unicodeForms = [typed, typed.normalize('NFC'), typed.normalize('NFD')]
+  for (const password of unicodeForms) forms.set(password, { password, isRightTrimmed: false })
+  if (!isTrimmed) return forms
+  for (const password of unicodeForms) {
+    const trimmed = strip(password)
+    // It refused a password of white space alone.
+    if (trimmed !== '' && !forms.has(trimmed)) forms.set(trimmed, { password: trimmed, isRightTrimmed: true })
+  }
+  return forms
 }
 
 async function start(
   core: PasswordCore,
   origin: Origin,
   user: User,
-  password: string,
+  { password, isRightTrimmed }: RightPassword,
   attempt: Attempt,
 ): Promise<Granted | 'changed' | undefined> {
   const { hashing, db } = core
-  const betterHash = hashing.isWeaker(user.password) ? await hashing.hash(origin, password) : undefined
+  // Ours are not compared trimmed. Whoever types white space around the password once, or always, could log in with one of both no more: so
+  // the hash of the other system, with which both are right, stays until the password is typed as it is.
+  const betterHash = !isRightTrimmed && hashing.isWeaker(user.password) ? await hashing.hash(origin, password) : undefined
   const granted = await db.write((handle) => startUnlessChanged(handle, core, origin, user, attempt, betterHash))
   if (granted === 'changed') attempt.giveBack()
   if (granted === undefined) attempt.fail()
@@ -171,7 +207,9 @@ async function startUnlessChanged(
   ])
   if (!current?.is_active || current.id !== user.id) return undefined
   if (current.password !== user.password) return 'changed'
-  if (betterHash !== undefined) await replacePasswordHash(handle, user.id, user.password, betterHash)
   await succeed(user)
-  return startSession(handle, core, origin, user, room)
+  const granted = await startSession(handle, core, origin, user, room)
+  // At last, for it locks a count that others wait for.
+  if (betterHash !== undefined) await replacePasswordHash(handle, user.id, user.password, betterHash)
+  return granted
 }

@@ -1,24 +1,23 @@
-import { randomBytes } from 'node:crypto'
 import { hash } from '@node-rs/argon2'
+import { type PasswordHash, readHash } from '../../db/password-hashes.ts'
 import { sharesOf } from '../address.ts'
 import type { Core } from '../context.ts'
 import { type Problem, unavailable } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import { FairQueue } from '../fair-queue.ts'
-import { costOf, verifyHash } from './formats.ts'
+import { decoyOfKind, verifyHash } from './formats.ts'
+import { MemoryRoom } from './memory-room.ts'
 import { RefusalPace } from './refusal-pace.ts'
 
 /** The longest `Retry-After`, whatever the queue seems to need: a clock that jumps makes hashes look slow. */
 const RETRY_AFTER_LIMIT_SECONDS = 60
 /** The time of one hash is the median of this many: some seem slow because the event loop was busy when they were ready. */
 const HASHES_REMEMBERED = 32
-/** RFC 9106 §3.1. */
-const LEAST_KIB_A_LANE = 8
 
 /**
- * Password hashes: argon2id (RFC 9106) in PHC string format. They are computed off the event loop, at most
- * `HASHING_CONCURRENCY` at once, so that the rest of the service keeps its share of the machine. Those that wait take turns by network, and
- * when `HASHING_QUEUE` of them wait, the network with most of them gives way to others.
+ * Password hashes: argon2id (RFC 9106) in PHC string format, and those of other systems, to compare with. They are computed off the event
+ * loop, at most `HASHING_CONCURRENCY` at once, and as many as `HASHING_MEMORY_MIB` holds, so that the rest of the service keeps its share of
+ * the machine. Those that wait take turns by network, and when `HASHING_QUEUE` of them wait, the network with most of them gives way to others.
  */
 export class Hashing {
   readonly #core: Pick<Core, 'config' | 'clock'>
@@ -27,16 +26,19 @@ export class Hashing {
   /** How long the latest took. */
   readonly #hashesMs: number[] = []
   #refused = 0
-  /** A hash that no password has. Comparing with it costs as much as comparing with a user's. */
+  readonly #room: MemoryRoom
+  /** The kind of the hashes that are made now, as `judgeHash` names it. */
+  readonly kind: string
+  /** A hash of today's kind that no password has. Comparing with it costs as much as comparing with a user's. */
   readonly decoy: string
 
   constructor(core: Pick<Core, 'config' | 'clock'>) {
-    const { argon2MemoryKib, argon2Iterations, argon2Parallelism, hashingConcurrency, hashingQueue } = core.config
+    const { argon2MemoryKib, argon2Iterations, argon2Parallelism, hashingConcurrency, hashingQueue, hashingMemoryMib } = core.config
     this.#core = core
     this.#queue = new FairQueue({ concurrency: hashingConcurrency, capacity: hashingQueue })
-    const unpadded = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '')
-    const cost = `m=${argon2MemoryKib},t=${argon2Iterations},p=${argon2Parallelism}`
-    this.decoy = `$argon2id$v=19$${cost}$${unpadded(16)}$${unpadded(32)}`
+    this.#room = new MemoryRoom(Math.max(hashingMemoryMib * 1024, argon2MemoryKib))
+    this.kind = `argon2id$m=${argon2MemoryKib},t=${argon2Iterations},p=${argon2Parallelism}`
+    this.decoy = decoyOfKind(this.kind) as string
   }
 
   /** Hashes that are being computed, hashes that wait for their turn, and those that were refused since the start. */
@@ -64,49 +66,48 @@ export class Hashing {
    */
   hash(origin: Origin, password: string): Promise<string> {
     const { argon2MemoryKib: memoryCost, argon2Iterations: timeCost, argon2Parallelism: parallelism } = this.#core.config
-    return this.#inTurn(origin, () => hash(password, { memoryCost, timeCost, parallelism }))
+    return this.#inTurn(origin, memoryCost, () => hash(password, { memoryCost, timeCost, parallelism }))
   }
 
   /**
-   * Whether a password is the one of a hash; false for a hash that cannot be read.
-   *
-   * It takes as long as a hash of today's settings, also where the stored one costs less or cannot be read. Otherwise its time
-   * would tell a user with an older hash from an unknown name. Two differences remain: memory and passes are only nearly
-   * interchangeable, and a hash that costs more, from before the settings were lowered, takes longer.
+   * Whether a password is the one of a hash. One that nothing is compared with is right for no password, and costs what today's do; for a
+   * user who has such a hash take that of `Decoys`, else the time tells the user from an unknown name.
    *
    * @param origin in whose name it waits
    * @throws {Problem} `overloaded` when too many wait
    */
   matches(origin: Origin, stored: string, password: string): Promise<boolean> {
-    return this.#inTurn(origin, async () => {
-      const matches = await verifyHash(stored, password)
-      await this.#makeUp(stored, password)
-      return matches
-    })
+    const read = readHash(stored, true)
+    const isRead = typeof read !== 'string'
+    const compared = isRead ? read : (readHash(this.decoy, true) as PasswordHash)
+    const memoryKib = Math.min(compared.memoryKib, this.#room.kib)
+    return this.#inTurn(origin, memoryKib, async () => (await verifyHash(compared, password)) && isRead)
   }
 
-  /** Whether a hash cost less memory or fewer passes than the settings ask for. */
+  /**
+   * Whether passwords are compared with a stored text: it can be read, and is within the bounds of `judgeHash` and of `HASHING_MEMORY_MIB`.
+   *
+   * @param isOurs whether it was made here: then the settings of that time are its bounds
+   */
+  isComparable(stored: string, isOurs: boolean): boolean {
+    const read = readHash(stored, isOurs)
+    return typeof read !== 'string' && ((isOurs && !read.isForeign) || read.memoryKib <= this.#room.kib)
+  }
+
+  /** Whether a hash is of another system, or cost less memory or fewer passes than the settings ask for. */
   isWeaker(stored: string): boolean {
     const { argon2MemoryKib, argon2Iterations } = this.#core.config
-    const { memoryKib, iterations } = costOf(stored)
-    return memoryKib < argon2MemoryKib || iterations < argon2Iterations
-  }
-
-  /** Does the work that a comparison with a cheaper hash has saved. */
-  async #makeUp(stored: string, password: string): Promise<void> {
-    const { argon2MemoryKib, argon2Iterations: timeCost, argon2Parallelism: parallelism } = this.#core.config
-    const { memoryKib, iterations } = costOf(stored)
-    const memoryCost = Math.floor((argon2MemoryKib * timeCost - memoryKib * iterations) / timeCost)
-    if (memoryCost < LEAST_KIB_A_LANE * parallelism) return
-    await hash(password, { memoryCost, timeCost, parallelism })
+    const read = readHash(stored, true)
+    if (typeof read === 'string' || read.scheme !== 'argon2' || read.isForeign) return true
+    return read.memoryKib < argon2MemoryKib || read.iterations < argon2Iterations
   }
 
   /** When the queue is full it refuses at once: a waiting request holds memory, and its client gives up before its turn comes. */
-  #inTurn<T>(origin: Origin, work: () => Promise<T>): Promise<T> {
+  #inTurn<T>(origin: Origin, memoryKib: number, work: () => Promise<T>): Promise<T> {
     const refused = (): never => {
       throw this.#refusal()
     }
-    return this.#queue.run(sharesOf(origin.address), () => this.#timed(work), refused)
+    return this.#queue.run(sharesOf(origin.address), () => this.#room.run(memoryKib, () => this.#timed(work)), refused)
   }
 
   #refusal(): Problem {

@@ -37,6 +37,8 @@ t.test('a hash at a bound is taken, and one past it is too costly', async (t) =>
     // Of 128 * N * r, where N is a power of two.
     [scrypt(2 ** 16, 8, 1), scrypt(2 ** 16, 9, 1)],
     [scrypt(2 ** 16, 8, 8), scrypt(2 ** 16, 8, 9)],
+    // Of 128 * r * p, which a small N leaves large.
+    [scrypt(8, 1, 524_288), scrypt(2, 1, 524_289)],
     [argon2Of(131_072, 8, 1), argon2Of(131_073, 1, 1)],
     [argon2Of(65_536, 16, 1), argon2Of(65_536, 17, 1)],
     [argon2Of(1024, 1, 64), argon2Of(1024, 1, 65)],

@@ -102,3 +102,35 @@ t.test('comparisons wait in the same queue, and the addresses of one /64 are one
   await t.rejects(own.pop() as Promise<boolean>, { code: 'overloaded', status: 503, headers: { 'retry-after': '1' } })
   t.strictSame(await Promise.all([...own, other]), [false, false, false, false])
 })
+
+t.test('no more hashes are computed at once than HASHING_MEMORY_MIB holds, those of other systems among them', async (t) => {
+  let begun = 0
+  const clock = () => ++begun
+  const small = loadConfig({ ARGON2_MEMORY_KIB: '1024', ARGON2_ITERATIONS: '1', HASHING_CONCURRENCY: '8', HASHING_MEMORY_MIB: '3' })
+  const hashing = new Hashing({ config: small, clock })
+  const foreign = `argon2${hashing.decoy.replace('m=1024', 'm=2048')}`
+  const asked = [
+    hashing.matches(noOrigin, foreign, PASSWORD),
+    hashing.hash(noOrigin, PASSWORD),
+    hashing.hash(noOrigin, PASSWORD),
+    hashing.matches(noOrigin, hashing.decoy, PASSWORD),
+  ]
+  await null
+  t.equal(begun, 2, 'the clock was asked when each began')
+  await Promise.all(asked)
+  t.equal(begun, 8)
+})
+
+t.test('one hash of the settings is computed however little HASHING_MEMORY_MIB holds', async (t) => {
+  const small = loadConfig({ ARGON2_MEMORY_KIB: '2048', ARGON2_ITERATIONS: '1', HASHING_MEMORY_MIB: '1' })
+  const hashing = new Hashing({ config: small, clock: () => 0 })
+  const hash = await hashing.hash(noOrigin, PASSWORD)
+  t.equal(await hashing.matches(noOrigin, hash, PASSWORD), true)
+})
+
+t.test('while HASHING_MEMORY_MIB is unset it is 128, or what HASHING_CONCURRENCY hashes need', async (t) => {
+  const memory = (env: Record<string, string>) => loadConfig(env).hashingMemoryMib
+  t.equal(memory({ HASHING_CONCURRENCY: '4' }), 128)
+  t.equal(memory({ HASHING_CONCURRENCY: '8', ARGON2_MEMORY_KIB: '20480' }), 160)
+  t.equal(memory({ HASHING_CONCURRENCY: '8', HASHING_MEMORY_MIB: '40' }), 40)
+})
