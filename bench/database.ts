@@ -69,6 +69,15 @@ export function insertUsers(url: string, names: readonly string[], isActive = tr
   })
 }
 
+/** Adds users with these texts as their hashes. */
+export function insertUsersWith(url: string, users: readonly { readonly name: string; readonly password: string }[]): Promise<void> {
+  return withDatabase(url, (db) =>
+    db.write(async (handle) => {
+      for (const { name, password } of users) await insertUser(handle, { username: name, username_key: name, password, created_at: 0 })
+    }),
+  )
+}
+
 /** Does some work on a database of the bench. */
 export async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>): Promise<T> {
   const db = await openDatabase(url)
