@@ -13,6 +13,7 @@ import { findUserNamed } from '../names.ts'
 import type { Decoys } from '../passwords/decoys.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH } from '../passwords/policy.ts'
+import { formsOf, type RightPassword } from '../passwords/typed-forms.ts'
 import { type Granted, signPair, type TokenPair } from '../sessions/grant.ts'
 import { findRoom, startSession } from '../sessions/start.ts'
 import { codePoints, isStorable, strip } from '../text.ts'
@@ -119,14 +120,6 @@ export async function withPassword<T>(
   })
 }
 
-/** A password that is the user's. */
-interface RightPassword {
-  /** In the Unicode form that was the right one, as it was typed otherwise. */
-  readonly password: string
-  /** Whether it is right only without the white space around it. */
-  readonly isRightTrimmed: boolean
-}
-
 /**
  * A password in the form that is the user's; undefined when none is. A name that is no user's, or a user with whose hash nothing is compared,
  * costs the same work as a known one with a wrong password.
@@ -139,8 +132,10 @@ async function rightForm(
   typed: string,
 ): Promise<RightPassword | undefined> {
   if (codePoints(typed) > PASSWORD_MAX_LENGTH) return undefined
+  // Found also where it is not needed, so that finding it takes no time that a known name does not.
+  const decoy = decoys.of(name)
   const isComparable = user !== undefined && hashing.isComparable(user.password, isMadeHere(user))
-  const stored = isComparable ? user.password : decoys.of(name)
+  const stored = isComparable ? user.password : decoy
   for (const [compared, right] of formsOf(typed, isForeign(stored))) {
     const matches = await hashing.matches(origin, stored, compared)
     // A lone surrogate is hashed as the replacement character, which would make two different passwords equal.
@@ -152,24 +147,6 @@ async function rightForm(
 /** Whether the user's hash is not the one that came with an import. */
 function isMadeHere({ password, imported_hash_md5 }: User): boolean {
   return imported_hash_md5 === null || imported_hash_md5 !== createHash('md5').update(password).digest('hex').toUpperCase()
-}
-
-/**
- * The forms in which a password is compared: as it was sent, in NFC and in NFD (Unicode Standard Annex #15), where these differ. It was
- * hashed as it was sent then, and another keyboard or browser sends another form of what is the same to the eye (RFC 8265 §4.2.1). For a hash
- * of another system, also without the white space around it, which Django REST framework cut off before it made or compared a hash.
- */
-function formsOf(typed: string, isTrimmed: boolean): Map<string, RightPassword> {
-  const forms = new Map<string, RightPassword>()
-  const unicodeForms = [typed, typed.normalize('NFC'), typed.normalize('NFD')]
-  for (const password of unicodeForms) forms.set(password, { password, isRightTrimmed: false })
-  if (!isTrimmed) return forms
-  for (const password of unicodeForms) {
-    const trimmed = strip(password)
-    // It refused a password of white space alone.
-    if (trimmed !== '' && !forms.has(trimmed)) forms.set(trimmed, { password: trimmed, isRightTrimmed: true })
-  }
-  return forms
 }
 
 async function start(
