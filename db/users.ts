@@ -153,10 +153,12 @@ export async function noteLogin(db: Handle, userId: number, at: number): Promise
   await login(db, { id: userId, at })
 }
 
-/** Deletes a user, and all sessions and known addresses with it. */
-export async function deleteUser(db: Handle, userId: number): Promise<void> {
+/** Deletes a user, and all sessions and known addresses with it; notes that there was one, and when it was deleted (milliseconds since the epoch). */
+export async function deleteUser(db: Handle, userId: number, at: number): Promise<void> {
   const deleted = await db.deleteFrom('users').where('id', '=', userId).returning('password').executeTakeFirst()
-  if (deleted !== undefined) await countPasswords(db, [{ userId, from: deleted.password }])
+  if (deleted === undefined) return
+  await db.insertInto('deleted_users').values({ user_id: userId, deleted_at: at }).execute()
+  await countPasswords(db, [{ userId, from: deleted.password }])
 }
 
 const password = hot((db, value: { id: number }) => db.selectFrom('users').select('password').where('id', '=', value.id))

@@ -5,7 +5,7 @@ import type { Core } from '../context.ts'
 import { type Origin, recordEvent } from '../events/record.ts'
 import { endingNow, endSessions, type Owner } from '../sessions/ends.ts'
 
-/** Deletes a user who is locked, with all sessions. The events stay. @param by from where, and who if that is another user */
+/** Deletes a user who is locked, with all sessions. The events stay, and that there was this id. @param by from where, and who if that is another user */
 export async function deleteLocked(
   handle: Handle,
   core: Core,
@@ -16,5 +16,5 @@ export async function deleteLocked(
   await endSessions(handle, user, 'all', ending)
   const who = { userId: user.id, username: user.username, ...(actor && { actor }) }
   await recordEvent(handle, ending.at, origin, { kind: 'user_deleted', ...who })
-  await deleteUser(handle, user.id)
+  await deleteUser(handle, user.id, ending.at)
 }

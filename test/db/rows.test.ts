@@ -35,7 +35,7 @@ t.test('the id of a deleted user or session is never used again', async (t) => {
     db.write(async (handle) => {
       const userId = await insertUser(handle, user('alice'))
       const sessionId = await insertSession(handle, session(userId))
-      await deleteUser(handle, userId)
+      await deleteUser(handle, userId, 5000)
       return [userId, sessionId]
     })
   t.same(
