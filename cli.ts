@@ -5,6 +5,7 @@ import { addCheck } from './commands/check.ts'
 import { addClients } from './commands/clients.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addEvents } from './commands/events.ts'
+import { addExport } from './commands/export.ts'
 import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addMove } from './commands/move.ts'
@@ -34,7 +35,20 @@ Exit codes: 0 it is done; ${FAILED} it failed, for the reason on standard error;
   .showHelpAfterError('(see --help; a name that begins with a dash goes after --)')
   .configureOutput({ outputError: (message, write) => write(withExcerpts(message, process.argv.slice(2))) })
   .exitOverride()
-const parts = [addUsers, addSessions, addKeys, addClients, addEvents, addMigrate, addMove, addBackup, addRestore, addCheck, addCompletion]
+const parts = [
+  addUsers,
+  addSessions,
+  addKeys,
+  addClients,
+  addEvents,
+  addMigrate,
+  addMove,
+  addExport,
+  addBackup,
+  addRestore,
+  addCheck,
+  addCompletion,
+]
 for (const addTo of parts) addTo(program)
 
 // The first process of a container is deaf to signals that it does not handle. Elsewhere they end it by themselves, and so tell a shell.

@@ -71,6 +71,13 @@ export interface Database {
    */
   write<T>(job: WriteJob<T>, options?: WriteOptions): Promise<T>
   /**
+   * Runs reads that all see the state of the database at their beginning, however long they take. Others go on writing; what they write
+   * meanwhile, SQLite keeps in the log beside the file until the reads are over.
+   *
+   * @throws {DatabaseUnavailable} and whatever else the reads throw
+   */
+  readOneState<T>(reads: (handle: Handle) => Promise<T>): Promise<T>
+  /**
    * Write jobs that wait now, jobs that were refused since the start because too many waited, and the bytes that a log of writes beside the
    * database, which `tidy` keeps short, had when `tidy` last ran; 0 where there is none, or where a server takes care of it.
    */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kysely, type KyselyPlugin, WithSchemaPlugin } from 'kysely'
+import { Kysely, type KyselyPlugin, sql, WithSchemaPlugin } from 'kysely'
 import type { Database, Handle, Inspection, Opening, WriteJob, WriteOptions } from '../database.ts'
 import type { Dialect } from '../dialect.ts'
 import { DatabaseUnavailable } from '../errors.ts'
@@ -181,6 +181,8 @@ function databaseOf(handles: Handles): Database {
   return {
     read: handles.reader,
     write: (job, options) => write(handles, job, options),
+    readOneState: (reads) =>
+      handles.runPatiently((handle) => handle.transaction().execute((transaction) => readOneState(transaction, reads))),
     get stats() {
       return { ...handles.stats, logBytes: 0 }
     },
@@ -192,6 +194,11 @@ function databaseOf(handles: Handles): Database {
     look: async () => undefined,
     close: () => handles.close(),
   }
+}
+
+async function readOneState<T>(transaction: Handle, reads: (handle: Handle) => Promise<T>): Promise<T> {
+  await sql`set transaction isolation level repeatable read, read only`.execute(transaction)
+  return reads(transaction)
 }
 
 async function write<T>(handles: Handles, job: WriteJob<T>, { line, ...options }: WriteOptions = {}): Promise<T> {

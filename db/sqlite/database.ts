@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type SQLite from 'better-sqlite3'
-import { Kysely } from 'kysely'
-import type { Database, OnUpgrade } from '../database.ts'
+import { Kysely, sql } from 'kysely'
+import type { Database, Handle, OnUpgrade } from '../database.ts'
 import type { Copies, Dialect } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { ping } from '../health.ts'
@@ -149,6 +149,7 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>, onDisk?: OnDis
       refused++
       throw new DatabaseOverloaded('too many writes are waiting')
     },
+    readOneState: (reads) => (onDisk === undefined ? reads(reader) : readOneState(onDisk, reads)),
     get stats() {
       return { waiting: queue.waiting, refused, logBytes: onDisk?.log.bytes ?? 0 }
     },
@@ -174,5 +175,16 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>, onDisk?: OnDis
       if (reader !== writer) await reader.destroy()
       await writer.destroy()
     },
+  }
+}
+
+/** On a connection of its own: on that of `read`, whatever else is read meanwhile would see the old state, too. */
+async function readOneState<T>({ file, files }: OnDisk, reads: (handle: Handle) => Promise<T>): Promise<T> {
+  const handle = await connect(await patiently(() => openSqlite(file, { readonly: true })), true, () => files.guard())
+  try {
+    await sql`begin`.execute(handle)
+    return await reads(handle)
+  } finally {
+    await handle.destroy()
   }
 }

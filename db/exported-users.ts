@@ -1,0 +1,42 @@
+import type { Handle } from './database.ts'
+import { adapterOf } from './dialect.ts'
+import type { User } from './schema.ts'
+
+/** Rows that are read at once. */
+const PAGE = 250
+
+/** All users by their id, a page at a time. @param isChanged only those that no import brought, or that were changed here since */
+export async function* pagesOfUsers(db: Handle, { isChanged = false } = {}): AsyncGenerator<User[]> {
+  const all = db.selectFrom('users').selectAll().orderBy('id').limit(PAGE)
+  const asked = isChanged ? all.where((eb) => eb.or([eb('imported_at', 'is', null), eb('changed_at', '!=', eb.ref('imported_at'))])) : all
+  for (let last = 0; ; ) {
+    const page = await asked.where('id', '>', last).execute()
+    if (page.length > 0) yield page
+    if (page.length < PAGE) return
+    last = (page.at(-1) as User).id
+  }
+}
+
+/** The ids of all users that were deleted here, a page at a time. */
+export async function* pagesOfDeletedIds(db: Handle): AsyncGenerator<number[]> {
+  for (let last = 0; ; ) {
+    const rows = await db.selectFrom('deleted_users').select('user_id').where('user_id', '>', last).orderBy('user_id').limit(PAGE).execute()
+    const page = rows.map(({ user_id }) => user_id)
+    if (page.length > 0) yield page
+    if (page.length < PAGE) return
+    last = page.at(-1) as number
+  }
+}
+
+/** The highest id that a user ever had here; 0 when there was none. */
+export async function lastUserId(db: Handle): Promise<number> {
+  const users = await db
+    .selectFrom('users')
+    .select(({ fn }) => fn.max<number | null>('id').as('last'))
+    .executeTakeFirst()
+  const deleted = await db
+    .selectFrom('deleted_users')
+    .select(({ fn }) => fn.max<number | null>('user_id').as('last'))
+    .executeTakeFirst()
+  return Math.max(users?.last ?? 0, deleted?.last ?? 0, await adapterOf(db).lastIdOf(db, 'users'))
+}

@@ -1,0 +1,72 @@
+/** How a database wants its SQL written. */
+export interface SqlDialect {
+  /** What comes after `BEGIN`. */
+  readonly preamble: readonly string[]
+  flag(bit: 0 | 1): string
+  /** @param at milliseconds since the epoch */
+  time(at: number): string
+  /** Lets the ids of a table go on after this one, if they are not beyond it. */
+  idsAfter(table: string, id: number): readonly string[]
+}
+
+/** A name of a table or column. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A text without NUL. In PostgreSQL as the preamble has it: there a backslash is a character like any other. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+const postgres: SqlDialect = {
+  preamble: ['SET LOCAL standard_conforming_strings = on;', "SET LOCAL client_encoding = 'UTF8';"],
+  flag: (bit) => (bit ? 'true' : 'false'),
+  time: (at) => literal(`${wallTime(at, 'UTC')}+00`),
+  idsAfter(table, id) {
+    const sequence = `pg_get_serial_sequence(${literal(identifier(table))}, 'id')`
+    return [`SELECT setval(${sequence}, ${id}) WHERE coalesce(pg_sequence_last_value(${sequence}::regclass), 0) < ${id};`]
+  },
+}
+
+/** @param zone of the times that Django keeps there: UTC, or without `USE_TZ` its `TIME_ZONE` */
+function sqlite(zone: string): SqlDialect {
+  return {
+    preamble: [],
+    flag: (bit) => `${bit}`,
+    time: (at) => literal(wallTime(at, zone)),
+    idsAfter(table, id) {
+      const row = `FROM sqlite_sequence WHERE name = ${literal(table)}`
+      return [
+        `INSERT INTO sqlite_sequence (name, seq) SELECT ${literal(table)}, 0 WHERE NOT EXISTS (SELECT 1 ${row});`,
+        `UPDATE sqlite_sequence SET seq = ${id} WHERE name = ${literal(table)} AND seq < ${id};`,
+      ]
+    },
+  }
+}
+
+export const DIALECTS: Readonly<Record<string, (zone: string) => SqlDialect>> = { sqlite, postgres: () => postgres }
+
+/** With microseconds, so that SQLite, which compares the texts, puts times in their order. */
+function wallTime(at: number, zone: string): string {
+  const utc = new Date(at).toISOString()
+  return `${zone === 'UTC' ? utc.slice(0, -1).replace('T', ' ') : localTime(at, zone)}000`
+}
+
+function localTime(at: number, zone: string): string {
+  // The Swedish way to write a time is that of ISO 8601, but for its comma.
+  return formatOf(zone).format(at).replace(',', '.').padStart('0000-00-00 00:00:00.000'.length, '0')
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+/** Made once for each zone, for that takes longer than many times. */
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone)
+  if (format === undefined) {
+    const whole = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
+    format = new Intl.DateTimeFormat('sv-SE', { timeZone, ...whole, fractionalSecondDigits: 3 })
+    formats.set(timeZone, format)
+  }
+  return format
+}
