@@ -4,9 +4,10 @@ import type { Handle } from '../db/database.ts'
 import { deleteSessionsExpiredBefore } from '../db/expired-sessions.ts'
 import { deleteAddressesUnusedSince } from '../db/known-addresses.ts'
 import { deletePlacesExpiredBefore } from '../db/lane-places.ts'
+import { deleteLegacyTokensExpiredBefore } from '../db/legacy-tokens.ts'
 import { deleteSessionsEndedBefore } from '../db/session-ends.ts'
 import { deleteTalliesExpiredBefore } from '../db/tallies.ts'
-import { toSeconds } from './clock.ts'
+import { CLOCKS_DIFFER_MS, toSeconds } from './clock.ts'
 import type { Core } from './context.ts'
 
 /** Rows of the first batch. The next ones have as many as are deleted within `HOLD_MS`. */
@@ -30,6 +31,8 @@ function deletions({ config }: Core): Readonly<Record<string, Deletion>> {
     tallies: deleteTalliesExpiredBefore,
     turns: deletePlacesExpiredBefore,
     addresses: (handle, now, limit) => deleteAddressesUnusedSince(handle, now - knownAddressHistorySeconds * 1000, limit),
+    // A process whose clock is behind may still take such a token for good.
+    'legacy tokens': (handle, now, limit) => deleteLegacyTokensExpiredBefore(handle, now - CLOCKS_DIFFER_MS, limit),
     'ended sessions': (handle, now, limit) => deleteSessionsEndedBefore(handle, now - sessionHistorySeconds * 1000, limit),
     'expired sessions': (handle, now, limit) => deleteSessionsExpiredBefore(handle, toSeconds(now) - idleSeconds, limit),
     events: (handle, now, limit) => deleteEventsBefore(handle, now - eventsHistorySeconds * 1000, limit),
@@ -37,7 +40,7 @@ function deletions({ config }: Core): Readonly<Record<string, Deletion>> {
 }
 
 /**
- * Deletes the tallies, turns, known addresses, sessions and events that have been kept long enough, in small batches, so that others are
+ * Deletes the tallies, turns, known addresses, legacy tokens, sessions and events that have been kept long enough, in small batches, so that others are
  * served meanwhile. It ends early while a reader that stays would let the database's log of writes grow. While the clock is not steady it
  * does nothing; each batch asks for itself, for the clock may jump in the middle of a sweep.
  *

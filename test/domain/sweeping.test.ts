@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
+import { giveSession, insertDeadTokens, insertLegacyToken } from '../../db/legacy-tokens.ts'
 import { listHistory } from '../../domain/sessions/history.ts'
 import { sweep } from '../../domain/sweeping.ts'
 import { build, logIn, post, register, START, type TestApp } from '../helper.ts'
@@ -100,6 +101,31 @@ t.test('ended sessions are kept as long as SESSION_HISTORY says, and events as l
   app.clock.advance(1000)
   await sweep(app)
   t.same(await kinds(app), [])
+})
+
+t.test('a legacy token is kept until it has expired by the clock of any process, whatever becomes of its session', async (t) => {
+  const app = await build(t, { SESSION_HISTORY: '0' })
+  await register(app)
+  const { refresh } = await logIn(app)
+  const session = await app.db.read.selectFrom('sessions').select('id').executeTakeFirstOrThrow()
+  await app.db.write(async (handle) => {
+    const token = { user_id: 1, expires_at: START + 600_000 }
+    await insertDeadTokens(handle, [{ ...token, jti: 'dead' }])
+    await insertLegacyToken(handle, { ...token, jti: 'used' })
+    await giveSession(handle, 'used', session.id)
+  })
+  const tokens = () => app.db.read.selectFrom('legacy_tokens').select(['jti', 'session_id']).orderBy('jti').execute()
+  await post(app, '/api/token/blacklist/', { refresh })
+  app.clock.advance(660)
+  await sweep(app)
+  t.same(await sessions(app), [])
+  t.same(await tokens(), [
+    { jti: 'dead', session_id: null },
+    { jti: 'used', session_id: null },
+  ])
+  app.clock.advance(0.001)
+  await sweep(app)
+  t.same(await tokens(), [])
 })
 
 /** An app with so many sessions that a sweep will delete. */
