@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPair, hash, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
+import type { Algorithm } from '../tokens/algorithms.ts'
 import type { TokenType } from '../tokens/claims.ts'
-import type { Algorithm } from '../tokens/signatures.ts'
 
 /** A new key. Keys of access tokens are in PEM; the key of `HS256` is a setting and is not stored, so it has a `kid` only. */
 export interface GeneratedKey {

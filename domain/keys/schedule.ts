@@ -1,8 +1,8 @@
 import type { Config } from '../../config.ts'
 import type { SigningKeyRow } from '../../db/schema.ts'
 import { CLOCKS_DIFFER_MS } from '../clock.ts'
+import type { Algorithm } from '../tokens/algorithms.ts'
 import type { TokenType } from '../tokens/claims.ts'
-import type { Algorithm } from '../tokens/signatures.ts'
 import { secretKid } from './generate.ts'
 
 // Which key signs, since when, and how long its tokens can live. All instants are milliseconds since the epoch.

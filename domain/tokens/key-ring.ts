@@ -1,5 +1,5 @@
+import type { Algorithm } from './algorithms.ts'
 import type { Claims, HeaderType, KeyUse } from './claims.ts'
-import type { Algorithm } from './signatures.ts'
 
 // What tokens ask of keys. The keys of the database are in `domain/keys/`.
 

@@ -1,10 +1,7 @@
-import { createHmac, createPublicKey, createSecretKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
+import { type Algorithm, checks } from './algorithms.ts'
 import type { Claims, HeaderType } from './claims.ts'
 import { parseObject, splitToken } from './format.ts'
-
-/** RFC 7518 §3.1 and RFC 8037 §3.1. */
-export type Algorithm = 'ES256' | 'EdDSA' | 'RS256' | 'HS256'
 
 /**
  * Signs claims.
@@ -34,38 +31,4 @@ export function signatureVerifier(algorithm: Algorithm, key: string | Buffer): (
     if (segments === undefined || parseObject(segments.header)?.alg !== algorithm) return false
     return isGood(Buffer.from(segments.signed), keyObject, Buffer.from(segments.signature, 'base64url'))
   }
-}
-
-interface SignatureCheck {
-  readKey(key: string | Buffer): KeyObject
-  /** RFC 7518 §3.2 to §3.4 and RFC 8037 §3.1 say what a key must be; FIPS 186-5 §5.1 the least exponent. */
-  isFit(key: KeyObject): boolean
-  isGood(signed: Buffer, key: KeyObject, signature: Buffer): boolean
-}
-
-const checks: Readonly<Record<Algorithm, SignatureCheck>> = {
-  ES256: {
-    readKey: createPublicKey,
-    isFit: ({ asymmetricKeyType: type, asymmetricKeyDetails: details }) => type === 'ec' && details?.namedCurve === 'prime256v1',
-    isGood: (signed, key, signature) => verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature),
-  },
-  EdDSA: {
-    readKey: createPublicKey,
-    isFit: ({ asymmetricKeyType: type }) => type === 'ed25519',
-    isGood: (signed, key, signature) => verify(null, signed, key, signature),
-  },
-  RS256: {
-    readKey: createPublicKey,
-    isFit: ({ asymmetricKeyType: type, asymmetricKeyDetails: details }) =>
-      type === 'rsa' && (details?.modulusLength ?? 0) >= 2048 && (details?.publicExponent ?? 0n) >= 65_537n,
-    isGood: (signed, key, signature) => verify('sha256', signed, key, signature),
-  },
-  HS256: {
-    readKey: (secret) => createSecretKey(Buffer.from(secret as string)),
-    isFit: ({ symmetricKeySize: bytes }) => (bytes ?? 0) >= 32,
-    isGood(signed, key, signature) {
-      const mac = createHmac('sha256', key).update(signed).digest()
-      return mac.length === signature.length && timingSafeEqual(mac, signature)
-    },
-  },
 }

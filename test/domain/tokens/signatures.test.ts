@@ -1,7 +1,8 @@
 // Not on PostgreSQL: it uses no database.
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import t from 'tap'
-import { type Algorithm, signatureVerifier } from '../../../domain/tokens/signatures.ts'
+import type { Algorithm } from '../../../domain/tokens/algorithms.ts'
+import { signatureVerifier } from '../../../domain/tokens/signatures.ts'
 import { segment, withSegment } from '../../wire/forge.ts'
 
 const SECRET = 'x'.repeat(32)
