@@ -1,11 +1,10 @@
 import { InvalidArgumentError } from 'commander'
+import { parseInstant } from '../domain/clock.ts'
 import { ofAddress, type Search } from '../domain/events/search.ts'
 
 const MOST = 10_000
 const MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const AGO = /^(\d{1,6})([smhd])$/
-/** RFC 3339: a date, or a date and time with its offset. */
-const INSTANT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
 
 /** A point in time, in milliseconds since the epoch, by what is now. */
 export type When = (now: number) => number
@@ -14,18 +13,11 @@ export type When = (now: number) => number
 export function when(text: string): When {
   const [, number, unit = ''] = AGO.exec(text) ?? []
   if (number !== undefined) return (now) => now - Number(number) * (MS[unit] as number)
-  const [, date = ''] = INSTANT.exec(text) ?? []
-  const instant = Date.parse(text)
-  if (date === '' || Number.isNaN(instant) || !isDate(date)) {
+  const instant = parseInstant(text)
+  if (instant === undefined) {
     throw new InvalidArgumentError('It must be like 2026-01-31, 2026-01-31T12:00:00Z, or how long ago: 90s, 30m, 2h, 7d.')
   }
   return () => instant
-}
-
-/** JavaScript takes the 30th of February for the 2nd of March. */
-function isDate(date: string): boolean {
-  const midnight = Date.parse(`${date}T00:00:00Z`)
-  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date)
 }
 
 /** An address, or a range of them. */

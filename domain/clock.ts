@@ -23,6 +23,22 @@ export function instant(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }
 
+/** RFC 3339: a date, or a date and time with its offset. */
+const INSTANT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
+
+/** A date (its beginning in UTC), or a time in ISO 8601 with its offset, in milliseconds since the epoch. @returns undefined for anything else */
+export function parseInstant(text: string): number | undefined {
+  const [, date] = INSTANT.exec(text) ?? []
+  const instant = Date.parse(text)
+  return date === undefined || Number.isNaN(instant) || !isDate(date) ? undefined : instant
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function isDate(date: string): boolean {
+  const midnight = Date.parse(`${date}T00:00:00Z`)
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date)
+}
+
 /** The clocks of this machine, for what works on the database beside a service. */
 export function systemClock(): { readonly clock: Clock; readonly clockWatch: ClockWatch } {
   return { clock: Date.now, clockWatch: new ClockWatch(Date.now, () => performance.now()) }
