@@ -4,6 +4,8 @@ import { Check } from '@sinclair/typebox/value'
 import type { Opening } from './db/database.ts'
 import { faultOfDatabaseUrl, isDatabaseUrl } from './db/open.ts'
 import { rangeOf } from './domain/address.ts'
+import { instant, parseInstant } from './domain/clock.ts'
+import { algorithmOfPublicKey } from './domain/tokens/algorithms.ts'
 import { nearNames } from './near-settings.ts'
 import { checkSecretVariable, readSecretFile, type SecretText } from './secret-text.ts'
 
@@ -25,6 +27,8 @@ FormatRegistry.Set('range-url', isRangeUrl)
 FormatRegistry.Set('cidr', (value) => rangeOf(value) !== undefined)
 FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
 FormatRegistry.Set('database-url', isDatabaseUrl)
+FormatRegistry.Set('instant', (value) => parseInstant(value) !== undefined)
+FormatRegistry.Set('public-key', (value) => algorithmOfPublicKey(value) !== undefined)
 
 interface About extends SchemaOptions {
   /** For docs/settings.md, which `npm run docs` writes from this table. */
@@ -58,6 +62,15 @@ const oneOf = <const T extends string[]>(env: string, values: T, about: About) =
       values.map((value) => Type.Literal(value)),
       { env, wants: `one of ${values.join(', ')}`, ...about },
     ),
+  )
+/** In milliseconds since the epoch. */
+const instantOf = (env: string, about: About) =>
+  Type.Unsafe<number>(
+    text(env, 'a date like 2027-03-01, which begins in UTC, or an instant like 2027-03-01T12:00:00Z', {
+      format: 'instant',
+      parse: parseInstant,
+      ...about,
+    }),
   )
 const encryptionKey = (env: string, about: About) =>
   Type.Unsafe<Buffer>(
@@ -131,6 +144,29 @@ export const settings = {
       bytes: 32,
       description: 'Key of `HS256`, at least 32 bytes; verifies only while another algorithm is set.',
     }),
+  ),
+  legacyJwtSecret: Type.Optional(
+    secret('LEGACY_JWT_SECRET', 'at least 32 bytes', {
+      bytes: 32,
+      description:
+        'Key of `HS256`, at least 32 bytes, of the system that users were imported from (of Django its `SECRET_KEY`): ' +
+        '[its tokens](sessions.md#tokens-of-the-system-before) are taken until `LEGACY_JWT_UNTIL`.',
+    }),
+  ),
+  legacyJwtPublicKey: Type.Optional(
+    secret('LEGACY_JWT_PUBLIC_KEY', 'a public key in PEM: RSA of at least 2048 bits, EC on P-256, or Ed25519', {
+      format: 'public-key',
+      faultOf: (pem: string) => (pem.includes('PRIVATE KEY') ? 'it is a private key, and must be the public one' : undefined),
+      description: 'In its place the public key of that system in PEM: of `RS256`, `ES256` or `EdDSA`, which the key says.',
+    }),
+  ),
+  legacyJwtUntil: Type.Optional(
+    instantOf('LEGACY_JWT_UNTIL', { description: 'When tokens of that system end to be taken: at most 400 days from the start on.' }),
+  ),
+  legacyJwtIssuer: Type.Optional(claim('LEGACY_JWT_ISSUER', { description: '`iss` that they must have; not looked at when unset.' })),
+  legacyJwtAudience: Type.Optional(claim('LEGACY_JWT_AUDIENCE', { description: '`aud` that they must have; not looked at when unset.' })),
+  legacyJwtUserClaim: Type.Optional(
+    claim('LEGACY_JWT_USER_CLAIM', { description: 'The claim that has the id of the user; `user_id` when unset.' }),
   ),
   jwksMaxAgeSeconds: seconds('JWKS_MAX_AGE', { minimum: 0, default: 300, description: 'How long verifiers may cache the published keys.' }),
   keyRotationIntervalSeconds: seconds('KEY_ROTATION_INTERVAL', {
@@ -318,11 +354,13 @@ export type Config = Readonly<ReturnType<typeof loadConfig>>
  * The settings of an environment, checked and under the names the code uses.
  *
  * @param env usually `process.env`; a secret may also come from the file that `NAME_FILE` names
+ * @param now milliseconds since the epoch
  * @throws {ConfigError} with every setting that is missing or wrong
  */
-export function loadConfig(env: Environment) {
+export function loadConfig(env: Environment, now = Date.now()) {
   const { config, faults } = readSettings(env)
-  const all = [...faults.values(), ...missingSettings(config, faults)]
+  const isSet = (name: keyof Settings) => config[name] !== undefined || faults.has(name)
+  const all = [...faults.values(), ...missingSettings(config, isSet), ...legacyFaults(config, isSet, now)]
   if (all.length > 0) throw new ConfigError([...all, ...doubtfulNames(env)])
   const publicUrl = config.publicUrl ?? defaultPublicUrl(config)
   const hashingConcurrency = config.hashingConcurrency ?? hashesAtOnce(config.argon2MemoryKib)
@@ -363,6 +401,9 @@ export function doubtfulNames(env: Environment): string[] {
   return nearNames(env, names).map(({ name, near }) => `${name} is no setting: is ${near} meant?`)
 }
 
+/** Whether a setting has a value, be it right or wrong. */
+type IsSet = (name: keyof Settings) => boolean
+
 /** What is wrong with a setting, by its name in the code. */
 type Faults = ReadonlyMap<string, string>
 
@@ -379,8 +420,7 @@ function readSettings(env: Environment): { config: Settings; faults: Faults } {
 }
 
 /** What other settings need, and is not there: one that is there but wrong has its own line. */
-function missingSettings(config: Settings, faults: Faults): string[] {
-  const isSet = (name: keyof Settings) => config[name] !== undefined || faults.has(name)
+function missingSettings(config: Settings, isSet: IsSet): string[] {
   const missing: string[] = []
   if (config.jwtAlgorithm === 'HS256' && !isSet('jwtSecret')) {
     missing.push('JWT_SECRET must be at least 32 bytes where JWT_ALGORITHM is HS256, and is not set')
@@ -392,6 +432,24 @@ function missingSettings(config: Settings, faults: Faults): string[] {
     missing.push('SECRETS_KEY must be the new key where SECRETS_KEY_PREVIOUS is set, and is not set')
   }
   return missing
+}
+
+const LONGEST_LEGACY_DAYS = 400
+const DAY_MS = 86_400_000
+
+/** What the settings of legacy tokens need of each other: a key that is taken for ever is forgotten, and then stolen. */
+function legacyFaults({ legacyJwtUntil: until }: Settings, isSet: IsSet, now: number): string[] {
+  const keys = (['legacyJwtSecret', 'legacyJwtPublicKey'] as const).filter(isSet)
+  const others = (['legacyJwtUntil', 'legacyJwtIssuer', 'legacyJwtAudience', 'legacyJwtUserClaim'] as const).filter(isSet)
+  const nameOf = (name: keyof Settings) => (settings[name] as TSchema).env
+  const [key] = keys
+  if (keys.length > 1) return ['LEGACY_JWT_SECRET and LEGACY_JWT_PUBLIC_KEY are both set, and only one of them can be']
+  if (key === undefined) {
+    return others.map((name) => `LEGACY_JWT_SECRET or LEGACY_JWT_PUBLIC_KEY must be a key where ${nameOf(name)} is set, and neither is set`)
+  }
+  if (!isSet('legacyJwtUntil')) return [`LEGACY_JWT_UNTIL must be a date where ${nameOf(key)} is set, and is not set`]
+  const isFar = until !== undefined && until > now + LONGEST_LEGACY_DAYS * DAY_MS
+  return isFar ? [`LEGACY_JWT_UNTIL must be at most ${LONGEST_LEGACY_DAYS} days ahead, got "${instant(until)}"`] : []
 }
 
 /** The value of a setting, undefined where it is unset and has no default, or what is wrong with it. */

@@ -45,6 +45,7 @@ async function start(): Promise<void> {
   warnOfWeakHashing(app)
   warnOfPlainKeys(app)
   warnOfNoLimits(app)
+  warnOfLegacyTokens(app)
   for (const line of doubtfulNames(process.env)) app.log.warn(line)
 }
 
@@ -94,6 +95,19 @@ function warnOfWeakHashing({ config, log }: FastifyInstance): void {
 
 function warnOfNoLimits({ config, log }: FastifyInstance): void {
   if (config.limits === 'off') log.warn('LIMITS=off: passwords can be guessed as fast as they are hashed')
+}
+
+/** A key that `startproject` has made was often committed with the project, and whoever has it makes tokens of every imported user. */
+function warnOfLegacyTokens({ config, clock, log }: FastifyInstance): void {
+  const { legacyJwtSecret, legacyJwtUntil } = config
+  if (legacyJwtSecret?.startsWith('django-insecure-')) {
+    log.warn(
+      'LEGACY_JWT_SECRET begins with django-insecure-: whoever has seen the source of that project may be able to log in as any user of it',
+    )
+  }
+  if (legacyJwtUntil !== undefined && legacyJwtUntil <= clock()) {
+    log.warn('LEGACY_JWT_UNTIL has passed: tokens of the system before are refused, and LEGACY_JWT_* can be unset')
+  }
 }
 
 function warnOfPlainKeys({ config, log }: FastifyInstance): void {

@@ -25,6 +25,11 @@ export async function endEverySession(db: Handle, line: ExpiryLine, at: number):
   return Number((await ended.executeTakeFirst()).numUpdatedRows)
 }
 
+/** Revokes the legacy tokens of all users, in milliseconds since the epoch: what became of them after the backup is not in it. */
+export async function revokeEveryLegacyToken(db: Handle, at: number): Promise<void> {
+  await db.updateTable('users').set({ tokens_revoked_at: at }).where('imported_at', 'is not', null).execute()
+}
+
 async function insertEnds(db: Handle, line: ExpiryLine, at: number): Promise<void> {
   const ends = db
     .selectFrom('sessions')

@@ -44,7 +44,7 @@ interface UsersTable {
   imported_at: number | null
   /** MD5 of the imported hash, in upper-case hexadecimal, as tokens of Simple JWT have it with `CHECK_REVOKE_TOKEN`. */
   imported_hash_md5: string | null
-  /** When all tokens of the user were revoked last: a legacy token that was issued by then is dead, also if it was never used here. */
+  /** When all tokens of an imported user were revoked last: a legacy token that was issued by then and has become no session is dead. */
   tokens_revoked_at: number | null
 }
 

@@ -144,6 +144,21 @@ export async function updateUser(db: Handle, userId: number, change: UserChange,
     .execute()
 }
 
+const revocation = hot((db, value: { id: number; at: number }) =>
+  db
+    .updateTable('users')
+    .set({ tokens_revoked_at: value.at })
+    .where('id', '=', value.id)
+    .where('imported_at', 'is not', null)
+    // After a clock was ahead, what was revoked then stays so.
+    .where((where) => where.or([where('tokens_revoked_at', 'is', null), where('tokens_revoked_at', '<', value.at)])),
+)
+
+/** Notes when all tokens of a user were revoked, in milliseconds since the epoch. Of a user who was not imported there are none but of sessions. */
+export async function noteRevocation(db: Handle, userId: number, at: number): Promise<void> {
+  await revocation(db, { id: userId, at })
+}
+
 const login = hot((db, value: { id: number; at: number }) =>
   db.updateTable('users').set({ last_login_at: value.at }).where('id', '=', value.id),
 )

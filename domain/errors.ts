@@ -119,7 +119,7 @@ export function throttled(waitMs: number): Problem {
   return new Problem('throttled', detail, { headers: { 'retry-after': String(seconds) } })
 }
 
-/** What can be wrong with a token, in Simple JWT's words. */
+/** What can be wrong with a token, in Simple JWT's words but for `legacy`, which cannot be there. */
 const tokenFaults = {
   invalid: 'Token is invalid or expired',
   issuer: 'Token is invalid or expired',
@@ -129,6 +129,7 @@ const tokenFaults = {
   no_type: 'Token has no type',
   wrong_type: 'Token has wrong type',
   ended: 'Token is blacklisted',
+  legacy: 'Token of another service: refresh the session, or log in',
 } as const
 
 export type TokenFault = keyof typeof tokenFaults

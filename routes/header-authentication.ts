@@ -55,7 +55,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   /** A missing or other scheme is refused later, after the credentials in the body, as in the original API. */
   async function authenticateBearer(request: FastifyRequest): Promise<void> {
     try {
-      await app.authenticate(request)
+      await app.authenticateAny(request)
     } catch (error) {
       if (!(error instanceof Problem && error.code === 'not_authenticated')) throw error
     }
@@ -64,8 +64,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   /** The checks have the order of the original API: where several fail, a client sees the error of the first. */
   async function checkBody(request: FastifyRequest): Promise<void> {
     const owner = hasCredentials(request.body) ? await checkOwner(request) : undefined
-    if (!request.user) throw missingToken(request, owner !== undefined)
-    if (owner !== undefined && owner !== request.user.id) {
+    if (!request.bearer) throw missingToken(request, owner !== undefined)
+    if (owner !== undefined && owner !== request.bearer.id) {
       throw messageProblem('token_user_mismatch', 'Token does not belong to the authenticated user')
     }
   }

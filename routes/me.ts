@@ -1,16 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Session } from '../db/schema.ts'
 import { listLiveSessions } from '../db/sessions.ts'
-import { findUserById } from '../db/users.ts'
 import { changePassword, deleteAccount } from '../domain/accounts/own.ts'
 import { instant } from '../domain/clock.ts'
-import { Problem, userNotFound } from '../domain/errors.ts'
+import { Problem } from '../domain/errors.ts'
 import { endOtherSessions, endOwnSession } from '../domain/sessions/logout.ts'
 import { bearerCodes } from '../http/bearer-codes.ts'
 import { deviceTokenOf } from '../http/device-token.ts'
 import { originOf } from '../http/origin.ts'
 import { sessionDocument } from '../http/session.ts'
-import { AccountDeletion, Me, PasswordChange, type SessionOfMine, SessionPath, SessionsOfMine } from '../schemas/account.ts'
+import { AccountDeletion, PasswordChange, type SessionOfMine, SessionPath, SessionsOfMine } from '../schemas/account.ts'
 import { DeviceHeaders } from '../schemas/credentials.ts'
 import { accountDeletionProblems, bearerProblems, passwordChangeProblems } from '../schemas/problems.ts'
 import { NoContent, ref } from '../schemas/ref.ts'
@@ -24,22 +23,6 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
   // Before the body is read, but after the hooks of a route: what they refuse is nobody's yet.
   app.addHook('preParsing', async (request) => {
     await app.authenticate(request)
-  })
-
-  app.get('/api/users/me/', {
-    schema: {
-      operationId: 'getMe',
-      summary: 'Who I am',
-      description: 'The user of the access token, while it and its session are good.',
-      ...common,
-      response: { 200: ref(Me) },
-      problems,
-    },
-    async handler(request) {
-      const user = await findUserById(app.db.read, request.user.id)
-      if (user === undefined) throw userNotFound()
-      return { id: user.id, username: user.username, created_at: instant(user.created_at) }
-    },
   })
 
   app.get('/api/users/me/sessions/', {

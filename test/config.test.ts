@@ -1,4 +1,5 @@
 // Not on PostgreSQL: it uses no database.
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -6,6 +7,19 @@ import { ConfigError, loadConfig } from '../config.ts'
 import { folder } from './server/process.ts'
 
 const SECRET = 'a secret of at least thirty-two bytes'
+
+const LEGACY_JWT_UNTIL = '2026-12-01'
+
+function pemOf(type: string, options: object): string {
+  const { publicKey } = generateKeyPairSync(type as 'rsa', options as { modulusLength: number })
+  return publicKey.export({ type: 'spki', format: 'pem' }).toString().trim()
+}
+
+function privatePem(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim()
+}
+
+const PUBLIC_KEY = pemOf('ed25519', {})
 
 /** Wrong settings, each with the message of its error. */
 const WRONG_URL = 'DATABASE_URL must be file:PATH, :memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE, got a value of'
@@ -96,6 +110,35 @@ const refused: [env: Record<string, string>, message: string][] = [
       `JWT_PREVIOUS_ISSUERS must be issuers, separated by commas, got ${JSON.stringify(issuers)}`,
     ],
   ),
+  [{ LEGACY_JWT_SECRET: 'x'.repeat(31), LEGACY_JWT_UNTIL }, 'LEGACY_JWT_SECRET must be at least 32 bytes, got a value of 31 bytes'],
+  [{ LEGACY_JWT_SECRET: SECRET }, 'LEGACY_JWT_UNTIL must be a date where LEGACY_JWT_SECRET is set, and is not set'],
+  [{ LEGACY_JWT_PUBLIC_KEY: PUBLIC_KEY }, 'LEGACY_JWT_UNTIL must be a date where LEGACY_JWT_PUBLIC_KEY is set, and is not set'],
+  [
+    { LEGACY_JWT_SECRET: SECRET, LEGACY_JWT_PUBLIC_KEY: PUBLIC_KEY, LEGACY_JWT_UNTIL },
+    'LEGACY_JWT_SECRET and LEGACY_JWT_PUBLIC_KEY are both set, and only one of them can be',
+  ],
+  ...['LEGACY_JWT_UNTIL', 'LEGACY_JWT_ISSUER', 'LEGACY_JWT_AUDIENCE', 'LEGACY_JWT_USER_CLAIM'].map(
+    (name): [Record<string, string>, string] => [
+      { [name]: LEGACY_JWT_UNTIL },
+      `LEGACY_JWT_SECRET or LEGACY_JWT_PUBLIC_KEY must be a key where ${name} is set, and neither is set`,
+    ],
+  ),
+  ...['soon', '2027-02-30', '2027-3-1', '2027-03-01T00:00:00', '1803859200', '2027-03-01 00:00:00Z', ' 2027-03-01'].map(
+    (until): [Record<string, string>, string] => [
+      { LEGACY_JWT_SECRET: SECRET, LEGACY_JWT_UNTIL: until },
+      `LEGACY_JWT_UNTIL must be a date like 2027-03-01, which begins in UTC, or an instant like 2027-03-01T12:00:00Z, got "${until}"`,
+    ],
+  ),
+  ...[SECRET, pemOf('rsa', { modulusLength: 1024 }), pemOf('ec', { namedCurve: 'P-384' }), pemOf('ed448', {})].map(
+    (pem): [Record<string, string>, string] => [
+      { LEGACY_JWT_PUBLIC_KEY: pem, LEGACY_JWT_UNTIL },
+      `LEGACY_JWT_PUBLIC_KEY must be a public key in PEM: RSA of at least 2048 bits, EC on P-256, or Ed25519, got a value of ${pem.length} bytes`,
+    ],
+  ),
+  [
+    { LEGACY_JWT_PUBLIC_KEY: privatePem(), LEGACY_JWT_UNTIL },
+    'LEGACY_JWT_PUBLIC_KEY is wrong: it is a private key, and must be the public one',
+  ],
   [{ JWT_PROFILE: 'rfc7519' }, 'JWT_PROFILE must be one of simple, rfc9068, got "rfc7519"'],
   [{ JWT_PROFILE: 'rfc9068' }, 'JWT_AUDIENCE must be a text where JWT_PROFILE is rfc9068, and is not set'],
   [{ REFRESH_ROTATION: 'sometimes' }, 'REFRESH_ROTATION must be one of on, off, confirmed, got "sometimes"'],
@@ -209,4 +252,28 @@ t.test('SECRETS_KEY and SECRETS_KEY_PREVIOUS can be read from files, too', async
 
 t.test('an empty setting counts as unset', async (t) => {
   t.equal(loadConfig({ PORT: '', JWT_SECRET: '', JWT_SECRET_FILE: '' }).port, 3000)
+})
+
+t.test('LEGACY_JWT_UNTIL is at most 400 days ahead of the start, and may be over', (t) => {
+  const now = Date.parse('2026-01-01T00:00:00Z')
+  const until = (text: string) => loadConfig({ LEGACY_JWT_SECRET: SECRET, LEGACY_JWT_UNTIL: text }, now).legacyJwtUntil
+  t.equal(until('2027-02-05'), now + 400 * 86_400_000)
+  t.equal(until('2027-02-05T01:00:00+01:00'), now + 400 * 86_400_000)
+  t.equal(until('2020-01-01'), Date.parse('2020-01-01T00:00:00Z'))
+  t.throws(() => until('2027-02-05T00:00:01Z'), {
+    message: 'LEGACY_JWT_UNTIL must be at most 400 days ahead, got "2027-02-05T00:00:01.000Z"',
+  })
+  t.end()
+})
+
+t.test('the keys of legacy tokens can come from files', (t) => {
+  const [secret, key] = [join(folder(t), 'secret'), join(folder(t), 'key')]
+  writeFileSync(secret, `${SECRET}\n`)
+  writeFileSync(key, `${PUBLIC_KEY}\n`)
+  t.equal(loadConfig({ LEGACY_JWT_SECRET_FILE: secret, LEGACY_JWT_UNTIL }).legacyJwtSecret, SECRET)
+  t.equal(loadConfig({ LEGACY_JWT_PUBLIC_KEY_FILE: key, LEGACY_JWT_UNTIL }).legacyJwtPublicKey, PUBLIC_KEY)
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const ofPkcs1 = publicKey.export({ type: 'pkcs1', format: 'pem' }).toString().trim()
+  t.equal(loadConfig({ LEGACY_JWT_PUBLIC_KEY: ofPkcs1, LEGACY_JWT_UNTIL }).legacyJwtPublicKey, ofPkcs1)
+  t.end()
 })

@@ -75,7 +75,7 @@ async function replacePassword(
   await endSessions(handle, user, 'all', ending)
   const { id: userId, username } = user
   await recordOfUser(handle, ending.at, origin, { kind: 'password_changed', userId, username, sid: caller.sid })
-  return startSession(handle, core, origin, user, await findRoom(handle, core, user.id), 'password_changed')
+  return startSession(handle, core, origin, user, await findRoom(handle, core, user.id), { reason: 'password_changed' })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expiryLine } from '../../db/expired-sessions.ts'
-import { endEverySession, lockRestored, raiseIds } from '../../db/restored.ts'
+import { endEverySession, lockRestored, raiseIds, revokeEveryLegacyToken } from '../../db/restored.ts'
 import { takeTurns } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { withdrawAllKeys } from '../keys/commands.ts'
@@ -18,7 +18,7 @@ export interface Settled {
 /**
  * Makes good what the restore of a backup brings back, in one transaction:
  *
- * - Sessions that were ended after the backup live in it again, those of thieves too. So all end.
+ * - Sessions that were ended after the backup live in it again, those of thieves too. So all end. So it is with legacy tokens.
  * - Whoever has a token of a session or a user of the lost time must not act for those who get these ids next. So ids go on beyond them.
  * - Services that check tokens by themselves know nothing of sessions. So the keys are retired that have signed them; what starts next makes
  *   others.
@@ -35,6 +35,7 @@ export async function settleRestored(core: Core, lastIds: Readonly<Record<string
       const nextIds = await raiseIds(handle, IDS_SKIPPED, lastIds)
       const now = clock()
       const endedSessions = await endEverySession(handle, expiryLine(now, config.accessTokenTtlSeconds), now)
+      await revokeEveryLegacyToken(handle, now)
       return { endedSessions, retiredKeys: await withdrawAllKeys(handle, core), nextIds }
     },
     { isLong: true },

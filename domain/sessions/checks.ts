@@ -5,8 +5,10 @@ import type { Core } from '../context.ts'
 import { TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import type { Claims, TokenType } from '../tokens/claims.ts'
 import { accompanies } from '../tokens/identity.ts'
+import { type AnyClaims, isLegacy, type LegacyClaims } from '../tokens/legacy.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { isLive } from './ends.ts'
+import { chainedJti, findLegacy } from './legacy.ts'
 import { graceMs, settle, standing } from './refresh-chain.ts'
 import { findBySid } from './sid.ts'
 
@@ -14,7 +16,7 @@ type CheckCore = Core & { readonly tokens: Tokens }
 
 /** A token that is good now, and its user. */
 export interface CheckedToken {
-  readonly claims: Claims
+  readonly claims: AnyClaims
   readonly user: Pick<User, 'id' | 'username'>
 }
 
@@ -26,7 +28,8 @@ export interface CheckedToken {
  * @throws {TokenProblem}
  */
 export async function checkToken(core: CheckCore, token: string, expected?: TokenType): Promise<CheckedToken> {
-  const claims = await core.tokens.verify(token, expected)
+  const claims = await core.tokens.verifyAny(token, expected)
+  if (isLegacy(claims)) return { claims, user: await checkLegacy(core, claims) }
   const found = await findBySid(core.db.read, claims)
   if (!found?.user.is_active) throw new TokenProblem('invalid')
   const { session, user } = found
@@ -48,10 +51,23 @@ export async function inspectToken(core: CheckCore, token: string, expected?: To
   }
 }
 
-/** The user and session of the access token that a request carries. */
-export interface Caller {
-  readonly id: number
-  readonly username: string
+/** The user of a legacy token. A refresh token that has become no session yet is good, and asking makes none of it. @throws {TokenProblem} */
+async function checkLegacy(core: CheckCore, claims: LegacyClaims): Promise<CheckedToken['user']> {
+  const found = await findLegacy(core.db.read, claims)
+  if (!found?.user.is_active) throw new TokenProblem('invalid')
+  const { user, session, isDead } = found
+  const now = core.clock()
+  const isGood =
+    session === undefined || (isLive(session, now) && standing(session, chainedJti(claims), now, graceMs(core.config)) !== 'reused')
+  if (isDead || !isGood) throw new TokenProblem('ended')
+  return user
+}
+
+/** The user of the access token that a request carries. */
+export type Bearer = Pick<User, 'id' | 'username'>
+
+/** The same with the session, which a legacy token has not. */
+export interface Caller extends Bearer {
   readonly sessionId: number
   readonly sid: string
 }
@@ -63,7 +79,21 @@ export interface Caller {
  * @throws {Problem} `user_not_found` or `user_inactive`
  */
 export async function authenticate(core: CheckCore, token: string): Promise<Caller> {
-  const claims = await core.tokens.verify(token, 'access')
+  return callerOf(core, await core.tokens.verify(token, 'access'))
+}
+
+/** The user of an access token, also of a legacy one. Throws what `authenticate` does. */
+export async function authenticateAny(core: CheckCore, token: string): Promise<Bearer> {
+  const claims = await core.tokens.verifyAny(token, 'access')
+  if (!isLegacy(claims)) return callerOf(core, claims)
+  const found = await findLegacy(core.db.read, claims)
+  if (found === undefined) throw userNotFound()
+  if (!found.user.is_active) throw userInactive()
+  if (found.isDead) throw new TokenProblem('ended')
+  return { id: found.user.id, username: found.user.username }
+}
+
+async function callerOf(core: CheckCore, claims: Claims): Promise<Caller> {
   const found = await findBySid(core.db.read, claims)
   if (found === undefined) throw userNotFound()
   if (!found.user.is_active) throw userInactive()

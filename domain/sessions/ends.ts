@@ -3,6 +3,7 @@ import { expiryLine, trimExpiredSessions } from '../../db/expired-sessions.ts'
 import type { EndReason, User } from '../../db/schema.ts'
 import { endSessions as endRows, trimEndedSessions, type Which } from '../../db/session-ends.ts'
 import type { SessionState } from '../../db/sessions.ts'
+import { noteRevocation } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import { recentOfUser, recordOfUser } from '../events/of-users.ts'
 import type { Origin } from '../events/record.ts'
@@ -46,7 +47,7 @@ export function isLive(session: SessionState | undefined, now: number): session 
 }
 
 /**
- * Ends sessions of a user in a transaction, each with its event. Of those that have ended the oldest are deleted, when they are too many.
+ * Ends sessions of a user in a transaction, each with its event; with all, or all but one, also the legacy tokens that have become none. Of those that have ended the oldest are deleted, when they are too many.
  * One that has expired is left as it is. While the clock is not steady none counts as expired: it may only seem so.
  *
  * @returns how many were live until now
@@ -57,6 +58,8 @@ export async function endSessions(handle: Handle, owner: Owner, which: Which, en
   const [ended, recent] = await Promise.all([
     endRows(handle, owner.id, which, line, { at, reason }),
     recentOfUser(handle, at, owner.username, 'session_ended'),
+    // Unused legacy tokens are as good as sessions of the user: they end with all of these, and with all others.
+    (which === 'all' || 'except' in which) && noteRevocation(handle, owner.id, at),
   ])
   for (const [index, session] of ended.entries()) {
     const whose = { userId: owner.id, username: owner.username, sid: sidOf(session), ...(actor && { actor }) }

@@ -4,14 +4,17 @@ import { TokenProblem } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
 import type { Claims } from '../tokens/claims.ts'
+import { type AnyClaims, isLegacy } from '../tokens/legacy.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import type { Caller } from './checks.ts'
 import { endingNow, endSessions } from './ends.ts'
+import { revokeLegacy } from './legacy.ts'
 import { verifyRefreshToken } from './refresh.ts'
 import { findBySid, parseSid } from './sid.ts'
 
 /**
- * Ends the session of a refresh token, also of one that was replaced, as Simple JWT's blacklist does.
+ * Ends the session of a refresh token, also of one that was replaced, as Simple JWT's blacklist does. A legacy token that has become no session is
+ * dead then.
  *
  * @throws {TokenProblem} when it is no live refresh token of ours, or its session has ended before
  */
@@ -21,16 +24,21 @@ export async function logOut(
   token: string,
 ): Promise<void> {
   const claims = await verifyRefreshToken(core, origin, token)
-  if (!(await endSessionOf(core, origin, claims))) throw new TokenProblem('ended')
+  if (!(await end(core, origin, claims))) throw new TokenProblem('ended')
 }
 
 /**
  * Ends the session of a token of either type (RFC 7009 §2.1). A token that is not ours, or of a session that has ended, counts
- * as revoked already (§2.2). An expired one still names the session that its holder wants to end.
+ * as revoked already (§2.2). An expired one still names the session that its holder wants to end. Of a legacy access token no session is known: it
+ * alone is dead then.
  */
 export async function revoke(core: Core & { readonly tokens: Tokens }, origin: Origin, token: string): Promise<void> {
-  const claims = await core.tokens.recognize(token)
-  if (claims !== undefined) await endSessionOf(core, origin, claims)
+  const claims = await core.tokens.recognizeAny(token)
+  if (claims !== undefined) await end(core, origin, claims)
+}
+
+function end(core: Core, origin: Origin, claims: AnyClaims): Promise<boolean> {
+  return isLegacy(claims) ? revokeLegacy(core, origin, claims) : endSessionOf(core, origin, claims)
 }
 
 /** Ends one of a user's own sessions. @returns false when it is not theirs, or not live */

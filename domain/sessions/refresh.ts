@@ -1,3 +1,4 @@
+import type { Handle } from '../../db/database.ts'
 import { rotateSession, type SessionState, touchSession } from '../../db/sessions.ts'
 import { lockUser } from '../../db/turns.ts'
 import { toSeconds } from '../clock.ts'
@@ -5,12 +6,13 @@ import type { Core } from '../context.ts'
 import { challenge, Problem, TokenProblem } from '../errors.ts'
 import type { Happening, Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
-import type { Claims } from '../tokens/claims.ts'
 import { newIdentity } from '../tokens/identity.ts'
+import { type AnyClaims, isLegacy, type LegacyClaims } from '../tokens/legacy.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { noteIfElsewhere } from './elsewhere.ts'
 import { endingNow, endSessions, isLive, type Owner } from './ends.ts'
 import { currentToken, type Granted, grant, lastUse, signAccess, signPair, type TokenPair } from './grant.ts'
+import { findLegacy, type RefreshClaims, sessionOfLegacy } from './legacy.ts'
 import { advance, graceMs, standing } from './refresh-chain.ts'
 import { findBySid } from './sid.ts'
 
@@ -30,7 +32,7 @@ export async function refreshSession(
   token: string,
 ): Promise<Pick<TokenPair, 'access'> & Partial<TokenPair>> {
   const claims = await verifyRefreshToken(core, origin, token)
-  const result = await refreshOrRefuse(core, origin, claims)
+  const result = await (isLegacy(claims) ? refreshLegacy(core, origin, claims) : refreshOrRefuse(core, origin, claims))
   if ('problem' in result) {
     core.refusals.note(origin, { kind: 'refresh_refused', ...result.happening })
     throw result.problem
@@ -39,13 +41,13 @@ export async function refreshSession(
 }
 
 /**
- * The claims of a live refresh token of ours.
+ * The claims of a live refresh token of ours, or of a legacy one.
  *
  * @throws {TokenProblem} for any other token. If it is ours, an event is recorded; a forged token writes nothing
  */
-export async function verifyRefreshToken(core: RefreshCore, origin: Origin, token: string): Promise<Claims> {
+export async function verifyRefreshToken(core: RefreshCore, origin: Origin, token: string): Promise<AnyClaims> {
   try {
-    return await core.tokens.verify(token, 'refresh')
+    return await core.tokens.verifyAny(token, 'refresh')
   } catch (error) {
     if (error instanceof TokenProblem) await noteRefusedToken(core, origin, token)
     throw error
@@ -53,14 +55,24 @@ export async function verifyRefreshToken(core: RefreshCore, origin: Origin, toke
 }
 
 async function noteRefusedToken({ tokens, refusals, db }: RefreshCore, origin: Origin, token: string): Promise<void> {
-  const claims = await tokens.recognize(token)
+  const claims = await tokens.recognizeAny(token)
   if (claims === undefined) return
-  const who = { userId: claims.user_id, sid: claims.sid }
-  const found = await findBySid(db.read, claims)
+  const reason = claims.token_type === 'refresh' ? 'token_expired' : 'wrong_type'
+  refusals.note(origin, { kind: 'refresh_refused', reason, ...(await whose(db.read, claims)) })
+}
+
+/** Whose token it is, and of which session, as an event says it. */
+async function whose(handle: Handle, claims: AnyClaims): Promise<Pick<Happening, 'userId' | 'username' | 'sid'>> {
+  if (isLegacy(claims)) return named((await findLegacy(handle, claims))?.user)
+  const found = await findBySid(handle, claims)
   // After a restore a user of this id may be somebody else than the token's.
   const username = found?.session && found.user.username
-  const reason = claims.token_type === 'refresh' ? 'token_expired' : 'wrong_type'
-  refusals.note(origin, { kind: 'refresh_refused', reason, ...who, ...(username !== undefined && { username }) })
+  return { userId: claims.user_id, sid: claims.sid, ...(username !== undefined && { username }) }
+}
+
+/** Whose a legacy token is. Where that is no imported user, the id may be that of somebody else, and is not said. */
+function named(user: Owner | undefined): Pick<Happening, 'userId' | 'username'> {
+  return user === undefined ? {} : { userId: user.id, username: user.username }
 }
 
 interface Refused {
@@ -68,8 +80,17 @@ interface Refused {
   readonly happening: Omit<Happening, 'kind'>
 }
 
+/** At its first use it becomes a session, and is then refreshed as the first refresh token of that. */
+async function refreshLegacy(core: Core, origin: Origin, claims: LegacyClaims): Promise<Granted | Refused> {
+  const found = await sessionOfLegacy(core, origin, claims)
+  if (!('refusal' in found)) return refreshOrRefuse(core, origin, found)
+  const { refusal: reason, user } = found
+  const problem = reason === 'revoked' ? new TokenProblem('ended') : noActiveAccount()
+  return { problem, happening: { reason, ...named(user) } }
+}
+
 /** Another request with the token of the same session may rotate it between our look at it and our write: then we look again. */
-async function refreshOrRefuse(core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused> {
+async function refreshOrRefuse(core: Core, origin: Origin, claims: RefreshClaims): Promise<Granted | Refused> {
   for (;;) {
     const result = await grantOrRefuse(core, origin, claims)
     if (result !== 'overtaken') return result
@@ -80,7 +101,7 @@ async function refreshOrRefuse(core: Core, origin: Origin, claims: Claims): Prom
  * What is granted for a refresh token; a reuse ends the session, unless the clock is not steady: then it may be no reuse, and is only
  * refused. That the user is disabled or deleted is answered first, as Simple JWT does.
  */
-async function grantOrRefuse(core: Core, origin: Origin, claims: Claims): Promise<Granted | Refused | 'overtaken'> {
+async function grantOrRefuse(core: Core, origin: Origin, claims: RefreshClaims): Promise<Granted | Refused | 'overtaken'> {
   const { now, isSteady } = core.clockWatch.read()
   const who = { userId: claims.user_id, sid: claims.sid }
   const found = await findBySid(core.db.read, claims)

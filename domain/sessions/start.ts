@@ -6,7 +6,7 @@ import { CLOCKS_DIFFER_MS, toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
 import { recentOfUser, recordOfUser } from '../events/of-users.ts'
 import type { Origin } from '../events/record.ts'
-import { newIdentity } from '../tokens/identity.ts'
+import { newIdentity, type TokenIdentity } from '../tokens/identity.ts'
 import { endingNow, endSessions, type Owner, trimExpired } from './ends.ts'
 import { currentToken, type Granted, lastUse } from './grant.ts'
 import { nothingReplaced } from './refresh-chain.ts'
@@ -29,11 +29,16 @@ export async function findRoom(handle: Handle, { config, clockWatch }: Core, use
   return { surplus, notEnded }
 }
 
+/** How a session begins, where that is no login. */
+export interface Beginning {
+  readonly reason: 'password_changed' | 'legacy_token'
+  /** The refresh token that it begins with; a new one unless given. */
+  readonly refresh?: TokenIdentity
+}
+
 /**
  * Starts a session in a transaction. Of more than a user may have, the one refreshed longest ago ends, and of too many
  * that have expired the oldest are deleted; after a jump of the clock that waits for the next login when the clock is steady again.
- *
- * @param reason what began it, where that is no login
  */
 export async function startSession(
   handle: Handle,
@@ -41,14 +46,15 @@ export async function startSession(
   origin: Origin,
   user: Owner,
   room: Room,
-  reason?: 'password_changed',
+  { reason, refresh: given }: Partial<Beginning> = {},
 ): Promise<Granted> {
   const { config, clock } = core
   const now = clock()
   for (const id of room.surplus) await endSessions(handle, user, { only: id }, endingNow(core, origin, 'superseded'))
   await trimExpired(handle, core, user.id, now, room.notEnded)
   const expiresAt = now + config.sessionMaxAgeSeconds * 1000
-  const refresh = newIdentity(now, config.refreshTokenTtlSeconds, toSeconds(expiresAt))
+  const latestExp = toSeconds(expiresAt)
+  const refresh = given ? { ...given, exp: Math.min(given.exp, latestExp) } : newIdentity(now, config.refreshTokenTtlSeconds, latestExp)
   const sid_secret = newSidSecret()
   const session = insertSession(handle, {
     user_id: user.id,

@@ -66,10 +66,32 @@ export function checkClaims(
   nowSeconds: number,
   expected?: TokenType,
 ): Claims {
-  const { token_type: type, exp, iat, nbf, jti, sub } = payload
+  const { sub } = payload
+  if (sub !== undefined && typeof sub !== 'string') throw new TokenProblem('invalid')
+  const { type, exp, iat } = checkCommonClaims(payload, nowSeconds, expected)
+  if (!maySign(key, type, iat, exp) || !isOurs(payload, typ)) throw new TokenProblem('invalid')
+  if (!rules.isIssuer(payload.iss as string)) throw new TokenProblem('issuer')
+  // Refresh tokens are for this service alone, whatever audience its access tokens have.
+  if (type === 'access' && !rules.isAudience(payload.aud)) throw new TokenProblem('audience')
+  return payload as unknown as Claims
+}
+
+/** The claims that every token must have. */
+export interface CommonClaims {
+  readonly type: string
+  readonly exp: number
+  readonly iat: number
+  readonly jti: string
+}
+
+/** Checks the claims that every token must have, whoever has issued it. Parameters as those of `checkClaims`. @throws {TokenProblem} */
+export function checkCommonClaims(
+  { token_type: type, exp, iat, nbf, jti }: Readonly<Record<string, unknown>>,
+  nowSeconds: number,
+  expected?: TokenType,
+): CommonClaims {
   if (![exp, iat, nbf].every((time) => time === undefined || isTime(time))) throw new TokenProblem('invalid')
   if (jti !== undefined && (typeof jti !== 'string' || jti === '')) throw new TokenProblem('invalid')
-  if (sub !== undefined && typeof sub !== 'string') throw new TokenProblem('invalid')
   if (isAhead(iat, nowSeconds) || isAhead(nbf, nowSeconds)) throw new TokenProblem('invalid')
   if (exp === undefined) throw new TokenProblem('no_exp')
   if (!isLive(exp as number, nowSeconds)) throw new TokenProblem('invalid')
@@ -77,11 +99,8 @@ export function checkClaims(
   if (type === undefined) throw new TokenProblem('no_type')
   if (typeof type !== 'string') throw new TokenProblem('invalid')
   if (expected !== undefined && type !== expected) throw new TokenProblem('wrong_type')
-  if (iat === undefined || !maySign(key, type, iat as number, exp as number) || !isOurs(payload, typ)) throw new TokenProblem('invalid')
-  if (!rules.isIssuer(payload.iss as string)) throw new TokenProblem('issuer')
-  // Refresh tokens are for this service alone, whatever audience its access tokens have.
-  if (type === 'access' && !rules.isAudience(payload.aud)) throw new TokenProblem('audience')
-  return payload as unknown as Claims
+  if (iat === undefined) throw new TokenProblem('invalid')
+  return { type, exp: exp as number, iat: iat as number, jti }
 }
 
 /** Good while `exp` is after now; no leeway. */

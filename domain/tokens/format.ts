@@ -5,9 +5,25 @@ export interface TokenHeader {
   readonly typ: string
 }
 
+/** The header of a legacy token, one of the system that users came from: exactly these members. */
+export interface LegacyHeader {
+  readonly alg: string
+  readonly typ: 'JWT'
+}
+
+type Payload = Readonly<Record<string, unknown>>
+
+/** A token of ours, as far as its header says. */
 export interface ParsedToken {
+  readonly isLegacy: false
   readonly header: TokenHeader
-  readonly payload: Readonly<Record<string, unknown>>
+  readonly payload: Payload
+}
+
+export interface ParsedLegacyToken {
+  readonly isLegacy: true
+  readonly header: LegacyHeader
+  readonly payload: Payload
 }
 
 /** The segments of a token as they are written, and what its signature is made over. */
@@ -40,22 +56,28 @@ export function splitToken(token: string): TokenSegments | undefined {
 }
 
 /**
- * Header and payload of a token.
+ * Header and payload of a token, and which kind it is: the header of ours has exactly `alg`, `kid` and `typ`, that of a legacy one exactly `alg`
+ * and `typ`. Whatever has another is neither.
  *
- * @returns undefined for what `splitToken` refuses, and unless both are JSON objects in UTF-8 and the header has exactly
- *   `alg`, `kid` and `typ`
+ * @returns undefined for what `splitToken` refuses, and unless both are JSON objects in UTF-8 and the header is one of these two
  */
-export function parseToken(token: string): ParsedToken | undefined {
+export function parseToken(token: string): ParsedToken | ParsedLegacyToken | undefined {
   const segments = splitToken(token)
   if (segments === undefined) return undefined
   const header = parseObject(segments.header)
   const payload = parseObject(segments.payload)
-  return header && payload && isTokenHeader(header) ? { header, payload } : undefined
+  if (header === undefined || payload === undefined) return undefined
+  if (isTokenHeader(header)) return { isLegacy: false, header, payload }
+  return isLegacyHeader(header) ? { isLegacy: true, header, payload } : undefined
 }
 
 function isTokenHeader(header: Record<string, unknown>): header is Record<string, unknown> & TokenHeader {
   const { alg, kid, typ } = header
   return typeof alg === 'string' && typeof kid === 'string' && typeof typ === 'string' && Object.keys(header).length === 3
+}
+
+function isLegacyHeader(header: Record<string, unknown>): header is Record<string, unknown> & LegacyHeader {
+  return typeof header.alg === 'string' && header.typ === 'JWT' && Object.keys(header).length === 2
 }
 
 /** A segment of strict base64url that is a JSON object in UTF-8. */

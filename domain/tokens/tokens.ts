@@ -3,9 +3,10 @@ import { toSeconds } from '../clock.ts'
 import type { Core } from '../context.ts'
 import { TokenProblem } from '../errors.ts'
 import { type ClaimRules, type Claims, checkClaims, isAhead, isLive, type TokenType } from './claims.ts'
-import { type ParsedToken, parseToken } from './format.ts'
+import { type ParsedLegacyToken, type ParsedToken, parseToken } from './format.ts'
 import type { TokenIdentity } from './identity.ts'
 import type { KeyRing, VerificationKey } from './key-ring.ts'
+import { type AnyClaims, isLegacy, LegacyTokens } from './legacy.ts'
 
 /** Whom a token is for. */
 export interface TokenSubject {
@@ -29,9 +30,10 @@ const KNOWN_TOKENS_LIMIT = 10_000
 
 type TokenCore = Pick<Core, 'config' | 'clock'> & { readonly keys: KeyRing; readonly issuedClaims: ClaimRules }
 
-/** Issues tokens, and checks whether one is a valid token of this service. Knows nothing of users and sessions. */
+/** Issues tokens, and checks whether one is a valid token of this service, or of the system before it. Knows nothing of users and sessions. */
 export class Tokens {
   readonly #core: TokenCore
+  readonly #legacy: LegacyTokens | undefined
   readonly #onUnknownIssuer: (claims: Claims) => void
   readonly #known = new LRUCache<string, Known>({ max: KNOWN_TOKENS_LIMIT })
   #verified = 0
@@ -39,6 +41,7 @@ export class Tokens {
   /** @param onUnknownIssuer called when a token that is ours is refused because of its issuer alone */
   constructor(core: TokenCore, onUnknownIssuer: (claims: Claims) => void = () => {}) {
     this.#core = core
+    this.#legacy = LegacyTokens.of(core.config)
     this.#onUnknownIssuer = onUnknownIssuer
   }
 
@@ -81,6 +84,16 @@ export class Tokens {
    * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer, or the key cannot be read here
    */
   async verify(token: string, expected?: TokenType): Promise<Claims> {
+    const claims = await this.verifyAny(token, expected)
+    if (isLegacy(claims)) throw new TokenProblem('legacy')
+    return claims
+  }
+
+  /**
+   * The same, also for a legacy token: whether its user may still use it is another question. Legacy tokens are never cached, so what the
+   * cache finds is ours.
+   */
+  async verifyAny(token: string, expected?: TokenType): Promise<AnyClaims> {
     // The cache's key is the whole token, header and signature included, so what it finds was checked letter by letter.
     const known = this.#known.get(token)
     const isKnown = known !== undefined && this.#core.keys.find(known.key.kid) === known.key
@@ -95,23 +108,33 @@ export class Tokens {
    * @throws {DatabaseUnavailable} when the key is unknown and the database does not answer, or the key cannot be read here
    */
   async recognize(token: string): Promise<Claims | undefined> {
+    const claims = await this.recognizeAny(token)
+    return claims === undefined || isLegacy(claims) ? undefined : claims
+  }
+
+  /** The same, also for a legacy token, be the time of these over or not. */
+  async recognizeAny(token: string): Promise<AnyClaims | undefined> {
     const signed = await this.#checkSignature(token, (kid) => this.#core.keys.recall(kid))
     if (signed === undefined) return undefined
     // An expired token is judged as of the last second of its life, and one of a clock that was ahead as of its first.
-    const at = Math.max(Math.min(toSeconds(this.#core.clock()), Number(signed.payload.exp) - 1), Number(signed.payload.iat))
+    const { exp, iat } = signed.payload
+    if (typeof exp !== 'number' || typeof iat !== 'number') return undefined
+    const at = Math.max(Math.min(toSeconds(this.#core.clock()), exp - 1), iat)
     try {
-      return await this.#checkClaims(signed, at)
+      return signed.isLegacy ? this.#legacy?.read(signed.payload, at) : await this.#checkClaims(signed, at)
     } catch (error) {
       if (error instanceof TokenProblem) return undefined
       throw error
     }
   }
 
-  async #verifyUnknown(token: string, expected: TokenType | undefined): Promise<Claims> {
+  async #verifyUnknown(token: string, expected: TokenType | undefined): Promise<AnyClaims> {
     const signed = await this.#checkSignature(token, (kid) => this.#core.keys.search(kid))
     if (signed === undefined) throw new TokenProblem('invalid')
+    const now = this.#core.clock()
+    if (signed.isLegacy) return (this.#legacy as LegacyTokens).check(signed, now, expected)
     try {
-      const claims = await this.#checkClaims(signed, toSeconds(this.#core.clock()), expected)
+      const claims = await this.#checkClaims(signed, toSeconds(now), expected)
       this.#known.set(token, { key: signed.key, claims })
       return claims
     } catch (error) {
@@ -134,14 +157,15 @@ export class Tokens {
     }
   }
 
-  /** Header and payload of a token that the key it names has signed. */
-  async #checkSignature(token: string, search: KeyRing['search']): Promise<SignedToken | undefined> {
+  /** Header and payload of a token that the key it names has signed; or the key of the system before, if it names none. */
+  async #checkSignature(token: string, search: KeyRing['search']): Promise<SignedToken | ParsedLegacyToken | undefined> {
     const parsed = parseToken(token)
     if (parsed === undefined) return undefined
-    const key = this.#core.keys.find(parsed.header.kid) ?? (await search(parsed.header.kid))
+    const key = parsed.isLegacy ? this.#legacy : (this.#core.keys.find(parsed.header.kid) ?? (await search(parsed.header.kid)))
     if (key === undefined) return undefined
     this.#verified++
-    return key.verifies(token) ? { ...parsed, key } : undefined
+    if (!key.verifies(token)) return undefined
+    return parsed.isLegacy ? parsed : { ...parsed, key: key as VerificationKey }
   }
 
   /** A token that was verified before can only have expired since, or be of another type than is asked for. */

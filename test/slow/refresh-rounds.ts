@@ -11,7 +11,7 @@ export const SESSIONS = 'select id, ended_at from sessions'
 export const COMPLAINTS = "select * from auth_events where kind in ('refresh_refused', 'session_ended')"
 
 /** The claims that identify a successor. Its text does not: each answer has another signature. */
-function identity({ body }: Seen): string {
+export function identity({ body }: Seen): string {
   const { sid, jti, exp } = claimsOf((body as TokenPair).refresh)
   return JSON.stringify({ sid, jti, exp })
 }

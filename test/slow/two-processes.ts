@@ -42,10 +42,10 @@ export interface TwoProcesses extends Services {
   readonly file: string
 }
 
-export async function startTwo(t: Cleanup): Promise<TwoProcesses> {
+export async function startTwo(t: Cleanup, settings: Readonly<Record<string, string>> = {}): Promise<TwoProcesses> {
   const file = `${folder(t)}/latchkey.db`
   // A race has more failed requests than the limits allow.
-  const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off' }
+  const env = { DATABASE_URL: `file:${file}`, LOG_LEVEL: 'info', LIMITS: 'off', ...settings }
   const [one, two] = await Promise.all([start(t, env), start(t, env)])
   return { file, client: await makeClient(`file:${file}`), ...asking([asker(t, one), asker(t, two)]) }
 }
