@@ -6,6 +6,7 @@ import { addClients } from './commands/clients.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addEvents } from './commands/events.ts'
 import { addExport } from './commands/export.ts'
+import { addImport } from './commands/import.ts'
 import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addMove } from './commands/move.ts'
@@ -44,6 +45,7 @@ const parts = [
   addMigrate,
   addMove,
   addExport,
+  addImport,
   addBackup,
   addRestore,
   addCheck,

@@ -110,6 +110,13 @@ export const settings = {
     default: 10,
     description: 'Connections to PostgreSQL of one process that write; two more read.',
   }),
+  djangoDatabaseUrl: Type.Optional(
+    secret('DJANGO_DATABASE_URL', 'file:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE', {
+      format: 'database-url',
+      faultOf: faultOfDatabaseUrl,
+      description: 'Database of the Django project that [`latchkey import django`](administration.md#users-of-a-django-project) reads.',
+    }),
+  ),
   publicUrl: Type.Optional(
     text('PUBLIC_URL', 'an http or https URL of origin and path alone, without a slash at its end', {
       format: 'public-url',

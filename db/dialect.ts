@@ -1,6 +1,7 @@
 import type { ColumnBuilderCallback, CompiledQuery, DialectAdapter, Kysely, QueryResult } from 'kysely'
 import type { BackingUp, Restored, Restoring } from './backups.ts'
 import type { Database, Handle, Inspection, Opening } from './database.ts'
+import type { Source } from './sources/source.ts'
 
 /** A kind of database: a function that finds the database of a URL, or returns undefined for a URL of another kind. */
 export type Dialect = (url: string) => Site | undefined
@@ -19,6 +20,8 @@ export interface Site {
   inspect(opening?: Opening): Promise<Inspection>
   /** Makes the database if need be, and opens it with its tables up to date. Throws what `openDatabase` does. */
   open(opening?: Opening): Promise<Database>
+  /** Opens a database of another system, to read it and change nothing. @throws {SourceFailed} */
+  openSource(): Promise<Source>
   /** Where it is a file: how it is copied, and how a copy takes its place. A server has means of its own. */
   readonly copies?: Copies
 }

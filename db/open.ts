@@ -1,7 +1,8 @@
 import type { Database, Inspection, Opening } from './database.ts'
 import type { Copies, Dialect, Site } from './dialect.ts'
 import { postgres } from './postgres/database.ts'
-import { sqlite } from './sqlite/database.ts'
+import type { Source } from './sources/source.ts'
+import { openRehearsal, sqlite } from './sqlite/database.ts'
 
 /** The one place that names dialects. */
 const dialects: readonly Dialect[] = [sqlite, postgres]
@@ -42,6 +43,19 @@ export async function inspectDatabase(url: string, opening?: Opening): Promise<I
 export function describeDatabase(url: string): Pick<Site, 'place' | 'isShared'> {
   return siteOf(url)
 }
+
+/** Opens the database of another system that a URL names, to read it and change nothing. @throws {SourceFailed} */
+export async function openSource(url: string): Promise<Source> {
+  return siteOf(url).openSource()
+}
+
+/** A database without rows that is gone when it is closed, to see there what would come of changes to another one. */
+export async function openEmptyDatabase(): Promise<Database> {
+  return openRehearsal()
+}
+
+/** A store for the lines of a file, which is gone when it is closed. */
+export { openLineStore } from './sqlite/lines.ts'
 
 /** How the database of a URL is copied, and how a copy takes its place; undefined where that is not for us to do. */
 export function copiesOf(url: string): Copies | undefined {

@@ -132,6 +132,7 @@ export type EventKind =
   | 'user_enabled'
   | 'user_deleted'
   | 'user_created'
+  | 'users_imported'
   | 'user_changed'
   | 'password_set'
   | 'sessions_ended'

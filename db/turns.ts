@@ -13,7 +13,7 @@ import type { Tables } from './schema.ts'
 
 /** What write jobs take turns at. */
 export type Turn =
-  /** To create users for others, and to change who may administer: comes before that at a name. */
+  /** To create users for others, to import them, and to change who may administer: comes before that at a name. */
   | 'administration'
   /** To register a name: a part of all folded names, so that these rows stay few. */
   | `names ${number}`
@@ -49,6 +49,12 @@ const lock = hot((db, value: { id: number }) => db.selectFrom('users').select('i
  */
 export async function lockUser(handle: Handle, userId: number): Promise<void> {
   if (adapterOf(handle).hasParallelWriters) await lock(handle, { id: userId })
+}
+
+/** The same for several users at once, in the order of their ids: two that lock the same ones cannot wait for each other. */
+export async function lockUsers(handle: Handle, userIds: readonly number[]): Promise<void> {
+  if (!adapterOf(handle).hasParallelWriters || userIds.length === 0) return
+  await handle.selectFrom('users').select('id').where('id', 'in', userIds).orderBy('id').forNoKeyUpdate().execute()
 }
 
 /**

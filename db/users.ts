@@ -119,10 +119,11 @@ export async function insertNewUser(db: Handle, user: Registered): Promise<numbe
 }
 
 function stored(user: Registered): Stored {
-  return { is_staff: 0, is_superuser: 0, ...user, username_nfc: otherForm(user.username) }
+  return { is_staff: 0, is_superuser: 0, ...user, username_nfc: nfcIfOther(user.username) }
 }
 
-function otherForm(username: string): string | null {
+/** A name in NFC, where it is not in NFC itself. */
+export function nfcIfOther(username: string): string | null {
   const nfc = username.normalize('NFC')
   return nfc === username ? null : nfc
 }
@@ -136,7 +137,7 @@ export type UserChange = Partial<Pick<User, 'username' | 'username_key' | 'is_ac
  * @throws {QueryRefused} when exactly this name is taken
  */
 export async function updateUser(db: Handle, userId: number, change: UserChange, at: number): Promise<void> {
-  const nfc = change.username === undefined ? {} : { username_nfc: otherForm(change.username) }
+  const nfc = change.username === undefined ? {} : { username_nfc: nfcIfOther(change.username) }
   await db
     .updateTable('users')
     .set({ ...change, ...nfc, changed_at: at })

@@ -13,6 +13,7 @@ import { faultsOf } from './inspect.ts'
 import { Lines } from './lines.ts'
 import { LookUps } from './look-ups.ts'
 import { Pool } from './pool.ts'
+import { openSourceServer } from './source.ts'
 import { type Address, isPostgresUrl, parseUrl } from './url.ts'
 
 const DEFAULT_SCHEMA = 'public'
@@ -36,14 +37,15 @@ export const postgres: Dialect = (url) => {
     const refuse = async () => {
       throw new DatabaseUnavailable(fault)
     }
-    return { place: 'a PostgreSQL database', isShared: true, fault, exists: refuse, inspect: refuse, open: refuse }
+    return { place: 'a PostgreSQL database', isShared: true, fault, exists: refuse, inspect: refuse, open: refuse, openSource: refuse }
   }
 }
 
 function site(address: Address) {
   const { host, port, database } = address
+  const place = `${database} on ${host.startsWith('/') ? host : `${host}:${port}`}`
   return {
-    place: `${database} on ${host.startsWith('/') ? host : `${host}:${port}`}`,
+    place,
     isShared: true,
     exists: async (opening: Opening = {}) => {
       const handles = new Handles(address, opening)
@@ -56,6 +58,7 @@ function site(address: Address) {
     },
     inspect: (opening: Opening = {}) => inspect(address, opening),
     open: (opening: Opening = {}) => open(address, opening),
+    openSource: () => openSourceServer(address, place),
   }
 }
 

@@ -16,7 +16,9 @@ import { fileOf, IN_MEMORY, isThere, makeFolderOf, refuseNoFile } from './file.t
 import { inspectFile } from './inspect.ts'
 import { OpenedFiles } from './opened-files.ts'
 import { restore } from './restore.ts'
+import { openTemporary } from './scratch.ts'
 import { scrubOnce } from './scrub.ts'
+import { openSourceFile } from './source.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 import { WriteQueue } from './write-queue.ts'
 import { WriteTrial } from './write-trial.ts'
@@ -36,6 +38,7 @@ export const sqlite: Dialect = (url) => {
     exists: async () => isShared && isThere(file),
     inspect: () => inspectFile(file),
     open: ({ onUpgrade } = {}) => (isShared ? openFile(file, onUpgrade) : openInMemory(onUpgrade)),
+    openSource: () => openSourceFile(file),
     ...(isShared && { copies: copiesOf(file) }),
   }
 }
@@ -110,6 +113,13 @@ function openAndRead(file: string): SQLite.Database {
     sqlite.close()
     throw error
   }
+}
+
+/** A database of one process that is larger than its memory, and is gone when it is closed. */
+export async function openRehearsal(): Promise<Database> {
+  const only = await connect(openTemporary(), true)
+  await migrate(only)
+  return database(only, only)
 }
 
 /** There is one connection, because a second one would see another memory; a read waits for the batch of writes. */

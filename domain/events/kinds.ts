@@ -15,6 +15,7 @@ export const EVENT_KINDS = Object.keys({
   user_enabled: true,
   user_deleted: true,
   user_created: true,
+  users_imported: true,
   user_changed: true,
   password_set: true,
   sessions_ended: true,

@@ -1,0 +1,13 @@
+import type SQLite from 'better-sqlite3'
+import { openSqlite } from './connection.ts'
+
+/**
+ * Opens a database that is gone when it is closed, or its process ends in any way: SQLite keeps it in a file without a name in the folder for
+ * temporary files, and little of it in memory.
+ */
+export function openTemporary(): SQLite.Database {
+  const sqlite = openSqlite('')
+  // Nobody else sees it, and it need not survive.
+  sqlite.pragma('journal_mode = MEMORY')
+  return sqlite
+}
