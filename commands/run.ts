@@ -1,3 +1,4 @@
+import { CommanderError } from 'commander'
 import { type Config, doubtfulNames, loadConfig, openingOf } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { databaseExists, describeDatabase, openDatabase } from '../db/open.ts'
@@ -32,6 +33,8 @@ export async function runWithSettings(work: (config: Config) => Promise<void>): 
   try {
     await work(loadConfig(process.env))
   } catch (error) {
+    // What only the settings show to be wrong usage.
+    if (error instanceof CommanderError) throw error
     console.error(reasonOf(error as Error))
     process.exitCode = 1
   }
