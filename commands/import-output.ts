@@ -54,6 +54,7 @@ export class ImportPrinter {
       reasons: Object.fromEntries(reasons),
       hashes: Object.fromEntries(hashes),
       revoked_tokens: tokens,
+      other_lines: this.#source.skipped ?? 0,
       no_longer_there: lost,
       next_id,
     }
@@ -61,12 +62,13 @@ export class ImportPrinter {
   }
 
   #printTables({ read, users, reasons, hashes, tokens, lost, nextId }: ImportReport): void {
-    const { place, table, usernameColumn } = this.#source
+    const { place, table, usernameColumn, skipped } = this.#source
     process.stdout.write(harmless(`${place}: ${table}, name in ${usernameColumn}`).concat('\n\n'))
     const counts = [
       ['read', read],
       ...Object.entries(users).map(([outcome, count]) => [said(outcome), count] as const),
       ['revoked tokens', tokens],
+      ...(skipped === undefined ? [] : [['lines of other models', skipped] as const]),
       ['imported before, no longer there', lost],
       ['next id here', nextId],
     ] as const

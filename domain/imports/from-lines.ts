@@ -35,6 +35,7 @@ export async function usersOfLines(place: string, chunks: AsyncIterable<Buffer>,
   const reader = new Reader(store, asked)
   try {
     for await (const line of readLines(chunks)) reader.read(line)
+    reader.end()
     return sourceOf(place, store, reader)
   } catch (error) {
     store.close()
@@ -43,13 +44,10 @@ export async function usersOfLines(place: string, chunks: AsyncIterable<Buffer>,
 }
 
 function sourceOf(place: string, store: LineStore, { model, usernameColumn, skipped }: Reader): UserSource {
-  if (model === undefined || usernameColumn === undefined) {
-    throw new ImportRefused(`no line is one of a user: of a model with ${OF_USERS.join(', ')}`)
-  }
   return {
     place,
-    table: model,
-    usernameColumn,
+    table: model as string,
+    usernameColumn: usernameColumn as string,
     skipped,
     lastId: async () => store.highestId(),
     usersAfter: async (id, limit) => store.usersAfter(id, limit).map(userOf),
@@ -73,6 +71,8 @@ class Reader {
   usernameColumn: string | undefined
   /** Lines of other models. */
   skipped = 0
+  /** The first line of a model that was too long to be read. */
+  readonly #long = new Map<string, number>()
   readonly #store: LineStore
   readonly #asked: TableOptions
 
@@ -95,9 +95,16 @@ class Reader {
   }
 
   #skipLong({ number, text }: Line): void {
-    const [, model] = /^\s*\{\s*"model":\s*"([^"]+)"/.exec(text) ?? []
-    if (model === undefined || this.#isAsked(model) || model === this.model) throw new ImportRefused(`line ${number} is too long`)
+    const [, model = ''] = /^\s*\{\s*"model":\s*"([^"]+)"/.exec(text) ?? []
+    if (!this.#long.has(model)) this.#long.set(model, number)
     this.skipped++
+  }
+
+  /** To be called after the last line. @throws {ImportRefused} when one that is needed was too long to be read */
+  end(): void {
+    const number = this.#long.get('') ?? this.#long.get(this.model ?? '')
+    if (number !== undefined) throw new ImportRefused(`line ${number} is too long`)
+    if (this.model === undefined) throw new ImportRefused(`no line is one of a user: of a model with ${OF_USERS.join(', ')}`)
   }
 
   #isAsked(model: string): boolean {
@@ -162,7 +169,7 @@ function idOf({ number, text }: Line, pk: unknown): bigint {
   const isWhole = typeof pk === 'number' && Number.isInteger(pk)
   if (!isWhole) {
     throw new ImportRefused(
-      `line ${number}: its id is no whole number, but ${typeof pk === 'string' ? `"${excerpt(pk)}"` : typeof pk}. UUIDs and texts cannot be ids here, nor in the tokens`,
+      `line ${number}: its id is no whole number, but "${excerpt(String(pk))}". UUIDs and texts cannot be ids here, nor in the tokens`,
     )
   }
   // A larger one was rounded when the line was parsed.

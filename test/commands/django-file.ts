@@ -44,7 +44,7 @@ export function djangoFile(t: Pick<Test, 'teardown'>, users: readonly DjangoUser
   const django = new DatabaseSync(file)
   t.teardown(() => django.close())
   for (const table of tables) django.exec(table)
-  addUsers(django, users)
+  if (users.length > 0) addUsers(django, users)
   return { django, source: `file:${file}` }
 }
 

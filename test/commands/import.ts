@@ -17,6 +17,7 @@ export interface Report {
   readonly reasons: Readonly<Record<string, number>>
   readonly hashes: Readonly<Record<string, number>>
   readonly revoked_tokens: number
+  readonly other_lines: number
   readonly no_longer_there: number
   readonly next_id: number
 }
