@@ -3,7 +3,7 @@ import { findKey, findUsernameColumn, findUsersTable } from './find-table.ts'
 import { ImportRefused, type SourceToken, type UserSource } from './source.ts'
 import type { SourceUser } from './user.ts'
 
-/** Members of a user that have the name of their column. The others may be missing, which then is as null. */
+/** Members of a user that have the name of their column, in the order of `userOf`. Those that a table has no column for are null. */
 const NAMED = ['password', 'last_login', 'is_superuser', 'is_staff', 'is_active', 'date_joined', 'email'] as const
 const OUTSTANDING = 'token_blacklist_outstandingtoken'
 const BLACKLISTED = 'token_blacklist_blacklistedtoken'
@@ -43,11 +43,12 @@ export async function usersOfTable(source: Source, asked: TableOptions): Promise
   }
 }
 
-function userOf([id = null, username = null, ...rest]: readonly SourceValue[], { name }: SourceTable): SourceUser {
-  const number = idOf(id)
-  if (number === undefined) throw new ImportRefused(`${name} has a row whose id is no whole number`)
-  const members = Object.fromEntries(NAMED.map((member, index) => [member, rest[index] ?? null]))
-  return { id: number, username, ...(members as Omit<SourceUser, 'id' | 'username'>) }
+function userOf(row: readonly SourceValue[], { name }: SourceTable): SourceUser {
+  const id = idOf(row[0] ?? null)
+  if (id === undefined) throw new ImportRefused(`${name} has a row whose id is no whole number`)
+  const [, username = null, password = null, last_login = null, is_superuser = null, ...more] = row
+  const [is_staff = null, is_active = null, date_joined = null, email = null] = more
+  return { id, username, password, last_login, is_superuser, is_staff, is_active, date_joined, email }
 }
 
 /** What asks for the tokens that were revoked; undefined where Simple JWT's blacklist is not in use. */

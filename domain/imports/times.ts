@@ -23,10 +23,9 @@ export function timeReader(zone: string | undefined): ReadTime {
 type Parts = readonly [year: number, month: number, day: number, hour: number, minute: number, second: number]
 
 function utcTime([year, month, day, hour, minute, second]: Parts, milliseconds: number): number {
-  const time = new Date(0)
-  // Not `Date.UTC`, for which the year 70 is 1970.
-  time.setUTCFullYear(year, month - 1, day)
-  return time.setUTCHours(hour, minute, second, milliseconds)
+  const time = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds)
+  // Which takes the year 70 for 1970.
+  return year > 99 ? time : new Date(time).setUTCFullYear(year, month - 1, day)
 }
 
 /** A time that there was twice, at the end of summer, is the first of both; one that there was not is as much later as the clock went forward. */
