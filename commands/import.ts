@@ -6,7 +6,7 @@ import { usersOfTable } from '../domain/imports/from-table.ts'
 import { ImportInterrupted, importUsers } from '../domain/imports/run.ts'
 import { ImportRefused, type UserSource } from '../domain/imports/source.ts'
 import { isTimeZone, timeReader } from '../domain/imports/times.ts'
-import { excerpt } from '../domain/text.ts'
+import { excerpt, harmless } from '../domain/text.ts'
 import { interruption } from './copying.ts'
 import { linesOf } from './import-lines.ts'
 import { ImportPrinter } from './import-output.ts'
@@ -110,8 +110,8 @@ async function openUsers(config: Config, file: string | undefined, options: Impo
 function inWords(error: unknown): unknown {
   if (error instanceof ImportInterrupted)
     return new CommandError('interrupted; what was done is done, and the same command goes on from there')
-  if (error instanceof SourceFailed) return new CommandError(`cannot read the users: ${error.message}`)
-  return error instanceof ImportRefused ? new CommandError(error.message) : error
+  if (error instanceof SourceFailed) return new CommandError(`cannot read the users: ${harmless(error.message)}`)
+  return error instanceof ImportRefused ? new CommandError(harmless(error.message)) : error
 }
 
 /** Says on standard error from time to time how far it is, where that is a terminal. */
