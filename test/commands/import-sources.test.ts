@@ -1,9 +1,10 @@
 // Not on PostgreSQL: it is about what is read, and so runs once.
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { databaseUrl } from '../databases.ts'
-import { folder } from '../server/process.ts'
+import { bare, environment, folder, ROOT } from '../server/process.ts'
 import { runShared } from '../server/shared-process.ts'
 import { addUsers, djangoFile, HASH, OWN_TABLE } from './django-file.ts'
 import { importDjango, namesOf, usersOf } from './import.ts'
@@ -21,7 +22,7 @@ async function refuses(t: Test, args: readonly string[], line: string | RegExp, 
 const withTables = (t: Test, ...tables: string[]) => djangoFile(t, [], tables)
 const user = (id: string, table = 'auth_user') =>
   `insert into ${table} (id, username, password, last_login, is_superuser) values (${id}, 'name-' || ${id}, '${HASH}', null, 0)`
-const bare = (name: string, id = 'integer primary key') =>
+const tableNamed = (name: string, id = 'integer primary key') =>
   `create table ${name} (id ${id}, username varchar(9) unique, password varchar(9), last_login datetime, is_superuser bool)`
 
 t.test('the table is the one that the foreign key of the admin log leads to, or that of the blacklist', async (t) => {
@@ -29,7 +30,7 @@ t.test('the table is the one that the foreign key of the admin log leads to, or 
   const token = 'create table token_blacklist_outstandingtoken (id integer primary key, user_id integer references people (id))'
   for (const referring of [log, token]) {
     const url = await databaseUrl(t)
-    const { django, source } = withTables(t, bare('other'), bare('people'), referring)
+    const { django, source } = withTables(t, tableNamed('other'), tableNamed('people'), referring)
     django.exec(user('3', 'people'))
     await importDjango(t, url, source, '--commit')
     t.strictSame(await namesOf(url), { 3: 'name-3' })
@@ -38,12 +39,12 @@ t.test('the table is the one that the foreign key of the admin log leads to, or 
 
 t.test('without them it is the only table with the columns of users, and of several one has to be named', async (t) => {
   const url = await databaseUrl(t)
-  const { django, source } = withTables(t, bare('people'), 'create table cities (id integer primary key, name text)')
+  const { django, source } = withTables(t, tableNamed('people'), 'create table cities (id integer primary key, name text)')
   django.exec(user('3', 'people'))
   await importDjango(t, url, source, '--commit')
   t.strictSame(await namesOf(url), { 3: 'name-3' })
 
-  django.exec(bare('staff'))
+  django.exec(tableNamed('staff'))
   django.exec(user('4', 'staff'))
   await refuses(t, [source], 'latchkey: several tables have the columns of users: name one by --table: people, staff\n')
   await refuses(t, [source, '--table', 'towns'], 'latchkey: --table: "towns" is no table there; tables of users there: people, staff\n')
@@ -80,11 +81,11 @@ t.test('the name of a table of the project is in the only text that no two rows 
 
 t.test('ids that are no whole numbers are refused with a line that says so', async (t) => {
   for (const type of ['char(32)', 'varchar(20)', 'uuid']) {
-    const { source } = withTables(t, bare('people', `${type} primary key`))
-    const line = `latchkey: the ids of people are no whole numbers: its id is ${type.toUpperCase() === type ? type : type}. UUIDs and texts cannot be ids here, nor in the tokens\n`
+    const { source } = withTables(t, tableNamed('people', `${type} primary key`))
+    const line = `latchkey: the ids of people are no whole numbers: its id is ${type}. UUIDs and texts cannot be ids here, nor in the tokens\n`
     await refuses(t, [source], line)
   }
-  await refuses(t, [withTables(t, bare('people', 'integer')).source], /^latchkey: people has no primary key of one column/)
+  await refuses(t, [withTables(t, tableNamed('people', 'integer')).source], /^latchkey: people has no primary key of one column/)
 })
 
 t.test('a file that is no database of Django is refused in one line', async (t) => {
@@ -205,6 +206,21 @@ t.test('a line that is wrong is named, and nobody is taken over', async (t) => {
   await importDjango(t, url, file, '--table', 'other.user', '--username-column', 'username', '--commit')
   t.strictSame(await namesOf(url), { 2: 'name-2' })
   await refuses(t, [join(folder(t), 'missing')], /^latchkey: cannot read .*missing: ENOENT: no such file or directory/)
+})
+
+t.test('lines come from standard input, too', async (t) => {
+  const url = await databaseUrl(t)
+  const [program = '', ...args] = [...bare(process.execPath, 'cli.ts'), 'import', 'django', '-', '--commit', '--json']
+  const input = `${line(1)}\n${line(2)}`
+  const { status, stdout, stderr } = spawnSync(program, args, {
+    cwd: ROOT,
+    env: environment({ DATABASE_URL: url }),
+    input,
+    encoding: 'utf8',
+  })
+  t.strictSame({ status, stderr }, { status: 0, stderr: '' })
+  t.match(JSON.parse(stdout), { source: { place: 'standard input', table: 'auth.user', username_column: 'username' }, users: { new: 2 } })
+  t.strictSame(await namesOf(url), { 1: 'name-1', 2: 'name-2' })
 })
 
 t.test('of lines of a model of the project the name is in the only text, and else has to be named', async (t) => {

@@ -130,6 +130,23 @@ t.test('an import from SQLite that is killed and run again ends as one that is n
   await outlivesKills(t, { env: {}, args: [source], change }, async (name) => `file:${place}/${name}.db`)
 })
 
+t.test('an import that is interrupted says that the same command goes on from there, and has written whole transactions', async (t) => {
+  const { django, source } = djangoFile(t)
+  django.exec(FILL)
+  const url = `file:${folder(t)}/latchkey.db`
+  const db = await openDatabase(url)
+  t.teardown(() => db.close())
+  const [program = '', ...args] = command({ env: {}, args: [source], change: async () => {} })
+  const child = spawn(program, args, { cwd: ROOT, env: environment({ DATABASE_URL: url }), stdio: ['ignore', 'ignore', 'pipe'] })
+  const said = child.stderr.toArray()
+  const gone = once(child, 'exit')
+  while ((await written(db)) < 500) await new Promise((resolve) => setTimeout(resolve, 5))
+  child.kill('SIGINT')
+  t.strictSame(await gone, [1, null])
+  t.equal(Buffer.concat(await said).toString(), 'latchkey: interrupted; what was done is done, and the same command goes on from there\n')
+  t.ok((await countImported(db.read)) < USERS)
+})
+
 t.test('an import from PostgreSQL to PostgreSQL does, too', async (t) => {
   const server: Server = await startServer(t)
   const source = await server.makeDatabase('django')
