@@ -229,5 +229,5 @@ async function endTheirSessions(handle: Handle, core: Core, updates: Work['updat
     ),
   )
   for (const { after } of others.filter((each) => live.has(each.after.id)))
-    await endSessions(handle, after, 'all', endingNow(core, noOrigin, 'password_changed'))
+    await endSessions(handle, after, 'all', { ...endingNow(core, noOrigin, 'password_changed'), sparesLegacyTokens: true })
 }

@@ -30,6 +30,8 @@ export interface Ending {
   /** Whether `at` may be relied on. */
   readonly isSteady: boolean
   readonly accessTokenTtlSeconds: number
+  /** Whether legacy tokens that were never used here go on, although all sessions end. */
+  readonly sparesLegacyTokens?: boolean
 }
 
 export function endingNow({ config, clockWatch }: Core, origin: Origin, reason: EndReason, actor?: Owner): Ending {
@@ -53,13 +55,13 @@ export function isLive(session: SessionState | undefined, now: number): session 
  * @returns how many were live until now
  */
 export async function endSessions(handle: Handle, owner: Owner, which: Which, ending: Ending): Promise<number> {
-  const { at, isSteady, reason, origin, actor } = ending
+  const { at, isSteady, reason, origin, actor, sparesLegacyTokens } = ending
   const line = expiryLine(isSteady ? at : 0, ending.accessTokenTtlSeconds)
   const [ended, recent] = await Promise.all([
     endRows(handle, owner.id, which, line, { at, reason }),
     recentOfUser(handle, at, owner.username, 'session_ended'),
     // Unused legacy tokens are as good as sessions of the user: they end with all of these, and with all others.
-    (which === 'all' || 'except' in which) && noteRevocation(handle, owner.id, at),
+    !sparesLegacyTokens && (which === 'all' || 'except' in which) && noteRevocation(handle, owner.id, at),
   ])
   for (const [index, session] of ended.entries()) {
     const whose = { userId: owner.id, username: owner.username, sid: sidOf(session), ...(actor && { actor }) }
