@@ -5,6 +5,7 @@ import { sqlForDjango, type Tell } from '../domain/exports/django.ts'
 import { COLUMNS, type Column, type DjangoTable, type Misfit } from '../domain/exports/django-user.ts'
 import { DIALECTS, type SqlDialect } from '../domain/exports/sql.ts'
 import { harmless } from '../domain/text.ts'
+import { isTimeZone } from '../domain/time-zones.ts'
 import { runCommand } from './run.ts'
 
 interface ExportOptions {
@@ -105,11 +106,8 @@ function columns(text: string): readonly Column[] {
 }
 
 function timeZone(text: string): string {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone
-  } catch {
-    throw new InvalidArgumentError('It must be a time zone, like Europe/Berlin.')
-  }
+  if (!isTimeZone(text)) throw new InvalidArgumentError('It must be a time zone, like Europe/Berlin.')
+  return text
 }
 
 function set(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -1,3 +1,5 @@
+import { wallTimeOf } from '../time-zones.ts'
+
 /** How a database wants its SQL written. */
 export interface SqlDialect {
   /** What comes after `BEGIN`. */
@@ -50,23 +52,5 @@ export const DIALECTS: Readonly<Record<string, (zone: string) => SqlDialect>> = 
 /** With microseconds, so that SQLite, which compares the texts, puts times in their order. */
 function wallTime(at: number, zone: string): string {
   const utc = new Date(at).toISOString()
-  return `${zone === 'UTC' ? utc.slice(0, -1).replace('T', ' ') : localTime(at, zone)}000`
-}
-
-function localTime(at: number, zone: string): string {
-  // The Swedish way to write a time is that of ISO 8601, but for its comma.
-  return formatOf(zone).format(at).replace(',', '.').padStart('0000-00-00 00:00:00.000'.length, '0')
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>()
-
-/** Made once for each zone, for that takes longer than many times. */
-function formatOf(timeZone: string): Intl.DateTimeFormat {
-  let format = formats.get(timeZone)
-  if (format === undefined) {
-    const whole = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
-    format = new Intl.DateTimeFormat('sv-SE', { timeZone, ...whole, fractionalSecondDigits: 3 })
-    formats.set(timeZone, format)
-  }
-  return format
+  return `${zone === 'UTC' ? utc.slice(0, -1).replace('T', ' ') : wallTimeOf(at, zone)}000`
 }

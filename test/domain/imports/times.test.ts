@@ -1,6 +1,7 @@
 // Not on PostgreSQL: it uses no database.
 import t from 'tap'
-import { isTimeZone, timeReader } from '../../../domain/imports/times.ts'
+import { timeReader } from '../../../domain/imports/times.ts'
+import { isTimeZone } from '../../../domain/time-zones.ts'
 
 /** Times as SQLite, PostgreSQL and JSON have them, and the instant. */
 const TIMES = [
@@ -18,7 +19,17 @@ const TIMES = [
 t.test('times are read to the millisecond, in UTC unless they say another zone', async (t) => {
   const read = timeReader(undefined)
   for (const [text, instant] of TIMES) t.equal(read(text), Date.parse(instant), text)
-  for (const text of ['', 'never', 'infinity', '2026-02-03', '1770091506', '2026-02-03 04:05:06 BC']) t.equal(read(text), undefined, text)
+  for (const text of [
+    '',
+    'never',
+    'infinity',
+    '2026-02-03',
+    '1770091506',
+    '2026-02-03 04:05:06 BC',
+    '2026-13-01 00:00:00',
+    '2026-02-30 00:00:00',
+  ])
+    t.equal(read(text), undefined, text)
 })
 
 t.test('local times are those of the zone at that time of the year, and what says its zone is of that', async (t) => {
