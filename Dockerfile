@@ -28,7 +28,7 @@ RUN DATABASE_URL=:memory: HOST=127.0.0.1 node --max-semi-space-size=4 server.ts 
 FROM node:${NODE}
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.cache MALLOC_ARENA_MAX=2 HOST=0.0.0.0 DATABASE_URL=file:/data/latchkey.db SQLITE_TMPDIR=/data
 RUN mkdir /data && chown 1000:1000 /data \
- && printf '#!/bin/sh\nexec node /app/cli.ts "$@"\n' >/usr/local/bin/latchkey && chmod 755 /usr/local/bin/latchkey
+ && printf '#!/bin/sh\nexec node --max-semi-space-size=4 /app/cli.ts "$@"\n' >/usr/local/bin/latchkey && chmod 755 /usr/local/bin/latchkey
 WORKDIR /app
 COPY --from=build --chown=0:0 /app /app
 USER 1000

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Command, Option } from 'commander'
 import type { Config } from '../config.ts'
 import { openEmptyDatabase, openSource } from '../db/open.ts'
@@ -66,17 +68,39 @@ function refuseUsage(file: string | undefined, { timeZone }: ImportOptions, comm
   }
 }
 
+/** Users after which garbage is collected. */
+const COLLECT_EVERY = 5000
+
+/**
+ * Collects garbage every some thousand users. Each page is garbage a moment later, but a part of it has been moved to where V8 lets it grow to
+ * several times of what is in use, before it looks.
+ */
+function garbageCollector(): (users: number) => void {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  let at = 0
+  return (users) => {
+    if (users < at + COLLECT_EVERY) return
+    at = users
+    collect()
+  }
+}
+
 async function run(context: Context, file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const source = await openUsers(context.config, file, options, command)
   const interrupted = interruption()
   const rehearsal = options.commit ? undefined : await openEmptyDatabase()
   const output = new ImportPrinter(options, source)
+  const [tell, collect] = [progress(), garbageCollector()]
   try {
     const report = await importUsers(context, source, {
       rehearsal,
       readTime: timeReader(options.timeZone),
       onRow: (row) => output.row(row),
-      onProgress: progress(),
+      onProgress: (users) => {
+        tell(users)
+        collect(users)
+      },
       isStopping: () => interrupted.signal.aborted,
     })
     output.end(report)

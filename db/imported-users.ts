@@ -29,14 +29,22 @@ export interface Asked {
 /** What is here already of some users. */
 export async function findPresent(db: Handle, { ids, names, keys }: Asked): Promise<Present> {
   const [users, deleted, named, folded] = await Promise.all([
-    db.selectFrom('users').selectAll().where('id', 'in', ids).execute(),
-    db.selectFrom('deleted_users').select('user_id').where('user_id', 'in', ids).execute(),
-    names.length === 0
-      ? []
-      : db.selectFrom('users').select(['id', 'username', 'changed_at', 'imported_at']).where('username', 'in', names).execute(),
-    keys.length === 0 ? [] : db.selectFrom('users').select(['id', 'username_key']).where('username_key', 'in', keys).execute(),
+    findUsersByIds(db, ids),
+    db.selectFrom('deleted_users').select('user_id').where('user_id', 'in', padded(ids)).execute(),
+    db.selectFrom('users').select(['id', 'username', 'changed_at', 'imported_at']).where('username', 'in', padded(names)).execute(),
+    db.selectFrom('users').select(['id', 'username_key']).where('username_key', 'in', padded(keys)).execute(),
   ])
   return { users, deleted: deleted.map(({ user_id }) => user_id), named, folded }
+}
+
+/** How many values a list of a statement has: each other length would be a statement that is kept. */
+const LENGTHS = [1, 10, 50, 250]
+
+/** The same values, the last one again and again; of none a single one that nobody has. */
+function padded<T extends string | number>(values: readonly T[]): readonly T[] {
+  const last = values.at(-1) ?? ('' as T)
+  const length = LENGTHS.find((each) => each >= values.length) ?? values.length
+  return [...values, ...Array.from({ length: length - values.length }, () => last)]
 }
 
 /** A row as an import writes it; another member of the table keeps what it has. */
@@ -137,19 +145,19 @@ export async function giveUpNames(db: Handle, userIds: readonly number[]): Promi
 /** Those of some users who have a session that has not ended. */
 export async function withSessions(db: Handle, userIds: readonly number[]): Promise<number[]> {
   if (userIds.length === 0) return []
-  const found = db.selectFrom('sessions').select('user_id').distinct().where('user_id', 'in', userIds).where('ended_at', 'is', null)
+  const found = db.selectFrom('sessions').select('user_id').distinct().where('user_id', 'in', padded(userIds)).where('ended_at', 'is', null)
   return (await found.execute()).map(({ user_id }) => user_id)
 }
 
 /** The users with some ids. */
 export async function findUsersByIds(db: Handle, ids: readonly number[]): Promise<User[]> {
-  return ids.length === 0 ? [] : db.selectFrom('users').selectAll().where('id', 'in', ids).execute()
+  return ids.length === 0 ? [] : db.selectFrom('users').selectAll().where('id', 'in', padded(ids)).execute()
 }
 
 /** All users that `findPresent` would tell of, whole. */
 export async function findAllPresent(db: Handle, { ids, names, keys }: Asked): Promise<User[]> {
   const by = (column: 'id' | 'username' | 'username_key', values: readonly (string | number)[]) =>
-    values.length === 0 ? [] : db.selectFrom('users').selectAll().where(column, 'in', values).execute()
+    values.length === 0 ? [] : db.selectFrom('users').selectAll().where(column, 'in', padded(values)).execute()
   return (await Promise.all([by('id', ids), by('username', names), by('username_key', keys)])).flat()
 }
 

@@ -38,7 +38,7 @@ export async function openSourceServer({ host, port, database, user, password, s
   await client.connect().catch((error) => {
     throw new SourceFailed(connectFailure(error).message, { cause: error })
   })
-  const rows = (query: string) => rowsOf(client, query)
+  const rows = (query: string, after?: bigint) => rowsOf(client, after === undefined ? query : query.replace(':after', `${after}`))
   const tables = async () => tablesOf((await rows(COLUMNS)).map(described))
   return {
     place,

@@ -6,9 +6,10 @@ export interface Source {
    * The rows of a query, which is a statement and a transaction of its own. Its values are texts, integers of any size as `bigint`, or null,
    * as the driver gives them; what is neither is a text that nobody reads.
    *
+   * @param after where the query has `:after`
    * @throws {SourceFailed}
    */
-  rows(query: string): Promise<SourceValue[][]>
+  rows(query: string, after?: bigint): Promise<SourceValue[][]>
   /** All tables, but those of the database system itself. @throws {SourceFailed} */
   tables(): Promise<SourceTable[]>
   /** The table that the foreign key on a column leads to. @throws {SourceFailed} */

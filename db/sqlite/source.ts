@@ -31,7 +31,16 @@ export async function openSourceFile(file: string): Promise<Source> {
     if (!isThere(file)) throw new DatabaseUnavailable(describe(file, 'ENOENT'))
     return patiently(() => openSqlite(file, { readonly: true }))
   })
-  const rows = (query: string) => saying(file, () => patiently(() => rowsOf(sqlite, query)))
+  // Each text is prepared once: what was prepared stays in memory until the next collection of garbage, which does not see how large it is.
+  const statements = new Map<string, SQLite.Statement>()
+  const prepared = (query: string) => {
+    // Without `safeIntegers` ids above 2^53 would come out rounded, and nobody would notice.
+    const statement = statements.get(query) ?? sqlite.prepare(query).safeIntegers().raw()
+    statements.set(query, statement)
+    return statement
+  }
+  const rows = (query: string, after?: bigint) =>
+    saying(file, () => patiently(() => prepared(query).all(...(after === undefined ? [] : [{ after }])) as SourceValue[][]))
   const tables = async () => {
     const unique = new Set((await rows(UNIQUE)).map((row) => JSON.stringify(row)))
     return tablesOf((await rows(COLUMNS)).map((row) => described(row as string[], unique)))
@@ -56,11 +65,6 @@ export async function openSourceFile(file: string): Promise<Source> {
       sqlite.close()
     },
   }
-}
-
-function rowsOf(sqlite: SQLite.Database, query: string): SourceValue[][] {
-  // Without `safeIntegers` ids above 2^53 would come out rounded, and nobody would notice.
-  return sqlite.prepare(query).safeIntegers().raw().all() as SourceValue[][]
 }
 
 function described([table, column, type, place]: readonly unknown[], unique: ReadonlySet<string>): Described {

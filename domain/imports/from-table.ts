@@ -30,13 +30,16 @@ export async function usersOfTable(source: Source, asked: TableOptions): Promise
       return larger((await source.lastId(table, key)) ?? 0n, idOf(highest?.[0] ?? null) ?? 0n)
     },
     async usersAfter(id, limit) {
-      const after = id === undefined ? '' : `where ${quoted(key)} > ${id}`
-      const rows = await source.rows(`select ${columns} from ${table.quoted} ${after} order by ${quoted(key)} limit ${limit}`)
+      const after = id === undefined ? '' : `where ${quoted(key)} > :after`
+      const rows = await source.rows(`select ${columns} from ${table.quoted} ${after} order by ${quoted(key)} limit ${limit}`, id)
       return rows.map((row) => userOf(row, table))
     },
     async deadTokensAfter(after, limit) {
       if (tokens === undefined) return []
-      const rows = await source.rows(`${tokens} ${after === undefined ? '' : `where dead.id > ${after}`} order by dead.id limit ${limit}`)
+      const rows = await source.rows(
+        `${tokens} ${after === undefined ? '' : 'where dead.id > :after'} order by dead.id limit ${limit}`,
+        after,
+      )
       return rows.map(tokenOf)
     },
     close: () => source.close(),
