@@ -12,8 +12,8 @@ const START_TIMEOUT_MS = 20_000
 const POLL_MS = 5
 /** The unit of the times in /proc/<pid>/stat: USER_HZ, which is 100 a second on every platform of Linux. */
 export const TICK_MS = 10
-/** The flags of `npm start`. */
-const NODE_FLAGS = ['--max-semi-space-size=4']
+/** The flags of `npm start` and of `latchkey`. */
+export const NODE_FLAGS = ['--max-semi-space-size=4']
 
 const children = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -108,7 +108,7 @@ function isReady(port: number): Promise<boolean> {
 }
 
 /** `utime` and `stime`, fields 14 and 15; the second field is a name in parentheses, which may hold spaces. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS
 }

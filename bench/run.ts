@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { fairnessRows } from './fairness-rows.ts'
 import { floodRows } from './flood-rows.ts'
+import { importRows } from './import-rows.ts'
 import { openBench } from './open.ts'
 import { passwordRows } from './password-rows.ts'
 import { processRows } from './process-rows.ts'
@@ -9,7 +10,7 @@ import type { Line } from './row.ts'
 import { tokenRows } from './token-rows.ts'
 import { userRows } from './user-rows.ts'
 
-const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows, ...fairnessRows, ...userRows }
+const allRows = { ...tokenRows, ...passwordRows, ...processRows, ...floodRows, ...fairnessRows, ...userRows, ...importRows }
 const asked = process.argv.slice(2)
 const chosen = Object.entries(allRows).filter(([name]) => asked.length === 0 || asked.some((start) => name.startsWith(start)))
 if (chosen.length === 0) throw new Error(`no such row: there are ${Object.keys(allRows).join(', ')}`)
