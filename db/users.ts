@@ -173,7 +173,12 @@ export async function noteLogin(db: Handle, userId: number, at: number): Promise
 export async function deleteUser(db: Handle, userId: number, at: number): Promise<void> {
   const deleted = await db.deleteFrom('users').where('id', '=', userId).returning('password').executeTakeFirst()
   if (deleted === undefined) return
-  await db.insertInto('deleted_users').values({ user_id: userId, deleted_at: at }).execute()
+  await db
+    .insertInto('deleted_users')
+    .values({ user_id: userId, deleted_at: at })
+    // The row of a user whom somebody has brought back by other means than ours is still there.
+    .onConflict((conflict) => conflict.column('user_id').doUpdateSet({ deleted_at: at }))
+    .execute()
   await countPasswords(db, [{ userId, from: deleted.password }])
 }
 
