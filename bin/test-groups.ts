@@ -95,9 +95,9 @@ function clear(): void {
 function write(name: string, database: Database, files: readonly string[]): string {
   const file = join(generated, `${name}.mjs`)
   const load = (path: string) => `import(${JSON.stringify(pathToFileURL(join(root, path)))})\n`
-  const lines = [`const { begin } = await ${load('bin/test-group.ts')}`, `begin('${database}', ${JSON.stringify(countsFile)})\n`]
+  const lines = [`const { begin, end } = await ${load('bin/test-group.ts')}`, `begin('${database}', ${JSON.stringify(countsFile)})\n`]
   mkdirSync(join(root, dirname(file)), { recursive: true })
-  writeFileSync(join(root, file), [...lines, ...files.map((test) => `await ${load(test)}`)].join(''))
+  writeFileSync(join(root, file), [...lines, ...files.map((test) => `await ${load(test)}`), 'end()\n'].join(''))
   return file
 }
 
