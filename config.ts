@@ -29,6 +29,7 @@ FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
 FormatRegistry.Set('database-url', isDatabaseUrl)
 FormatRegistry.Set('instant', (value) => parseInstant(value) !== undefined)
 FormatRegistry.Set('public-key', (value) => algorithmOfPublicKey(value) !== undefined)
+FormatRegistry.Set('no-pem', (value) => !value.includes('-----BEGIN '))
 
 interface About extends SchemaOptions {
   /** For docs/settings.md, which `npm run docs` writes from this table. */
@@ -155,6 +156,10 @@ export const settings = {
   legacyJwtSecret: Type.Optional(
     secret('LEGACY_JWT_SECRET', 'at least 32 bytes', {
       bytes: 32,
+      format: 'no-pem',
+      // Everybody knows a public key, and with it as the secret anybody could make tokens. No Simple JWT has such a secret: PyJWT refuses it.
+      faultOf: (text: string) =>
+        text.includes('-----BEGIN ') ? 'it is a key in PEM; a public one goes into LEGACY_JWT_PUBLIC_KEY' : undefined,
       description:
         'Key of `HS256`, at least 32 bytes, of the system that users were imported from (of Django its `SECRET_KEY`): ' +
         '[its tokens](sessions.md#tokens-of-the-system-before) are taken until `LEGACY_JWT_UNTIL`.',

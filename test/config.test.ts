@@ -111,6 +111,10 @@ const refused: [env: Record<string, string>, message: string][] = [
     ],
   ),
   [{ LEGACY_JWT_SECRET: 'x'.repeat(31), LEGACY_JWT_UNTIL }, 'LEGACY_JWT_SECRET must be at least 32 bytes, got a value of 31 bytes'],
+  ...[PUBLIC_KEY, privatePem()].map((pem): [Record<string, string>, string] => [
+    { LEGACY_JWT_SECRET: pem, LEGACY_JWT_UNTIL },
+    'LEGACY_JWT_SECRET is wrong: it is a key in PEM; a public one goes into LEGACY_JWT_PUBLIC_KEY',
+  ]),
   [{ LEGACY_JWT_SECRET: SECRET }, 'LEGACY_JWT_UNTIL must be a date where LEGACY_JWT_SECRET is set, and is not set'],
   [{ LEGACY_JWT_PUBLIC_KEY: PUBLIC_KEY }, 'LEGACY_JWT_UNTIL must be a date where LEGACY_JWT_PUBLIC_KEY is set, and is not set'],
   [
