@@ -27,7 +27,13 @@ export async function endEverySession(db: Handle, line: ExpiryLine, at: number):
 
 /** Revokes the legacy tokens of all users, in milliseconds since the epoch: what became of them after the backup is not in it. */
 export async function revokeEveryLegacyToken(db: Handle, at: number): Promise<void> {
-  await db.updateTable('users').set({ tokens_revoked_at: at }).where('imported_at', 'is not', null).execute()
+  await db
+    .updateTable('users')
+    .set({ tokens_revoked_at: at })
+    .where('imported_at', 'is not', null)
+    // As in `noteRevocation`.
+    .where((where) => where.or([where('tokens_revoked_at', 'is', null), where('tokens_revoked_at', '<', at)]))
+    .execute()
 }
 
 async function insertEnds(db: Handle, line: ExpiryLine, at: number): Promise<void> {

@@ -123,12 +123,14 @@ for (const [name, revokeAll, isLeft] of REVOCATIONS) {
 }
 
 t.test('a clock that was ahead at a revocation, and then one that is not, bring no legacy token back', async (t) => {
-  const app = await buildLegacy(t)
-  app.clock.jump(1000)
-  await logOutUser(app, 'alice')
-  app.clock.jump(-1000)
-  await logOutUser(app, 'alice')
-  t.same(await areTaken(app, [legacyToken('refresh', { iat: NOW + 60 })]), [false])
+  for (const again of [(app: TestApp) => logOutUser(app, 'alice'), settleRestored]) {
+    const app = await buildLegacy(t)
+    app.clock.jump(1000)
+    await logOutUser(app, 'alice')
+    app.clock.jump(-1000)
+    await again(app)
+    t.same(await areTaken(app, [legacyToken('refresh', { iat: NOW + 60 })]), [false])
+  }
 })
 
 t.test('the end of one session kills no legacy token', async (t) => {
