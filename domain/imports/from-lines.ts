@@ -109,7 +109,8 @@ class Reader {
 
   #isAsked(model: string): boolean {
     const { table } = this.#asked
-    return table !== undefined && (model === table.toLowerCase() || model.replace('.', '_') === table.toLowerCase())
+    // An app's name has upper case where its folder has; a model's has none in lines, and that of a table is of both.
+    return table !== undefined && [model, model.replace('.', '_')].some((name) => name.toLowerCase() === table.toLowerCase())
   }
 
   #isUser({ model, fields }: Row): boolean {

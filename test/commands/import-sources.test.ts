@@ -238,6 +238,17 @@ t.test('of lines of a model of the project the name is in the only text, and els
   t.equal((await importDjango(t, url, several, '--username-column', 'nickname', '--commit')).users.changed, 1)
 })
 
+t.test('a model is named as Django writes it, or by its table, whatever its case', async (t) => {
+  const of = (model: string, pk: number) =>
+    JSON.stringify({ model, pk, fields: { password: HASH, last_login: null, is_superuser: false, username: `name-${pk}` } })
+  const file = linesFile(t, `${of('Authentication_Token_App.userlogin', 1)}\n${of('shop.userlogin', 2)}`)
+  for (const name of ['Authentication_Token_App.UserLogin', 'authentication_token_app.userlogin', 'Authentication_Token_App_userlogin']) {
+    const url = await databaseUrl(t)
+    await importDjango(t, url, file, '--table', name, '--commit')
+    t.strictSame(await namesOf(url), { 1: 'name-1' }, name)
+  }
+})
+
 t.test('tables show what is left out and remarked, twenty for each reason', async (t) => {
   const url = await databaseUrl(t)
   const { source } = djangoFile(
