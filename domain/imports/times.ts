@@ -3,6 +3,9 @@ import { instantOf } from '../time-zones.ts'
 /** As SQLite and PostgreSQL have them from Django, and as its fixtures do; all of them with microseconds. */
 const TIME = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?$/
 
+/** The first and the last instant that every other system can write, PostgreSQL and Django among them: of the years 1 to 9999. */
+const [EARLIEST, LATEST] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
+
 /** Reads a time; resolves to milliseconds since the epoch, or undefined for what is none. */
 export type ReadTime = (text: string) => number | undefined
 
@@ -18,9 +21,9 @@ export function timeReader(zone: string | undefined): ReadTime {
     const shown = utcTime(parts, milliseconds)
     if (shown === undefined) return undefined
     const isLocal = utc === undefined && sign === undefined && zone !== undefined
-    if (isLocal) return instantOf(shown, zone)
     const offset = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -60_000 : 60_000)
-    return shown - offset
+    const time = isLocal ? instantOf(shown, zone) : shown - offset
+    return time >= EARLIEST && time <= LATEST ? time : undefined
   }
 }
 
