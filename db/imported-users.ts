@@ -198,8 +198,9 @@ const copyDeleted = hot((db, value: { user_id: number }) =>
  * @returns the highest id that was given so far
  */
 export async function raiseLastId(db: Handle, id: number): Promise<number> {
-  const last = await lastUserId(db)
-  if (last >= id) return last
+  // In PostgreSQL the highest id of a row says nothing about the next one: rows that an import has brought had theirs.
+  const last = await adapterOf(db).lastIdOf(db, 'users')
+  if (last >= Math.max(id, await highestId(db, 'users'))) return last
   // Whoever registers meanwhile would be given an id that is behind it.
   await adapterOf(db).lockTables?.(db, ['users'])
   const now = Math.max(await lastUserId(db), id)

@@ -61,6 +61,8 @@ class Run {
   readonly #waiting = new Map<bigint, Candidate>()
   #importedBefore = 0
   #known = 0
+  /** Who registers here has a higher id. */
+  #lastId = 0n
 
   constructor(core: Core, source: UserSource, options: ImportOptions) {
     this.#core = { ...core, db: options.rehearsal ?? core.db }
@@ -80,6 +82,8 @@ class Run {
     for (let page = await next(); page.length > 0; ) {
       const candidates = page.map((user) => candidateOf(user, this.#options.readTime))
       const last = candidates.at(-1) as Candidate
+      // Of those who came into the source meanwhile.
+      if (last.id > this.#lastId) await this.#setIds(last.id)
       const { results, pause } = await this.#attempt(candidates, { waiting: new Set([...this.#waiting.keys()].map(Number)) })
       for (const result of results) this.#note(result)
       this.report.read += page.length
@@ -113,8 +117,11 @@ class Run {
     await db.write((handle) => recordEvent(handle, clock(), noOrigin, { kind: 'users_imported', ...about }))
   }
 
-  async #setIds(): Promise<void> {
-    const last = await this.#source.lastId()
+  /** @param atLeast an id that the source has, whatever it says */
+  async #setIds(atLeast = 0n): Promise<void> {
+    const there = await this.#source.lastId()
+    const last = there > atLeast ? there : atLeast
+    this.#lastId = last
     const wanted = Number(last > HIGHEST_ID ? HIGHEST_ID : last)
     this.report.nextId =
       1 +
