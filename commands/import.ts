@@ -62,8 +62,8 @@ export function addImport(program: Command): void {
 
 function refuseUsage(file: string | undefined, { timeZone }: ImportOptions, command: Command): void {
   if (timeZone !== undefined && !isTimeZone(timeZone)) command.error(`error: --time-zone: there is no time zone "${excerpt(timeZone)}"`)
-  // A password may be in it.
-  if (file !== undefined && /^postgres(ql)?:/i.test(file)) {
+  // A password may be in it, of whatever database it is.
+  if (file !== undefined && /^\s*(postgres(ql)?:|[a-z][a-z\d+.-]*:\/\/)/i.test(file) && !file.startsWith('file:')) {
     command.error('error: a URL with a password is no argument, for others see it: set DJANGO_DATABASE_URL or DJANGO_DATABASE_URL_FILE')
   }
 }

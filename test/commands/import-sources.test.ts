@@ -104,9 +104,14 @@ t.test('wrong usage ends with 2, and a URL that may have a password is no argume
   await refuses(t, [], /^error: say where the users are: file:PATH, a file of lines, - for standard input, or DJANGO_DATABASE_URL\n/, 2)
   await refuses(t, ['file:x', '--time-zone', 'Mars/Base'], /^error: --time-zone: there is no time zone "Mars\/Base"\n/, 2)
   const url = 'postgres://django:hunter2@127.0.0.1:1/django'
-  const { stderr } = await latchkey(await databaseUrl(t), 'import', 'django', url)
-  t.match(stderr, /^error: a URL with a password is no argument, for others see it: set DJANGO_DATABASE_URL or DJANGO_DATABASE_URL_FILE\n/)
-  t.notMatch(stderr, /hunter2/)
+  for (const argument of [url, ` ${url}`, url.replace('postgres', 'PostGIS'), url.replace('postgres', 'mysql')]) {
+    const { stderr } = await latchkey(await databaseUrl(t), 'import', 'django', argument)
+    t.match(
+      stderr,
+      /^error: a URL with a password is no argument, for others see it: set DJANGO_DATABASE_URL or DJANGO_DATABASE_URL_FILE\n/,
+    )
+    t.notMatch(stderr, /hunter2/)
+  }
   const ran = await runShared({ DATABASE_URL: await databaseUrl(t), DJANGO_DATABASE_URL: url }, 'cli.ts', 'import', 'django')
   t.strictSame(ran, { code: 1, signal: null, stdout: '', stderr: 'latchkey: cannot read the users: connect ECONNREFUSED 127.0.0.1:1\n' })
 })
