@@ -1,14 +1,14 @@
 /** The white space of Python's `str.isspace`, which is not quite JavaScript's: 1C to 1F and 85 are, FEFF is not. */
-const WHITE_SPACE = new Set(
-  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
-)
+export const WHITE_SPACE =
+  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'
+const WHITE_SPACES = new Set(WHITE_SPACE)
 
 /** The text without surrounding white space, as Python's `str.strip` leaves it. In linear time, which a regular expression is not. */
 export function strip(text: string): string {
   let start = 0
   let end = text.length
-  while (start < end && WHITE_SPACE.has(text[start] as string)) start++
-  while (end > start && WHITE_SPACE.has(text[end - 1] as string)) end--
+  while (start < end && WHITE_SPACES.has(text[start] as string)) start++
+  while (end > start && WHITE_SPACES.has(text[end - 1] as string)) end--
   return text.slice(start, end)
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { User } from '../../db/schema.ts'
 import { codePoints } from '../text.ts'
-import { identifier, literal, type SqlDialect } from './sql.ts'
+import { identifier, literal, type SqlDialect, trimmed } from './sql.ts'
 
 /** Columns that a table of Django's users may have beside `id`, `password` and the name. */
 export const COLUMNS = ['last_login', 'is_superuser', 'is_staff', 'is_active', 'email', 'date_joined', 'first_name', 'last_name'] as const
@@ -80,10 +80,15 @@ function update(user: DjangoUser, table: DjangoTable): string | undefined {
 function changesOf({ user, name, hash }: DjangoUser, { columns, usernameColumn, dialect }: DjangoTable): string[] {
   const flags = (['is_superuser', 'is_staff', 'is_active'] as const).filter((column) => columns.includes(column))
   return [
-    ...(name === undefined ? [] : [`${identifier(usernameColumn)} = ${literal(name)}`]),
+    ...(name === undefined ? [] : [nameChange(identifier(usernameColumn), literal(name))]),
     `password = ${literal(hash)}`,
     ...flags.map((column) => `${column} = ${dialect.flag(user[column])}`),
   ]
+}
+
+/** An import trims names. One that is the same but for that stays as it is there, where somebody else may have the trimmed one. */
+function nameChange(column: string, name: string): string {
+  return `${column} = CASE WHEN ${trimmed(column)} = ${name} THEN ${column} ELSE ${name} END`
 }
 
 /** The same password as a hash of ours, which a login has made of Django's; one that is as it came may have another by now. */

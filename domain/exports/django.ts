@@ -3,7 +3,7 @@ import type { Handle } from '../../db/database.ts'
 import { lastUserId, pagesOfDeletedIds, pagesOfUsers } from '../../db/exported-users.ts'
 import type { User } from '../../db/schema.ts'
 import { type DjangoTable, djangoUser, type Misfit, statementsFor } from './django-user.ts'
-import { identifier, literal } from './sql.ts'
+import { identifier, literal, trimmed } from './sql.ts'
 
 /** Is told of a user who is not written as it is here. */
 export type Tell = (user: User, misfit: Misfit) => void
@@ -47,7 +47,7 @@ function freeName(user: User, table: DjangoTable, { unusable, aside }: Marks): s
   const update = `UPDATE ${identifier(table.table)} SET ${identifier(table.usernameColumn)}`
   const column = identifier(table.usernameColumn)
   return [
-    `${update} = 'moved-${aside}-${user.id}' WHERE id = ${user.id} AND ${column} <> ${literal(name)};`,
+    `${update} = 'moved-${aside}-${user.id}' WHERE id = ${user.id} AND ${trimmed(column)} <> ${literal(name)};`,
     `${update} = 'deleted-${aside}-${user.id}' WHERE ${column} = ${literal(name)} AND password = ${literal(unusable)};`,
   ]
 }

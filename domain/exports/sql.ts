@@ -1,3 +1,4 @@
+import { WHITE_SPACE } from '../text.ts'
 import { wallTimeOf } from '../time-zones.ts'
 
 /** How a database wants its SQL written. */
@@ -19,6 +20,11 @@ export function identifier(name: string): string {
 /** A text without NUL. In PostgreSQL as the preamble has it: there a backslash is a character like any other. */
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A column's text without surrounding white space, as `strip` leaves it. Both dialects have this form. */
+export function trimmed(column: string): string {
+  return `trim(${column}, ${literal(WHITE_SPACE)})`
 }
 
 const postgres: SqlDialect = {

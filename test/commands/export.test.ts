@@ -120,6 +120,22 @@ t.test('a name that a user has whom only Django knows fails the whole, and chang
   t.strictSame(await django.rows('SELECT * FROM auth_user ORDER BY id'), before)
 })
 
+t.test(
+  'a name that was trimmed on its way here, and not changed since, stays as it is there, beside who has the trimmed one',
+  async (t) => {
+    const { url } = await serviceWith(t, [changed(1, 'bob', { password: OURS }), changed(3, 'carol', { is_staff: 1 }), changed(4, 'dan')])
+    const django = await djangoDatabase(t, AUTH_USER)
+    await django.run([row(1, ' bob\u00a0'), row(2, 'bob'), row(3, '\t\u3000carol\n'), row(4, ' not dan ')].join(''))
+    await django.run(await sqlOf(t, url))
+    t.strictSame(await django.rows(`SELECT ${texts('id username password is_staff')} FROM auth_user ORDER BY id`), [
+      { id: 1, username: ' bob\u00a0', password: `argon2${OURS}`, is_staff: 0 },
+      { id: 2, username: 'bob', password: THEIRS, is_staff: 0 },
+      { id: 3, username: '\t\u3000carol\n', password: THEIRS, is_staff: 1 },
+      { id: 4, username: 'dan', password: THEIRS, is_staff: 0 },
+    ])
+  },
+)
+
 t.test("Django's next user has an id that nobody ever had, here or there", async (t) => {
   const { url, db } = await serviceWith(t, [imported(1, 'alice'), registered(70, 'bob')])
   await db.write((handle) => deleteUser(handle, 70, CHANGED))
