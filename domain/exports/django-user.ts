@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { User } from '../../db/schema.ts'
+import { djangoHash } from '../django-hash.ts'
 import { codePoints } from '../text.ts'
 import { identifier, literal, type SqlDialect, trimmed } from './sql.ts'
 
@@ -58,12 +59,6 @@ export function djangoUser(user: User, { usernameLength, columns }: DjangoTable,
 
 export function isChanged({ imported_at, changed_at }: User): boolean {
   return imported_at === null || imported_at !== changed_at
-}
-
-/** A hash as Django writes it: its algorithm's name, and then what the algorithm's own library reads. */
-function djangoHash(stored: string): string {
-  if (stored.startsWith('$argon2')) return `argon2${stored}`
-  return /^\$2[aby]\$/.test(stored) ? `bcrypt$${stored}` : stored
 }
 
 /** What brings the row of a user up to date, and adds it where there is none. */

@@ -13,6 +13,7 @@ import { countPasswords, type PasswordChange } from '../../db/password-kinds.ts'
 import type { User } from '../../db/schema.ts'
 import { lockUsers, takeTurns } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
+import { djangoHash } from '../django-hash.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
 import type { Candidate, Refusal, Remark } from './user.ts'
@@ -120,7 +121,9 @@ function decide(candidates: readonly Candidate[], here: Here, waiting: ReadonlyS
     if (holder !== undefined && mayGiveUp(holder, candidate, waitingNow)) {
       waitingNow.add(Number(candidate.id))
       work.results.push({ candidate, outcome: 'waiting', reasons: ['name_taken'], isKnown, waitsFor: holder.id })
-    } else if (refusal !== undefined) work.results.push({ ...leftOut(candidate, refusal), isKnown })
+    } else if (before !== undefined && isBroughtBack(candidate, before))
+      work.results.push({ candidate, outcome: 'unchanged', reasons: remarksOf(candidate, here), isKnown })
+    else if (refusal !== undefined) work.results.push({ ...leftOut(candidate, refusal), isKnown })
     else work.results.push({ candidate, outcome: take(work, candidate, before, here, now), reasons: remarksOf(candidate, here), isKnown })
   }
   return work
@@ -141,6 +144,13 @@ function refusalOf({ id, username, refusal }: Candidate, before: User | undefine
   if (refusal !== undefined) return refusal
   const holder = here.byName.get(username)
   return holder === undefined || holder.id === Number(id) ? undefined : 'name_taken'
+}
+
+/** Whether who was made or changed here is the same there by now: an export has brought the user back. */
+function isBroughtBack({ username, flags, hash }: Candidate, before: User): boolean {
+  const isOurs = before.imported_at === null || before.changed_at !== before.imported_at
+  const isAlike = before.username === username && Object.entries(flags).every(([flag, value]) => before[flag as keyof User] === value)
+  return isOurs && isAlike && djangoHash(before.password) === hash
 }
 
 /** Whether the name may be free before the import is over: whoever has it comes later, or waits for another name. */

@@ -157,6 +157,37 @@ t.test('who was changed, deleted or made here stays as here', async (t) => {
   t.equal(after.find(({ id }) => id === 3)?.is_staff, 1)
 })
 
+t.test('who was made or changed here is not left out any more when an export has brought the user to Django', async (t) => {
+  const url = await databaseUrl(t)
+  const { django, source } = djangoFile(t, [
+    { id: 1, username: 'alice' },
+    { id: 2, username: 'bob' },
+  ])
+  await importDjango(t, url, source, '--commit')
+  await latchkey(url, 'users', 'rename', 'alice', 'bob again')
+  await latchkey(url, 'users', 'disable', 'bob')
+  await withDatabase(url, async (handle) => {
+    const password = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`
+    const made = { username: 'made', username_key: 'made', password, created_at: 1, changed_at: 1 }
+    await handle
+      .insertInto('users')
+      .values({ ...made, id: 9 })
+      .execute()
+  })
+  t.strictSame(said(await importDjango(t, url, source, '--commit')), { 1: 'left_out changed_here', 2: 'left_out changed_here' })
+  const { stdout } = await latchkey(url, 'export', 'django', '--table', 'auth_user', '--dialect', 'sqlite')
+  django.exec(stdout)
+  const before = await usersOf(url)
+  const report = await importDjango(t, url, source, '--commit')
+  t.match(report, { rows: [], users: { read: 3, new: 0, changed: 0, unchanged: 3, left_out: 0 } })
+  t.strictSame(await usersOf(url), before)
+
+  django.exec(`update auth_user set is_staff = 1 where id = 1; update auth_user set password = '!' where id = 2;
+    update auth_user set username = 'other' where id = 9`)
+  const changed = { 1: 'left_out changed_here', 2: 'left_out changed_here', 9: 'left_out id_taken' }
+  t.strictSame(said(await importDjango(t, url, source, '--commit')), changed)
+})
+
 t.test('users who have passed their names on or swapped them have them so after one import, as a dry run says', async (t) => {
   const url = await databaseUrl(t)
   const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
