@@ -124,7 +124,8 @@ class Reader {
       throw new ImportRefused(`several models are users: name one by --table: ${[this.model, model].map(harmless).join(', ')}`)
     this.usernameColumn ??= this.#usernameColumnOf(model, fields)
     const name = this.usernameColumn
-    if (!(name in fields)) throw new ImportRefused(`line ${line.number} has no field "${excerpt(name)}"`)
+    const missing = [name, ...OF_USERS].find((field) => !(field in fields))
+    if (missing !== undefined) throw new ImportRefused(`line ${line.number} has no field "${excerpt(missing)}"`)
     const values = LINE_COLUMNS.map((column) => asValue(fields[column === 'username' ? name : column]))
     const before = this.#store.addUser(line.number, idOf(line, pk), values)
     if (before !== undefined) throw new ImportRefused(`line ${line.number} has the pk of line ${before}`)

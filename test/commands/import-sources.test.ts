@@ -206,6 +206,8 @@ t.test('a line that is wrong is named, and nobody is taken over', async (t) => {
     const file = linesFile(t, Buffer.concat(lines.flatMap((each) => [Buffer.from(each), Buffer.from('\n')])))
     await refuses(t, [file], `latchkey: ${file}: ${fault}\n`)
   }
+  const groups = linesFile(t, '{"model": "auth.group", "pk": 1, "fields": {"name": "all", "permissions": []}}\n')
+  await refuses(t, [groups, '--table', 'auth.group'], `latchkey: ${groups}: line 1 has no field "password"\n`)
   const file = linesFile(t, `${line(1)}\n${line(2, {}, 'other.user')}\n`)
   const url = await databaseUrl(t)
   await importDjango(t, url, file, '--table', 'other.user', '--username-column', 'username', '--commit')
