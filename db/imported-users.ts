@@ -133,7 +133,7 @@ function stored(user: Imported): Stored {
 }
 
 const park = hot((db, value: { id: number; name: string }) =>
-  db.updateTable('users').set({ username: value.name }).where('id', '=', value.id),
+  db.updateTable('users').set({ username: value.name, username_key: value.name }).where('id', '=', value.id),
 )
 
 /** Lets users give up their names within a transaction in which each gets another one. */

@@ -202,6 +202,7 @@ t.test('users who have passed their names on or swapped them have them so after 
   for (const [index, name] of now.entries()) django.exec(`update auth_user set username = '${name}' where id = ${index + 1}`)
   const tried = await importDjango(t, url, source)
   t.strictSame(tried.users, { read: 8, new: 0, changed: 8, unchanged: 0, left_out: 0 })
+  t.strictSame(said(tried), {}, 'nobody is the twin of a name that was given up')
   t.strictSame(await importDjango(t, url, source, '--commit'), { ...tried, is_committed: true })
   t.strictSame(Object.values(await namesOf(url)), now)
 })
