@@ -1,5 +1,4 @@
 import type { Handle } from './database.ts'
-import { adapterOf } from './dialect.ts'
 import type { User } from './schema.ts'
 
 /** Rows that are read at once. */
@@ -26,17 +25,4 @@ export async function* pagesOfDeletedIds(db: Handle): AsyncGenerator<number[]> {
     if (page.length < PAGE) return
     last = page.at(-1) as number
   }
-}
-
-/** The highest id that a user ever had here; 0 when there was none. */
-export async function lastUserId(db: Handle): Promise<number> {
-  const users = await db
-    .selectFrom('users')
-    .select(({ fn }) => fn.max<number | null>('id').as('last'))
-    .executeTakeFirst()
-  const deleted = await db
-    .selectFrom('deleted_users')
-    .select(({ fn }) => fn.max<number | null>('user_id').as('last'))
-    .executeTakeFirst()
-  return Math.max(users?.last ?? 0, deleted?.last ?? 0, await adapterOf(db).lastIdOf(db, 'users'))
 }

@@ -1,7 +1,5 @@
 import type { Handle } from './database.ts'
-import { adapterOf } from './dialect.ts'
 import { hot } from './hot.ts'
-import { highestId } from './moving/rows.ts'
 import type { User } from './schema.ts'
 import { nfcIfOther } from './users.ts'
 
@@ -191,24 +189,3 @@ const copyDeleted = hot((db, value: { user_id: number }) =>
     .values({ user_id: value.user_id, deleted_at: 0 })
     .onConflict((conflict) => conflict.doNothing()),
 )
-
-/**
- * Lets new users have ids after this one.
- *
- * @returns the highest id that was given so far
- */
-export async function raiseLastId(db: Handle, id: number): Promise<number> {
-  // In PostgreSQL the highest id of a row says nothing about the next one: rows that an import has brought had theirs.
-  const last = await adapterOf(db).lastIdOf(db, 'users')
-  if (last >= Math.max(id, await highestId(db, 'users'))) return last
-  // Whoever registers meanwhile would be given an id that is behind it.
-  await adapterOf(db).lockTables?.(db, ['users'])
-  const now = Math.max(await lastUserId(db), id)
-  await adapterOf(db).setLastId(db, 'users', now)
-  return now
-}
-
-/** The highest id that a user was given so far, also one who is no more. */
-export async function lastUserId(db: Handle): Promise<number> {
-  return Math.max(await adapterOf(db).lastIdOf(db, 'users'), await highestId(db, 'users'))
-}

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import type { Handle } from '../../db/database.ts'
-import { lastUserId, pagesOfDeletedIds, pagesOfUsers } from '../../db/exported-users.ts'
+import { pagesOfDeletedIds, pagesOfUsers } from '../../db/exported-users.ts'
 import type { User } from '../../db/schema.ts'
+import { lastUserId } from '../../db/user-ids.ts'
 import { type DjangoTable, djangoUser, type Misfit, statementsFor } from './django-user.ts'
 import { identifier, literal, trimmed } from './sql.ts'
 
