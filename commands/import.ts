@@ -69,7 +69,7 @@ function refuseUsage(file: string | undefined, { timeZone }: ImportOptions, comm
 }
 
 /** Users after which garbage is collected. */
-const COLLECT_EVERY = 5000
+const COLLECT_EVERY = 20_000
 
 /**
  * Collects garbage every some thousand users. Each page is garbage a moment later, but a part of it has been moved to where V8 lets it grow to
