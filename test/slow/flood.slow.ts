@@ -46,7 +46,7 @@ async function refreshOn({ url }: Service, signal: AbortSignal): Promise<number>
   }
 }
 
-for (const mib of [192, 128]) {
+for (const mib of [192, 144]) {
   const limit = limitMemory(mib)
   const needsLimit = limit ? {} : { skip: 'no control group can be made here: that takes root on Linux' }
   t.teardown(() => limit?.remove())
