@@ -1,5 +1,5 @@
 import { Client, type QueryArrayResult } from 'pg'
-import { type Described, type Source, SourceFailed, type SourceTable, type SourceValue, tablesOf } from '../sources/source.ts'
+import { type Described, type Source, SourceFailed, type SourceTable, type SourceValue, tablesOf, text } from '../sources/source.ts'
 import { connectFailure } from './errors.ts'
 import type { Address } from './url.ts'
 
@@ -87,8 +87,4 @@ function described(row: readonly SourceValue[]): Described {
 
 function oidOf({ quoted: name }: SourceTable): string {
   return `${text(name)}::regclass`
-}
-
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`
 }

@@ -49,6 +49,11 @@ export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
+/** A text, as both dialects take it in a query. */
+export function text(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`
+}
+
 /** A row of what describes columns: table, schema or null, column, type, its place in the primary key, whether it is unique by itself. */
 export interface Described {
   readonly table: string

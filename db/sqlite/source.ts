@@ -1,6 +1,6 @@
 import type SQLite from 'better-sqlite3'
 import { DatabaseUnavailable } from '../errors.ts'
-import { type Described, quoted, type Source, SourceFailed, type SourceValue, tablesOf } from '../sources/source.ts'
+import { type Described, quoted, type Source, SourceFailed, type SourceValue, tablesOf, text } from '../sources/source.ts'
 import { openSqlite } from './connection.ts'
 import { patiently } from './dialect.ts'
 import { describe, inWords } from './fault.ts'
@@ -71,10 +71,6 @@ function described([table, column, type, place]: readonly unknown[], unique: Rea
   const isUnique = unique.has(JSON.stringify([table, column]))
   const name = table as string
   return { table: name, quoted: quoted(name), column: column as string, type: type as string, isInKey: place !== 0n, isUnique }
-}
-
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`
 }
 
 /** Names of tables are the same whatever their case. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Handle } from '../../db/database.ts'
 import { isForeign } from '../../db/password-hashes.ts'
 import type { User } from '../../db/schema.ts'
@@ -7,6 +6,7 @@ import { findUserByName, replacePasswordHash } from '../../db/users.ts'
 import type { Core } from '../context.ts'
 import type { Origin } from '../events/record.ts'
 import type { Refusals } from '../events/refusals.ts'
+import { hashMd5 } from '../imported.ts'
 import type { Attempt, Limits } from '../limits/attempts.ts'
 import type { Claimant } from '../limits/rules.ts'
 import { findUserNamed } from '../names.ts'
@@ -146,7 +146,7 @@ async function rightForm(
 
 /** Whether the user's hash is not the one that came with an import. */
 function isMadeHere({ password, imported_hash_md5 }: User): boolean {
-  return imported_hash_md5 === null || imported_hash_md5 !== createHash('md5').update(password).digest('hex').toUpperCase()
+  return imported_hash_md5 === null || imported_hash_md5 !== hashMd5(password)
 }
 
 async function start(

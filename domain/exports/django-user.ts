@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { User } from '../../db/schema.ts'
 import { djangoHash } from '../django-hash.ts'
+import { hashMd5, isOfHere } from '../imported.ts'
 import { codePoints } from '../text.ts'
 import { identifier, literal, type SqlDialect, trimmed } from './sql.ts'
 
@@ -52,13 +52,9 @@ export function djangoUser(user: User, { usernameLength, columns }: DjangoTable,
     user,
     name: fits ? user.username : undefined,
     hash: isKept && (user.is_active === 1 || columns.includes('is_active')) ? hash : unusable,
-    isChanged: isChanged(user),
-    misfits: [...(fits || !isChanged(user) ? [] : ['name_too_long' as const]), ...(isKept ? [] : ['hash_too_long' as const])],
+    isChanged: isOfHere(user),
+    misfits: [...(fits || !isOfHere(user) ? [] : ['name_too_long' as const]), ...(isKept ? [] : ['hash_too_long' as const])],
   }
-}
-
-export function isChanged({ imported_at, changed_at }: User): boolean {
-  return imported_at === null || imported_at !== changed_at
 }
 
 /** What brings the row of a user up to date, and adds it where there is none. */
@@ -88,12 +84,8 @@ function nameChange(column: string, name: string): string {
 
 /** The same password as a hash of ours, which a login has made of Django's; one that is as it came may have another by now. */
 function passwordChange({ user, hash }: DjangoUser): string[] {
-  if (user.imported_hash_md5 === md5(user.password) || !user.password.startsWith('$argon2')) return []
+  if (user.imported_hash_md5 === hashMd5(user.password) || !user.password.startsWith('$argon2')) return []
   return [`password = ${literal(hash)}`]
-}
-
-function md5(text: string): string {
-  return createHash('md5').update(text).digest('hex').toUpperCase()
 }
 
 /** The later of both logins: Django's has microseconds, too. */

@@ -15,6 +15,7 @@ import { lockUsers, takeTurns } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { djangoHash } from '../django-hash.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
+import { isOfHere } from '../imported.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
 import type { Candidate, Refusal, Remark } from './user.ts'
 
@@ -139,7 +140,7 @@ function refusalOf({ id, username, refusal }: Candidate, before: User | undefine
     if (here.deleted.has(Number(id))) return 'changed_here'
   } else {
     if (before.imported_at === null) return 'id_taken'
-    if (before.changed_at !== before.imported_at) return 'changed_here'
+    if (isOfHere(before)) return 'changed_here'
   }
   if (refusal !== undefined) return refusal
   const holder = here.byName.get(username)
@@ -148,7 +149,7 @@ function refusalOf({ id, username, refusal }: Candidate, before: User | undefine
 
 /** Whether who was made or changed here is the same there by now: an export has brought the user back. */
 function isBroughtBack({ username, flags, hash }: Candidate, before: User): boolean {
-  const isOurs = before.imported_at === null || before.changed_at !== before.imported_at
+  const isOurs = isOfHere(before)
   const isAlike = before.username === username && Object.entries(flags).every(([flag, value]) => before[flag as keyof User] === value)
   return isOurs && isAlike && djangoHash(before.password) === hash
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { judgeHash } from '../../db/password-hashes.ts'
 import type { SourceValue } from '../../db/sources/source.ts'
 import { characterFaults } from '../characters.ts'
+import { hashMd5 } from '../imported.ts'
 import { codePoints, fold, isStorable, strip } from '../text.ts'
 import type { ReadTime } from './times.ts'
 
@@ -92,7 +92,7 @@ export function candidateOf(user: SourceUser, readTime: ReadTime): Candidate {
     usernameKey,
     hash: stored.length <= HASH_MAX_LENGTH && isStorable(stored) ? stored : UNUSABLE,
     hashKind: kind ?? remark,
-    hashMd5: createHash('md5').update(stored).digest('hex').toUpperCase(),
+    hashMd5: hashMd5(stored),
     flags: { is_active: flagOf(user.is_active, 1), is_staff: flagOf(user.is_staff, 0), is_superuser: flagOf(user.is_superuser, 0) },
     email: isEmailKept ? email : null,
     joinedAt: Number.isNaN(joinedAt) ? undefined : joinedAt,
