@@ -80,6 +80,13 @@ export interface Adapter {
   readonly schema?: string
   /** Type and definition of a primary key whose values never come again, where that is not an `integer` with `autoincrement`. */
   readonly neverReusedId?: ['integer' | 'bigint', ColumnBuilderCallback]
+  /** Whether the values of a computed column are stored with the others. Otherwise they are computed when they are read. */
+  readonly storesComputed?: boolean
+  /**
+   * Has a table keep room beside its rows, where a row that is changed stays in its place if there is, and leaves the indexes alone. `percent`
+   * is how full it is to be at most when rows are added.
+   */
+  leaveRoom?(transaction: Kysely<unknown>, table: string, percent: number): Promise<void>
   /** Waits until nobody writes these tables, and lets nobody until the end of the transaction, where that is not so in any transaction. */
   lockTables?(transaction: Handle, tables: readonly string[]): Promise<void>
   /** The highest id that a table has given so far, also to rows that are no more; 0 for none. */

@@ -56,7 +56,9 @@ export async function listExpiredSessions(
   db: Handle,
   { now, idleSince, username, since, until, limit }: Wanted,
 ): Promise<ExpiredSession[]> {
-  // No refresh token outlives its session, so its `exp` is when the session expires; there is an index for it.
+  // No refresh token outlives its session, so its `exp` is when the session expires; there is an index for its hour.
+  const from = since === undefined ? 0 : Math.ceil(since / 1000)
+  const before = Math.min(Math.floor(now / 1000) + 1, until === undefined ? Number.POSITIVE_INFINITY : Math.ceil(until / 1000))
   const all = db
     .selectFrom('sessions')
     .select((row) => [
@@ -69,15 +71,22 @@ export async function listExpiredSessions(
       nameOfUser(row).as('username'),
     ])
     .where('ended_at', 'is', null)
-    .where('refresh_exp', '<=', Math.floor(now / 1000))
+    .where('refresh_exp_hour', '>=', hourOf(from))
+    .where('refresh_exp_hour', '<=', hourOf(before))
+    .where('refresh_exp', '>=', from)
+    .where('refresh_exp', '<', before)
     .where((where) => where.or([where('expires_at', '<=', now), where('refresh_exp', '<=', idleSince)]))
-    .$if(since !== undefined, (query) => query.where('refresh_exp', '>=', Math.ceil((since as number) / 1000)))
-    .$if(until !== undefined, (query) => query.where('refresh_exp', '<', Math.ceil((until as number) / 1000)))
+    .orderBy('refresh_exp_hour', 'desc')
     .orderBy('refresh_exp', 'desc')
     .orderBy('id', 'desc')
     .limit(limit)
   const users = db.selectFrom('users').select('id')
   return (username === undefined ? all : all.where('user_id', '=', users.where('username', '=', username))).execute()
+}
+
+/** As `refresh_exp_hour` counts. @param at seconds since the epoch */
+function hourOf(at: number): number {
+  return Math.floor(at / 3600)
 }
 
 /** Not a join: SQLite might begin it at the users, and sort all sessions. */
@@ -87,8 +96,8 @@ function nameOfUser(row: ExpressionBuilder<Tables, 'sessions'>) {
 
 /** Deletes at most `limit` sessions whose refresh token expired before `before` (seconds since the epoch); resolves to how many. */
 export async function deleteSessionsExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
-  const old = db.selectFrom('sessions').select('id').where('ended_at', 'is', null).where('refresh_exp', '<', before)
-  const oldest = old.orderBy('refresh_exp').limit(limit)
+  const expired = db.selectFrom('sessions').select('id').where('ended_at', 'is', null).where('refresh_exp', '<', before)
+  const oldest = expired.where('refresh_exp_hour', '<=', hourOf(before)).orderBy('refresh_exp_hour').limit(limit)
   const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', unlocked(db, oldest)).executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -21,6 +21,7 @@ import * as locks from './migrations/015-locks.ts'
 import * as administration from './migrations/016-administration.ts'
 import * as movingIn from './migrations/017-moving-in.ts'
 import * as passwordKinds from './migrations/018-password-kinds.ts'
+import * as expiryByHour from './migrations/019-expiry-by-hour.ts'
 import { movedTables } from './moving/rows.ts'
 import type { Tables } from './schema.ts'
 
@@ -44,6 +45,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '016-administration': administration,
   '017-moving-in': movingIn,
   '018-password-kinds': passwordKinds,
+  '019-expiry-by-hour': expiryByHour,
 }
 
 /** Whether a database has tables of ours, of whatever version. */

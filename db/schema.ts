@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Selectable } from 'kysely'
+import type { Generated, GeneratedAlways, Insertable, Selectable } from 'kysely'
 
 /** Instants are integer milliseconds since the epoch; times that stand in tokens are integer seconds; flags are 0 or 1. */
 export interface Tables {
@@ -62,6 +62,8 @@ interface SessionsTable {
   refresh_jti: string
   refresh_iat: number
   refresh_exp: number
+  /** The hour of `refresh_exp`, in hours since the epoch: expired sessions are found by it (`expired-sessions.ts`). */
+  refresh_exp_hour: GeneratedAlways<number>
   /** `jti@at` with a space between: the refresh tokens that were replaced last, oldest first; `at` says when, in milliseconds. */
   replaced: string
   /** With `REFRESH_ROTATION=confirmed`, the `jti` of the refresh token before the current one, until a client has used the current one. */

@@ -47,10 +47,13 @@ export async function findUserAndSession(db: Handle, userId: number, sessionId: 
   return { user, session: row.id === null ? undefined : (row as SessionState) }
 }
 
+/** What no statement here writes: the database computes it. */
+type Computed = 'refresh_exp_hour'
+
 /** What only `noteElsewhere` writes. */
 type Elsewhere = 'elsewhere_at' | 'elsewhere_address' | 'elsewhere_client'
 
-type Started = Omit<Session, 'id' | 'pending_jti' | Elsewhere | 'ended_at' | 'end_reason'>
+type Started = Omit<Session, 'id' | 'pending_jti' | Computed | Elsewhere | 'ended_at' | 'end_reason'>
 
 const insert = hot((db, value: Started) =>
   db
@@ -77,7 +80,10 @@ export async function insertSession(db: Handle, session: Started): Promise<numbe
   return (rows[0] as { id: number }).id
 }
 
-export type Rotation = Omit<Session, 'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | Elsewhere | 'ended_at' | 'end_reason'>
+export type Rotation = Omit<
+  Session,
+  'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | Computed | Elsewhere | 'ended_at' | 'end_reason'
+>
 
 const rotate = hot((db, value: Rotation & { was: string }) =>
   db

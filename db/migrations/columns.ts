@@ -1,4 +1,4 @@
-import type { ColumnBuilderCallback, Kysely } from 'kysely'
+import type { ColumnBuilderCallback, Expression, Kysely } from 'kysely'
 import { adapterOf } from '../dialect.ts'
 
 /**
@@ -7,4 +7,10 @@ import { adapterOf } from '../dialect.ts'
  */
 export function neverReusedId(db: Kysely<unknown>): ['integer' | 'bigint', ColumnBuilderCallback] {
   return adapterOf(db).neverReusedId ?? ['integer', (column) => column.primaryKey().autoIncrement()]
+}
+
+/** Definition of a column that the database computes from others of its row. SQLite adds none that is stored, and PostgreSQL has no other. */
+export function computed(db: Kysely<unknown>, value: Expression<unknown>): ColumnBuilderCallback {
+  const { storesComputed } = adapterOf(db)
+  return (column) => (storesComputed ? column.generatedAlwaysAs(value).stored() : column.generatedAlwaysAs(value))
 }

@@ -29,6 +29,9 @@ export const movedTables = Object.keys(MOVED) as Moved[]
 /** Those whose ids the database gives, and never gives again. */
 export const numberedTables = movedTables.filter((table) => MOVED[table].some((column) => column === 'id'))
 
+/** Columns of any table that each database computes for itself. */
+const COMPUTED: ReadonlySet<string> = new Set<keyof Tables['sessions']>(['refresh_exp_hour'])
+
 /** Whatever the table is, its rows are moved as they are. */
 type Value = string | number | null
 type Row = Readonly<Record<string, Value>>
@@ -110,7 +113,7 @@ function insertion(table: Moved, size: number) {
     return (db as unknown as AnyTable).insertInto(table as 'any').values(rows)
   })
   return async (to: Handle, rows: readonly Row[]) => {
-    columns = Object.keys(rows[0] as Row)
+    columns = Object.keys(rows[0] as Row).filter((column) => !COMPUTED.has(column))
     const values = rows.flatMap((row) => columns.map((column) => row[column] as Value))
     await insert(to, { ...values } as unknown as Record<string, Value>)
   }

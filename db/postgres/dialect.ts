@@ -103,6 +103,7 @@ export class LentDialect implements KyselyDialect {
 export class WritingAdapter extends PostgresAdapter implements Adapter {
   readonly schema: string
   readonly hasParallelWriters = true
+  readonly storesComputed = true
   readonly neverReusedId: ['bigint', ColumnBuilderCallback] = ['bigint', (column) => column.primaryKey().generatedByDefaultAsIdentity()]
 
   constructor(schema: string) {
@@ -116,6 +117,10 @@ export class WritingAdapter extends PostgresAdapter implements Adapter {
     const schemas = await sql`select from pg_namespace where nspname = ${this.schema}`.execute(transaction)
     if (schemas.rows.length === 0) await sql`create schema ${sql.id(this.schema)}`.execute(transaction)
     await sql`set local search_path = ${sql.id(this.schema)}, pg_temp`.execute(transaction)
+  }
+
+  async leaveRoom(transaction: Kysely<unknown>, table: string, percent: number): Promise<void> {
+    await sql`alter table ${this.#named([table])} set (fillfactor = ${sql.lit(percent)})`.execute(transaction)
   }
 
   async lockTables(transaction: Handle, tables: readonly string[]): Promise<void> {

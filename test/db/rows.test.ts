@@ -48,12 +48,12 @@ t.test('the id of a deleted user or session is never used again', async (t) => {
   )
 })
 
-t.test('sessions that have expired are listed from the last expiry on, with their user, and deleted from the first on', async (t) => {
+t.test('sessions that have expired are listed from the last expiry on, with their user, and deleted from the first hour on', async (t) => {
   const db = await openInMemory(t)
   await db.write(async (handle) => {
     const alice = await insertUser(handle, user('alice'))
     const bob = await insertUser(handle, user('bob'))
-    for (const refresh_exp of [20, 30, 50]) await insertSession(handle, { ...session(alice), expires_at: 90_000, refresh_exp })
+    for (const refresh_exp of [20, 30, 7250]) await insertSession(handle, { ...session(alice), expires_at: 9_000_000, refresh_exp })
     await insertSession(handle, { ...session(bob), sid_secret: 's', expires_at: 40_000, refresh_exp: 40 })
     await insertSession(handle, session(alice))
     await endSessions(handle, alice, { only: 5 }, expiryLine(0, 0), { at: 8000, reason: 'logout' })
@@ -62,19 +62,38 @@ t.test('sessions that have expired are listed from the last expiry on, with thei
     (await listExpiredSessions(db.read, { ...expiryLine(now, 10), limit, username })).map(({ id }) => id)
   t.same(await listExpiredSessions(db.read, { ...expiryLine(40_000, 10), limit: 9 }), [
     { id: 4, sid_secret: 's', user_id: 2, username: 'bob', at: 40_000, expires_at: 40_000, refresh_exp: 40 },
-    { id: 2, sid_secret: null, user_id: 1, username: 'alice', at: 30_000, expires_at: 90_000, refresh_exp: 30 },
-    { id: 1, sid_secret: null, user_id: 1, username: 'alice', at: 20_000, expires_at: 90_000, refresh_exp: 20 },
+    { id: 2, sid_secret: null, user_id: 1, username: 'alice', at: 30_000, expires_at: 9_000_000, refresh_exp: 30 },
+    { id: 1, sid_secret: null, user_id: 1, username: 'alice', at: 20_000, expires_at: 9_000_000, refresh_exp: 20 },
   ])
   t.strictSame(await list(39_999, 9), [1], 'an access token may live for ten seconds more')
-  t.strictSame(await list(60_000, 2), [3, 4])
-  t.strictSame(await list(60_000, 9, 'alice'), [3, 2, 1])
-  t.strictSame(await list(60_000, 9, 'nobody'), [])
+  t.strictSame(await list(7_260_000, 2), [3, 4])
+  t.strictSame(await list(7_260_000, 9, 'alice'), [3, 2, 1])
+  t.strictSame(await list(7_260_000, 9, 'nobody'), [])
   const deleted = await db.write(async (handle) => [
     await deleteSessionsExpiredBefore(handle, 30, 9),
-    await deleteSessionsExpiredBefore(handle, 60, 2),
+    await deleteSessionsExpiredBefore(handle, 7260, 2),
   ])
   t.strictSame(deleted, [1, 2])
-  t.strictSame(await list(60_000, 9), [3])
+  t.strictSame(await list(7_260_000, 9), [3])
+})
+
+t.test('sessions that have expired are listed by the second, whatever the hour they are found by', async (t) => {
+  const db = await openInMemory(t)
+  const ends = [3599, 3600, 3601, 7199, 7200, 7201]
+  await db.write(async (handle) => {
+    const alice = await insertUser(handle, user('alice'))
+    for (const refresh_exp of ends) await insertSession(handle, { ...session(alice), refresh_exp })
+  })
+  for (const now of ends) {
+    for (const since of ends) {
+      for (const until of ends) {
+        const wanted = { ...expiryLine(now * 1000, 0), since: since * 1000, until: until * 1000, limit: 9 }
+        const listed = (await listExpiredSessions(db.read, wanted)).map(({ refresh_exp }) => refresh_exp)
+        const expired = ends.filter((end) => end <= now && end >= since && end < until)
+        t.same(listed, expired.reverse(), `until ${now}: those of ${since} to ${until}`)
+      }
+    }
+  }
 })
 
 t.test('a tally starts as expired, is kept while it counts anything, and is deleted when it is settled or old', async (t) => {
