@@ -40,6 +40,9 @@ const SET_SESSION =
     .map(([name, value]) => `('${name}', '${value}')`)
     .join(', ')}) as wanted(name, value) join pg_settings on pg_settings.name = wanted.name`
 
+/** A server has been given up because it does not answer. */
+export class Unanswered extends DatabaseUnavailable {}
+
 const INT8 = 20
 const INT8_LIMIT = 2 ** 63
 const NOTHING: QueryResult<never> = { rows: [] }
@@ -129,7 +132,7 @@ export class Connection implements DatabaseConnection {
 
   /** Gives up a server that does not answer. What waits for its answers fails. */
   abandon(): void {
-    this.#break(new DatabaseUnavailable(`the server has not answered for ${STATEMENT_MS / 1000} s`))
+    this.#break(new Unanswered(`the server has not answered for ${STATEMENT_MS / 1000} s`))
   }
 
   /** Closes it. */
@@ -183,10 +186,15 @@ export class Connection implements DatabaseConnection {
     return resultOf(await this.#run(statement, isCommit))
   }
 
-  /** Runs a look-up that is run often. @returns its rows as arrays, and their columns' names */
-  async lookUp(sql: string, parameters: readonly unknown[]): Promise<{ rows: unknown[][]; columns: string[] }> {
+  /**
+   * Runs a statement for several runs of a query, outside of a transaction.
+   *
+   * @param isChange whether it changes anything, and so is a transaction by itself
+   * @returns its rows as arrays, and their columns' names
+   */
+  async runGathered(sql: string, parameters: readonly unknown[], isChange: boolean): Promise<{ rows: unknown[][]; columns: string[] }> {
     const statement: QueryArrayConfig = { ...this.#statement(sql, parameters, true), rowMode: 'array' }
-    const { rows, fields } = await this.#run(statement, false)
+    const { rows, fields } = await this.#run(statement, isChange)
     return { rows: rows as unknown as unknown[][], columns: fields.map(({ name }) => name) }
   }
 

@@ -6,12 +6,14 @@ import { DatabaseUnavailable } from '../errors.ts'
 import { ping } from '../health.ts'
 import { hasTables, isUpToDate, migrate } from '../migrate.ts'
 import { takeTurns } from '../turns.ts'
+import { gatherChanges } from './changes.ts'
 import { Connection } from './connection.ts'
-import { Lease, type Lender, LentDialect, ReadingAdapter, WritingAdapter } from './dialect.ts'
+import { ChangingAdapter, Lease, type Lender, LentDialect, ReadingAdapter, WritingAdapter } from './dialect.ts'
 import { Interrupted, NotThereYet } from './errors.ts'
+import type { Gatherer } from './gatherer.ts'
 import { faultsOf } from './inspect.ts'
 import { Lines } from './lines.ts'
-import { LookUps } from './look-ups.ts'
+import { gatherLookUps } from './look-ups.ts'
 import { Pool } from './pool.ts'
 import { openSourceServer } from './source.ts'
 import { type Address, isPostgresUrl, parseUrl } from './url.ts'
@@ -94,7 +96,10 @@ class Handles {
   readonly #readers: Pool
   readonly #plugins: KyselyPlugin[]
   readonly #adapter: WritingAdapter
+  readonly #changes: Gatherer
   readonly reader: Handle
+  /** For jobs of one statement, each of which is a transaction by itself. */
+  readonly changer: Handle
   readonly lines = new Lines(LINE_MS, WAITING_LIMIT)
 
   constructor(address: Address, { schema = DEFAULT_SCHEMA, pool = DEFAULT_POOL, urlNow }: Opening) {
@@ -104,17 +109,19 @@ class Handles {
     this.#plugins = [new WithSchemaPlugin(schema)]
     this.#adapter = new WritingAdapter(schema)
     // What is not gathered may take long, and must not stand in the way of what is.
-    this.reader = this.#handleOn(this.#writers, new ReadingAdapter(schema, new LookUps(this.#readers, READERS)))
+    this.reader = this.#handleOn(this.#writers, new ReadingAdapter(schema, gatherLookUps(this.#readers, READERS)))
+    this.#changes = gatherChanges(this.#writers)
+    this.changer = this.#handleOn(this.#writers, new ChangingAdapter(schema, this.#changes))
   }
 
-  /** Runs a job once. Throws what `Database.write` does, and `Interrupted`. */
-  async run<T>(job: WriteJob<T>, isTransaction: boolean, isDurable: boolean): Promise<T> {
+  /** Runs a job in a transaction, once. Throws what `Database.write` does, and `Interrupted`. */
+  async run<T>(job: WriteJob<T>, isDurable: boolean): Promise<T> {
     const connection = await this.#writers.take()
     const lease = new Lease(connection)
     try {
-      if (isTransaction) connection.begin(isDurable)
+      connection.begin(isDurable)
       const result = await this.#runOn(lease, job)
-      if (isTransaction) await connection.commit()
+      await connection.commit()
       return result
     } catch (error) {
       await connection.rollback()
@@ -148,7 +155,8 @@ class Handles {
 
   get stats(): { readonly waiting: number; readonly refused: number } {
     const [writers, lines] = [this.#writers.stats, this.lines.stats]
-    return { waiting: writers.waiting + lines.waiting, refused: writers.refused + lines.refused }
+    const waiting = writers.waiting + lines.waiting + this.#changes.waiting
+    return { waiting, refused: writers.refused + lines.refused }
   }
 
   /** Waits until the server answers. @throws {DatabaseUnavailable} when it does not in time, or will not */
@@ -213,7 +221,7 @@ async function writeNow<T>(handles: Handles, job: WriteJob<T>, options: WriteOpt
   for (let runs = 1; ; runs++) {
     try {
       if (isLong) return await handles.runPatiently((handle) => handle.transaction().execute(job))
-      return await handles.run(job, !isSingle, isDurable)
+      return await (isSingle ? job(handles.changer) : handles.run(job, isDurable))
     } catch (error) {
       if (!(error instanceof Interrupted) || runs === MOST_RUNS) throw error
     }

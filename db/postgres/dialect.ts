@@ -20,8 +20,9 @@ import {
 } from 'kysely'
 import type { Handle } from '../database.ts'
 import type { Adapter, HotQuery } from '../dialect.ts'
+import { isGatherable } from './changes.ts'
 import type { Connection } from './connection.ts'
-import type { LookUps } from './look-ups.ts'
+import type { Gatherer } from './gatherer.ts'
 
 /** Of "latchkey", in ASCII. */
 const MIGRATION_LOCK = '7809653424151287161'
@@ -161,15 +162,29 @@ async function only<T>(query: Promise<QueryResult<T>>): Promise<T> {
 
 /** For the handle that reads: its hot queries are gathered. */
 export class ReadingAdapter extends WritingAdapter implements Adapter {
-  readonly #lookUps: LookUps
+  readonly #lookUps: Gatherer
 
-  constructor(schema: string, lookUps: LookUps) {
+  constructor(schema: string, lookUps: Gatherer) {
     super(schema)
     this.#lookUps = lookUps
   }
 
   runDirectly<O>(query: HotQuery<O>, parameters: readonly unknown[]): Promise<QueryResult<O>> {
     return this.#lookUps.ask(query, parameters)
+  }
+}
+
+/** For jobs of one statement: where that is an update that is run often, it is gathered. */
+export class ChangingAdapter extends WritingAdapter implements Adapter {
+  readonly #changes: Gatherer
+
+  constructor(schema: string, changes: Gatherer) {
+    super(schema)
+    this.#changes = changes
+  }
+
+  runDirectly<O>(query: HotQuery<O>, parameters: readonly unknown[]): Promise<QueryResult<O>> | undefined {
+    return isGatherable(query) ? this.#changes.ask(query, parameters) : undefined
   }
 }
 

@@ -16,7 +16,7 @@ t.test('look-ups that come together share one statement, and each is answered wi
   const { db } = await open(t)
   const names = Array.from({ length: 300 }, (_, index) => `user "${index}", {\\}, ü\u{1f600}`)
   await addUsers(db, ...names)
-  const statements = t.capture(Connection.prototype, 'lookUp', Connection.prototype.lookUp)
+  const statements = t.capture(Connection.prototype, 'runGathered', Connection.prototype.runGathered)
   const asked = names.flatMap((name) => [name, `no ${name}`])
   const found = await Promise.all(asked.map((name) => findUserByName(db.read, name)))
   t.same(
@@ -26,9 +26,9 @@ t.test('look-ups that come together share one statement, and each is answered wi
   t.equal(statements().length, 1)
 })
 
-t.test('a look-up alone is a statement of its own, and so is one with a null', async (t) => {
+t.test('a look-up alone is a statement of its own, and so is one of nulls', async (t) => {
   const { db } = await open(t)
-  const statements = t.capture(Connection.prototype, 'lookUp', Connection.prototype.lookUp)
+  const statements = t.capture(Connection.prototype, 'runGathered', Connection.prototype.runGathered)
   const isNull = hot((db, value: { text: string | null }) =>
     db.selectNoFrom((eb) => eb(eb.cast<string | null>(eb.val(value.text), 'text'), 'is', null).as('answer')),
   )
