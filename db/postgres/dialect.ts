@@ -235,17 +235,27 @@ class ColumnCompiler extends PostgresQueryCompiler {
   }
 }
 
-/** Sees the tables of one schema. */
+/** Sees the tables of one schema, but those that belong to extensions of the server, which are put where it is told to. */
 class SchemaIntrospector extends PostgresIntrospector {
+  readonly #db: Kysely<unknown>
   readonly #schema: string
 
   constructor(db: Kysely<unknown>, schema: string) {
     super(db)
+    this.#db = db
     this.#schema = schema
   }
 
   override async getTables(options?: Parameters<PostgresIntrospector['getTables']>[0]): Promise<TableMetadata[]> {
     const tables = await super.getTables(options)
-    return tables.filter(({ schema }) => schema === this.#schema)
+    const ofExtensions = await this.#tablesOfExtensions()
+    return tables.filter(({ schema, name }) => schema === this.#schema && !ofExtensions.has(name))
+  }
+
+  async #tablesOfExtensions(): Promise<ReadonlySet<string>> {
+    const { rows } = await sql<{ name: string }>`select relname as name from pg_class
+      join pg_depend on classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
+      join pg_namespace on pg_namespace.oid = relnamespace and nspname = ${this.#schema}`.execute(this.#db)
+    return new Set(rows.map(({ name }) => name))
   }
 }
