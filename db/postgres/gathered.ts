@@ -1,5 +1,13 @@
+import type { QueryResult } from 'kysely'
 import type { HotQuery } from '../dialect.ts'
-import type { Asked } from './gatherer.ts'
+
+/** A run of a query, and who waits for it. */
+export interface Asked {
+  readonly parameters: readonly unknown[]
+  readonly resolve: (result: QueryResult<never>) => void
+  readonly reject: (error: unknown) => void
+  isAgain: boolean
+}
 
 /** A statement for any number of runs of a query. */
 export interface Gathered {
@@ -13,7 +21,7 @@ export interface Gathered {
  * @param sql the query, in which columns of `asked` stand for its parameters
  * @param asked what they come from: arrays, beside the `number` of the run
  */
-type Write = (sql: string, asked: string) => string
+export type Write = (sql: string, asked: string) => string
 
 const INTEGER = 'i'
 const TEXT = 't'

@@ -3,27 +3,25 @@ import type { HotQuery } from '../dialect.ts'
 import { DatabaseOverloaded } from '../errors.ts'
 import { type Connection, checked, Unanswered } from './connection.ts'
 import { Interrupted } from './errors.ts'
+import { type Asked, bySignature, type Gathered, GatheredStatements, type Write } from './gathered.ts'
 import type { Pool } from './pool.ts'
 
 /** Runs of one statement. */
 const BATCH_LIMIT = 1000
 const WAITING_LIMIT = 20_000
 
-/** A run of a query, and who waits for it. */
-export interface Asked {
-  readonly parameters: readonly unknown[]
-  readonly resolve: (result: QueryResult<never>) => void
-  readonly reject: (error: unknown) => void
-  isAgain: boolean
+/** Runs of one query whose values have the same types. */
+export interface Batch {
+  readonly query: HotQuery
+  readonly asked: readonly Asked[]
+  /** Undefined when the runs cannot share one. */
+  readonly statement: Gathered | undefined
+  /** Tells that runs have failed, unless they are to be made again. */
+  readonly fail: (asked: readonly Asked[], error: unknown) => void
 }
 
-/** Settles runs of one query: each by its own `resolve`, or by `fail`, which may have it run again. Does not throw. */
-export type Settle = (
-  connection: Connection,
-  query: HotQuery,
-  asked: readonly Asked[],
-  fail: (asked: readonly Asked[], error: unknown) => void,
-) => Promise<void>
+/** Settles the runs of a batch, each by its own `resolve` or by `fail`. Does not throw. */
+export type Settle = (connection: Connection, batch: Batch) => Promise<void>
 
 interface Kind {
   readonly query: HotQuery
@@ -38,15 +36,20 @@ export class Gatherer {
   readonly #pool: Pool
   readonly #kinds = new Map<HotQuery, Kind>()
   readonly #most: number
+  readonly #statements: GatheredStatements
   readonly #settle: Settle
   #asked = 0
   #busy = 0
   #isScheduled = false
 
-  /** @param most how many connections it uses at once */
-  constructor(pool: Pool, most: number, settle: Settle) {
+  /**
+   * @param most how many connections of the pool it uses at once
+   * @param write writes the statement for several runs
+   */
+  constructor(pool: Pool, most: number, write: Write, settle: Settle) {
     this.#pool = pool
     this.#most = most
+    this.#statements = new GatheredStatements(write)
     this.#settle = settle
   }
 
@@ -88,9 +91,7 @@ export class Gatherer {
     try {
       const connection = await this.#pool.take()
       try {
-        await Promise.all(
-          taken.map(({ query, asked }) => this.#settle(connection, query, asked, (...failed) => this.#failed(query, ...failed))),
-        )
+        await Promise.all(taken.flatMap((kind) => this.#batches(kind)).map((batch) => this.#settle(connection, batch)))
       } finally {
         this.#pool.give(connection)
       }
@@ -100,6 +101,16 @@ export class Gatherer {
       this.#busy--
       this.#schedule()
     }
+  }
+
+  #batches({ query, asked }: Kind): Batch[] {
+    const fail: Batch['fail'] = (failed, error) => this.#failed(query, failed, error)
+    return [...bySignature(query, asked)].map(([signature, same]) => ({
+      query,
+      asked: same,
+      statement: this.#statements.of(query, signature),
+      fail,
+    }))
   }
 
   #takeAll(): Kind[] {

@@ -1,8 +1,8 @@
 import type { HotQuery, HotRun } from '../dialect.ts'
 import { QueryRefused } from '../errors.ts'
 import type { Connection } from './connection.ts'
-import { answersOf, bySignature, type Gathered, GatheredStatements } from './gathered.ts'
-import { type Asked, Gatherer, type Settle } from './gatherer.ts'
+import { type Asked, answersOf } from './gathered.ts'
+import { type Batch, Gatherer } from './gatherer.ts'
 import type { Pool } from './pool.ts'
 
 /**
@@ -12,45 +12,36 @@ import type { Pool } from './pool.ts'
  * @param size of the pool
  */
 export function gatherLookUps(readers: Pool, size: number): Gatherer {
-  // The look-up for each element of the arrays: a `lateral` subquery in which the elements stand for its own parameters.
-  const statements = new GatheredStatements(
-    (sql, asked) => `select asked.number, found.* from ${asked} cross join lateral (${sql}) as found`,
-  )
-  return new Gatherer(readers, size, async (connection, query, asked, fail) => {
-    const groups = [...bySignature(query, asked)]
-    await Promise.all(groups.map(([signature, same]) => settleSame(connection, query, statements.of(query, signature), same, fail)))
-  })
+  return new Gatherer(readers, size, forEach, settle)
 }
 
-type Fail = Parameters<Settle>[3]
+/** The look-up for each element of the arrays: a `lateral` subquery in which the elements stand for its own parameters. */
+function forEach(sql: string, asked: string): string {
+  return `select asked.number, found.* from ${asked} cross join lateral (${sql}) as found`
+}
 
-async function settleSame(
-  connection: Connection,
-  query: HotQuery,
-  statement: Gathered | undefined,
-  asked: readonly Asked[],
-  fail: Fail,
-): Promise<void> {
-  if (asked.length === 1 || statement === undefined) return settleEach(connection, query, asked, fail)
+async function settle(connection: Connection, batch: Batch): Promise<void> {
+  const { asked, statement, fail } = batch
+  if (asked.length === 1 || statement === undefined) return settleEach(connection, batch)
   try {
     const found = answersOf(await connection.runGathered(statement.sql, statement.parametersOf(asked), false), asked.length)
     for (const [index, { resolve }] of asked.entries()) resolve({ rows: found[index] as never[] })
   } catch (error) {
     // One value may fail what it was asked with.
-    if (error instanceof QueryRefused) await settleEach(connection, query, asked, fail)
+    if (error instanceof QueryRefused) await settleEach(connection, batch)
     else fail(asked, error)
   }
 }
 
-async function settleEach(connection: Connection, query: HotQuery, asked: readonly Asked[], fail: Fail): Promise<void> {
-  const settle = async (one: Asked) => {
+async function settleEach(connection: Connection, { query, asked, fail }: Batch): Promise<void> {
+  const settleOne = async (one: Asked) => {
     try {
       one.resolve(await connection.executeQuery(runOf(query, one)))
     } catch (error) {
       fail([one], error)
     }
   }
-  await Promise.all(asked.map(settle))
+  await Promise.all(asked.map(settleOne))
 }
 
 /** A run of a query by itself. */
