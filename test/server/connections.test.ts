@@ -1,8 +1,9 @@
 // Not on PostgreSQL: it is about HTTP alone.
+import dns, { type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import type { TestApp } from '../helper.ts'
+import { build, type TestApp } from '../helper.ts'
 import { bundle, lastLive, listen, live, openConnections, until, untilClosed } from './sockets.ts'
 import { open, parseAnswers } from './talk.ts'
 
@@ -205,4 +206,20 @@ t.test('of connections that ended in whatever way nothing is left', onLinux, asy
   await until(() => app.connections.stats.open === 0)
   t.same(app.connections.stats, { open: 0, networks: 0 })
   t.equal(await probe(t, port, '127.0.0.2'), 200)
+})
+
+// Fastify makes a second server for the second address where it makes the servers itself: that one would know neither limits nor answers.
+t.test('localhost is listened on by one server, also where it has two addresses', async (t) => {
+  const both = [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ]
+  const { lookup } = dns
+  t.intercept(dns, 'lookup', {
+    value: (host: string, options: LookupAllOptions, done: (error: Error | null, found: LookupAddress[]) => void) =>
+      host === 'localhost' ? done(null, both) : lookup(host, options, done),
+  })
+  const app = await build(t)
+  await app.listen({ host: 'localhost', port: 0 })
+  t.strictSame(app.addresses(), [app.server.address() as AddressInfo])
 })
