@@ -1,15 +1,13 @@
 import type { Server } from 'node:http'
-import { type FastifyHttpOptions, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
 import type { Config } from '../config.ts'
 import { inRanges, normalAddress } from '../domain/address.ts'
 import { ajvOptions } from './ajv.ts'
 import { answerClientError, isEndedEarly } from './client-errors.ts'
-import { requestId, securityHeaders } from './headers.ts'
+import { requestId } from './headers.ts'
+import { passOn } from './malformed-urls.ts'
 import { createHttpServer } from './node-server.ts'
 import { loggedError } from './problem-log.ts'
-import { sendError } from './problems.ts'
-import { requestLine } from './request-line.ts'
-import { logIfUnanswered } from './unanswered.ts'
 
 const BODY_LIMIT_BYTES = 16 * 1024
 
@@ -40,12 +38,7 @@ export function serverOptions(config: Config, log?: { write(line: string): void 
       // Fastify's own `req` has the URL, which may contain a secret.
       serializers: { err: loggedError, req: ({ method }) => ({ method }) },
     },
-    // For a malformed URL Fastify runs no hook, so the headers and the log line of every answer are added here.
-    frameworkErrors: (error, request, reply) => {
-      reply.raw.once('finish', () => request.log.info(requestLine(request, reply)))
-      logIfUnanswered(request, reply)
-      return sendError(error, request, withHeaders(reply, request, config))
-    },
+    frameworkErrors: passOn,
     clientErrorHandler: function clientErrorHandler(this: FastifyInstance, error, socket) {
       const refusal = answerClientError(error, socket, config)
       // The error itself is not logged: it has the bytes that were received, among them perhaps a password or token.
@@ -54,8 +47,4 @@ export function serverOptions(config: Config, log?: { write(line: string): void 
       this.log[refusal === undefined ? 'debug' : 'info'](line, what)
     },
   }
-}
-
-function withHeaders(reply: FastifyReply, request: FastifyRequest, config: Config): FastifyReply {
-  return reply.headers({ ...securityHeaders(config.publicUrl), 'x-request-id': request.id })
 }

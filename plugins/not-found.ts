@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import { Problem } from '../domain/errors.ts'
 import { KnownPaths } from '../http/known-paths.ts'
+import { urlErrorOf } from '../http/malformed-urls.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -9,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** Unknown paths are 404; known ones asked with another method are 405 with `Allow` (RFC 9110 §15.5.6). */
+/** What the router refuses is a malformed URL. Unknown paths are 404; known ones asked with another method are 405 with `Allow` (RFC 9110 §15.5.6). */
 export default fp(
   async (app) => {
     const known = new KnownPaths()
@@ -22,6 +23,8 @@ export default fp(
     // Before the body is read, so that a malformed body does not change the answer to 400 or 415.
     app.addHook('onRequest', (request, _reply, done) => {
       if (!request.is404) return done()
+      const malformed = urlErrorOf(request)
+      if (malformed !== undefined) return done(malformed)
       const found = known.find(request.url)
       if (found === undefined) return done(new Problem('not_found', 'Not found.'))
       request.knownPath = found.pattern

@@ -1,7 +1,8 @@
 // Not on PostgreSQL: it is about HTTP alone.
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { build, post } from '../helper.ts'
+import { build, post, seen } from '../helper.ts'
+import { badRequest } from './requests.ts'
 import { routesOf, send } from './routes.ts'
 
 const APP = 'https://app.example.com'
@@ -106,6 +107,20 @@ t.test('a page can read the answer to every method, and which headers tell it wh
     const answer = await app.inject({ method, url: '/api/token/', headers: { origin: APP } })
     t.equal(answer.headers['access-control-allow-origin'], APP, method)
     t.equal(answer.headers['access-control-expose-headers'], 'X-Request-Id, Retry-After, WWW-Authenticate, Allow', method)
+  }
+})
+
+t.test('a page can read that a path is malformed, also where it asks for headers', async (t) => {
+  const app = await build(t, { CORS_ORIGINS: APP })
+  for (const url of ['/%zz', '/api/users/me/sessions/%ff/', '/%zz?token=x']) {
+    for (const method of METHODS.filter((method) => !['HEAD', 'OPTIONS'].includes(method))) {
+      const allowed = await preflight(app, APP, method, url)
+      t.strictSame([allowed.statusCode, allowed.headers['access-control-allow-origin']], [204, APP], `${url}, preflight`)
+      const answer = await app.inject({ method, url, headers: { origin: APP } })
+      t.strictSame(seen(answer), { status: 400, body: badRequest }, `${method} ${url}`)
+      t.match(answer.headers, { 'access-control-allow-origin': APP, 'access-control-expose-headers': /^X-Request-Id, / })
+    }
+    t.equal((await app.inject({ url, headers: { origin: 'https://evil.example' } })).headers['access-control-allow-origin'], undefined)
   }
 })
 

@@ -53,6 +53,11 @@ const refused: [name: string, request: string, problem: { status: number }][] = 
   ['20 000 headers', `GET /health/live HTTP/1.1\r\n${close}${'X: y\r\n'.repeat(20_000)}\r\n`, headersTooLarge],
   ['a URL beyond 16 KiB', `GET /${'a'.repeat(17_000)} HTTP/1.1\r\n${close}\r\n`, headersTooLarge],
   ['a long URL', `GET /${'a'.repeat(10_000)} HTTP/1.1\r\n${close}\r\n`, notFound],
+  [
+    'a parameter of the path beyond 100 characters',
+    `DELETE /api/users/me/sessions/${'a'.repeat(101)} HTTP/1.1\r\n${close}\r\n`,
+    { ...badRequest, detail: 'The URL is too long.' },
+  ],
   ['a path outside the routes', `GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n${close}\r\n`, notFound],
   ['a NUL, encoded, in the path', `GET /health/live%00 HTTP/1.1\r\n${close}\r\n`, notFound],
   ['a method of WebDAV on a path of the API', `PROPFIND /api/token/ HTTP/1.1\r\n${close}\r\n`, notAllowed('PROPFIND')],
