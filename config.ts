@@ -119,8 +119,10 @@ export const settings = {
     }),
   ),
   publicUrl: Type.Optional(
-    text('PUBLIC_URL', 'an http or https URL of origin and path alone, without a slash at its end', {
+    text('PUBLIC_URL', 'an http or https URL of origin and path alone, in its normal form, without a slash at its end', {
       format: 'public-url',
+      faultOf: (url: string) =>
+        isOriginAndPath(url) && !mayHavePassword(url) ? `its normal form is ${normalForm(url)}, got ${JSON.stringify(url)}` : undefined,
       description:
         'Address under which clients reach the service; instances on one database must agree. `http://localhost:PORT` when unset, ' +
         'so `http://localhost:0` with `PORT=0`.',
@@ -508,9 +510,29 @@ function mayHavePassword(text: string): boolean {
   return /@|%40/i.test(text.normalize('NFKC'))
 }
 
-/** It is part of other URLs and, letter by letter, the issuer: so nothing is in it that could follow a path, or that a parser would drop. */
+/** It is part of other URLs and, letter by letter, the issuer: so it is written as whoever parses it would write it. */
 function isPublicUrl(value: string): boolean {
-  return URL.canParse(value) && /^https?:\/\/[^/?#@\\\s\p{C}][^?#@\\\s\p{C}]*$/u.test(value) && !value.endsWith('/')
+  return isOriginAndPath(value) && normalForm(value) === value
+}
+
+/** Nothing is in it that could follow a path, or that a parser would drop or could not decode. */
+function isOriginAndPath(value: string): boolean {
+  const isPlain = /^https?:\/\/[^/?#@\\\s\p{C}][^?#@\\\s\p{C}]*$/u.test(value) && !value.endsWith('/')
+  return isPlain && URL.canParse(value) && isDecodable(value)
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** As browsers and verifiers write a URL: without dots in its path and the port of its scheme, in ASCII, the host in small letters. */
+function normalForm(url: string): string {
+  return new URL(url).href.replace(/\/+$/, '')
 }
 
 /** The digits of a hash are appended to it, and it may be logged: so it has no query, no fragment and no credentials. */

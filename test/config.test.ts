@@ -93,10 +93,24 @@ const refused: [env: Record<string, string>, message: string][] = [
       'https://auth.exa\tmple.com',
       'https://auth.example.com/\x7f',
     ],
+    ...['https://auth.example.com/%zz', 'https://auth.example.com/%', 'https://auth.example.com/%ff', 'https://%zz.example.com'],
     ...['https://auth.example.com\\id', 'https:\\\\auth.example.com', 'https://\\auth.example.com', 'https://auth.example.com/\u200b'],
   ].map((url): [Record<string, string>, string] => [
     { PUBLIC_URL: url },
-    `PUBLIC_URL must be an http or https URL of origin and path alone, without a slash at its end, got ${JSON.stringify(url)}`,
+    `PUBLIC_URL must be an http or https URL of origin and path alone, in its normal form, without a slash at its end, got ${JSON.stringify(url)}`,
+  ]),
+  ...[
+    ['https://auth.example.com/../id', 'https://auth.example.com/id'],
+    ['https://auth.example.com/id/..', 'https://auth.example.com'],
+    ['https://auth.example.com/%2e%2E/id', 'https://auth.example.com/id'],
+    ['https://auth.example.com/./id', 'https://auth.example.com/id'],
+    ['https://auth.example.com:443/id', 'https://auth.example.com/id'],
+    ['http://127.1:8080', 'http://127.0.0.1:8080'],
+    ['https://Auth.example.com/ID', 'https://auth.example.com/ID'],
+    ['https://münchen.example/ä', 'https://xn--mnchen-3ya.example/%C3%A4'],
+  ].map(([url, normal]): [Record<string, string>, string] => [
+    { PUBLIC_URL: url as string },
+    `PUBLIC_URL is wrong: its normal form is ${normal}, got "${url}"`,
   ]),
   ...[' ', '\t', ' https://id.example.com', 'https://id.example.com\n', '\u3000', '\u200b', 'a\nb', 'x'.repeat(1001)].flatMap((value) =>
     ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_CLIENT_ID'].map((name): [Record<string, string>, string] => [
@@ -227,7 +241,12 @@ t.test('PUBLIC_URL is localhost with the port of PORT while it is unset, and the
   t.same(urls({ PORT: '4300' }), ['http://localhost:4300', 'http://localhost:4300'])
   t.same(urls({ PORT: '0' }), ['http://localhost:0', 'http://localhost:0'])
   t.same(urls({ PORT: '4300', JWT_ISSUER: 'https://id.example.com' }), ['http://localhost:4300', 'https://id.example.com'])
-  for (const url of ['https://auth.example.com', 'http://127.0.0.1:8080/id', 'http://[::1]:3000', 'https://münchen.example/%C3%A4']) {
+  for (const url of [
+    'https://auth.example.com',
+    'http://127.0.0.1:8080/id',
+    'http://[::1]:3000',
+    'https://xn--mnchen-3ya.example/%C3%A4',
+  ]) {
     t.same(urls({ PORT: '4300', PUBLIC_URL: url }), [url, url])
   }
 })
