@@ -24,7 +24,7 @@ FormatRegistry.Set('public-url', isPublicUrl)
 FormatRegistry.Set('claim', (value) => value === value.trim() && !/\p{C}/u.test(value))
 FormatRegistry.Set('range-url', isRangeUrl)
 // Not all addresses: that would let every client choose its own, and with it its limits.
-FormatRegistry.Set('cidr', (value) => rangeOf(value) !== undefined)
+FormatRegistry.Set('cidr', (value) => (rangeOf(value)?.bits ?? 0) > 0)
 FormatRegistry.Set('secrets-key', (value) => /^[A-Za-z0-9+/]{43}=$/.test(value))
 FormatRegistry.Set('database-url', isDatabaseUrl)
 FormatRegistry.Set('instant', (value) => parseInstant(value) !== undefined)

@@ -50,7 +50,7 @@ function prefixOf(address: string, bits: number): string {
   return isIP(address) === 6 ? `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`).toRFC5952String()}/${bits}` : address
 }
 
-/** The addresses that begin with the same bits as this one. */
+/** The addresses that begin with the same bits as this one; with no bits, all of its family. */
 interface Range {
   readonly address: string
   readonly family: 'ipv4' | 'ipv6'
@@ -60,17 +60,17 @@ interface Range {
 /**
  * A range of addresses in CIDR notation, or of one address; mapped IPv4 as IPv4.
  *
- * @returns undefined for anything else, for one with a zone, and for all addresses of a family
+ * @returns undefined for anything else, and for one with a zone
  */
 export function rangeOf(cidr: string): Range | undefined {
   const [base = '', bits, ...rest] = cidr.split('/')
   const address = isIP(base) > 0 && !base.includes('%') ? normalAddress(base) : undefined
-  if (address === undefined || rest.length > 0 || (bits !== undefined && !/^[1-9]\d{0,2}$/.test(bits))) return undefined
+  if (address === undefined || rest.length > 0 || (bits !== undefined && !/^(0|[1-9]\d{0,2})$/.test(bits))) return undefined
   const family = familyOf(address)
   const longest = family === 'ipv4' ? 32 : 128
   const mapping = isIP(base) === 6 && family === 'ipv4' ? 96 : 0
   const range = { address, family, bits: bits === undefined ? longest : Number(bits) - mapping } as const
-  return range.bits > 0 && range.bits <= longest ? range : undefined
+  return range.bits >= 0 && range.bits <= longest ? range : undefined
 }
 
 /**

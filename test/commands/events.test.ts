@@ -145,6 +145,8 @@ t.test('--kind, --since, --until and --address select, and all of them must hold
   t.strictSame(await ids('--until', '2026-01-01T01:00:00+01:00'), [])
   t.strictSame(await ids('--address', '192.0.2.1'), [1, 2])
   t.strictSame(await ids('--address', '192.0.0.0/16', '--kind', 'login'), [1])
+  t.strictSame(await ids('--address', '0.0.0.0/0'), [1, 2, 3])
+  t.strictSame(await ids('--address', '::/0'), [])
 })
 
 t.test('without --user and --since a kind or an address is looked for in the last 7 days, and the command says so', async (t) => {

@@ -92,7 +92,7 @@ const WRONG: readonly string[][] = [
   ['events', '--since', '2026-01-01T00:00'],
   ['events', '--until', '2x'],
   ['events', '--until', '2h', '--follow'],
-  ['events', '--address', '0.0.0.0/0'],
+  ['events', '--address', '0.0.0.0/33'],
   ['events', '--address', 'localhost'],
   ['check', 'users'],
   ['completion'],
