@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
+import { DatabaseLost } from '../db/errors.ts'
 import type { EventKind } from '../db/schema.ts'
 import { instant } from '../domain/clock.ts'
 import { EVENT_KINDS } from '../domain/events/kinds.ts'
@@ -10,7 +11,7 @@ import { followHistory, type Happened, listHistory } from '../domain/sessions/hi
 import { strip } from '../domain/text.ts'
 import { address, limit, type When, when } from './event-options.ts'
 import { jsonOption, type OutputOptions, print, printer } from './output.ts'
-import { type Context, runCommand } from './run.ts'
+import { CommandError, type Context, runCommand } from './run.ts'
 
 const DAY_MS = 86_400_000
 /** How far back is looked where no index leads to the events that are sought. */
@@ -64,12 +65,26 @@ async function follow(context: Context, options: EventsOptions): Promise<void> {
   const over = new AbortController()
   const stop = () => over.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  const pause = () => sleep(LOOK_EVERY_MS, true, over).catch(() => false)
+  const pause = async () => {
+    const isOver = await sleep(LOOK_EVERY_MS, false, over).catch(() => true)
+    if (!isOver) await lookAfter(context)
+    return !isOver
+  }
   const show = printer(options)
   const search = await searchOf(context, options)
   for await (const event of followHistory(context, search, pause, () => performance.now())) {
     if (over.signal.aborted) return
     show(toDocument(event), toRow(event))
+  }
+}
+
+/** @throws {CommandError} when the database is not the one any more that the service has: nothing would ever come */
+async function lookAfter({ db }: Context): Promise<void> {
+  try {
+    await db.look()
+  } catch (error) {
+    if (!(error instanceof DatabaseLost)) throw error
+    throw new CommandError(`${error.change}: run this again to follow the one that is in its place`)
   }
 }
 

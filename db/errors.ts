@@ -13,7 +13,16 @@ export class DatabaseUnavailable extends DatabaseError {}
  * The open database is not where it was opened any more: its file was deleted, moved or replaced. It stays so until it is opened anew. By
  * `check` and `look`, and then by reads and writes.
  */
-export class DatabaseLost extends DatabaseUnavailable {}
+export class DatabaseLost extends DatabaseUnavailable {
+  /** What has become of it. */
+  readonly change: string
+
+  /** @param toDo what a service does from now on, and its operator has to do */
+  constructor(change: string, toDo: string) {
+    super(`${change}. ${toDo}`)
+    this.change = change
+  }
+}
 
 /** The user that the database is used as may not do that, and its owner has to allow it. By opening, reads and writes. */
 export class DatabaseForbidden extends DatabaseUnavailable {}

@@ -107,7 +107,8 @@ export class OpenedFiles {
 
   #lose(change: Change): never {
     this.#loss = new DatabaseLost(
-      `${said(change)}. Nothing is read or written any more until the service is restarted: stop it, put the database back or restore a backup, and start it`,
+      said(change),
+      'Nothing is read or written any more until the service is restarted: stop it, put the database back or restore a backup, and start it',
     )
     throw this.#loss
   }

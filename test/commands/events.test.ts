@@ -1,53 +1,14 @@
 // Not on PostgreSQL: it is about the command; the queries run there in domain/events.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import t, { type Test } from 'tap'
-import { insertEvent } from '../../db/auth-events.ts'
+import t from 'tap'
 import { openDatabase } from '../../db/open.ts'
 import type { NewAuthEvent } from '../../db/schema.ts'
 import { insertUser } from '../../db/users.ts'
 import { databaseUrl } from '../databases.ts'
 import { PASSWORD, START } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
-import { bare, environment, postTo, ROOT, run } from '../server/process.ts'
+import { bare, postTo, run } from '../server/process.ts'
+import { alice, happened, nothing } from './happened.ts'
 import { asJson, latchkey } from './latchkey.ts'
-
-const nothing = {
-  reason: null,
-  user_id: null,
-  username: null,
-  name_hash: null,
-  session_id: null,
-  subject: null,
-  actor_id: null,
-  actor_name: null,
-  address: null,
-  client: null,
-  request_id: null,
-}
-
-/** A database with these events, one second apart. */
-async function happened(t: Test, ...events: Partial<NewAuthEvent>[]): Promise<string> {
-  const database = await databaseUrl(t)
-  const db = await openDatabase(database)
-  await db.write(async (handle) => {
-    for (const [index, event] of events.entries())
-      await insertEvent(handle, { kind: 'login', ...nothing, at: START + index * 1000, ...event })
-    await handle.updateTable('auth_events').set({ count: 3 }).where('kind', '=', 'login_failed').execute()
-  })
-  await db.close()
-  return database
-}
-
-const alice = {
-  user_id: 1,
-  username: 'alice',
-  session_id: '7-LLCSN2ZIQ2yDXTGhALmkYg',
-  address: '192.0.2.1',
-  client: 'Browser/1.0',
-  request_id: 'r-1',
-}
 
 t.test('--json prints every column of every event, newest first, with times in ISO 8601', async (t) => {
   const database = await happened(t, alice, { ...alice, kind: 'session_ended', reason: 'logout' }, { kind: 'key_retired', subject: 'k1' })
@@ -163,41 +124,6 @@ t.test('without --user and --since a kind or an address is looked for in the las
     t.equal(((await asJson(t, latchkey(database, 'events', '--json', '--limit', '1', ...args))) as unknown[]).length, 1)
   }
 })
-
-for (const [options, lines] of [
-  [['--json'], [/^{"id":1,.*"kind":"login"/, /^{"id":2,.*"kind":"login_failed"/]],
-  [
-    [],
-    [
-      /^time +what +why .*request +client$/,
-      /^2026-01-01T00:00:00.000Z +login +- +alice /,
-      /^2026-01-01T00:00:09.000Z +login_failed +- +bob /,
-    ],
-  ],
-] as const) {
-  t.test(
-    `${['--follow', ...options].join(' ')} prints a line for each event as it comes, and ends with 0 when it is interrupted`,
-    async (t) => {
-      const database = await happened(t, alice)
-      const [command, ...args] = bare(process.execPath, 'cli.ts', 'events', '--follow', ...options) as [string, ...string[]]
-      const child = spawn(command, args, {
-        cwd: ROOT,
-        env: environment({ DATABASE_URL: database }),
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      t.teardown(() => child.kill('SIGKILL'))
-      const printed = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-      const next = async () => (await printed.next()).value
-      for (const line of lines.slice(0, -1)) t.match(await next(), line)
-      const db = await openDatabase(database)
-      await db.write((handle) => insertEvent(handle, { ...nothing, kind: 'login_failed', username: 'bob', at: START + 9000 }))
-      await db.close()
-      t.match(await next(), lines.at(-1))
-      child.kill('SIGINT')
-      t.strictSame(await once(child, 'exit'), [0, null])
-    },
-  )
-}
 
 t.test('without --limit at most a hundred events are printed', async (t) => {
   const database = await happened(t, ...Array.from({ length: 101 }, () => alice))

@@ -47,10 +47,10 @@ t.test('the database is looked for every two seconds, without a word, until the 
 t.test('that the database is lost is one line, an error', async (t) => {
   const { seen, lines, pass } = await watched(t)
   seen.look = async () => {
-    throw new DatabaseLost('/data/latchkey.db was replaced')
+    throw new DatabaseLost('/data/latchkey.db was replaced', 'Restart it')
   }
   await pass(20)
-  t.same(lines, [['error', 'the database is lost: /data/latchkey.db was replaced']])
+  t.same(lines, [['error', 'the database is lost: /data/latchkey.db was replaced. Restart it']])
 })
 
 t.test('what keeps one from looking is one warning, as long as it is the same', async (t) => {
