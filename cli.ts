@@ -12,7 +12,7 @@ import { addMigrate } from './commands/migrate.ts'
 import { addMove } from './commands/move.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSessions } from './commands/sessions.ts'
-import { withExcerpts } from './commands/usage.ts'
+import { refuseUndecoded, withExcerpts } from './commands/usage.ts'
 import { addUsers } from './commands/users.ts'
 import manifest from './package.json' with { type: 'json' }
 
@@ -64,6 +64,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
+  refuseUndecoded(program, process.argv)
   await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error

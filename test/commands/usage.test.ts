@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import manifest from '../../package.json' with { type: 'json' }
-import { folder } from '../server/process.ts'
+import { bare, folder, run } from '../server/process.ts'
 import { runShared } from '../server/shared-process.ts'
 import { databaseFile, latchkey } from './latchkey.ts'
 
@@ -78,6 +78,7 @@ const WRONG: readonly string[][] = [
   ['users', 'rename', 'alice'],
   ['users', 'promote', 'alice'],
   ['users', 'demote', 'alice', '--active'],
+  ['events', '--user', 'caf\ufffd'],
   ['sessions', 'end'],
   ['sessions', 'list', 'alice', '--limit', '1e3'],
   ['clients', 'list', '--limit', '-1'],
@@ -207,6 +208,22 @@ t.test('a long argument is not repeated whole, nor with control characters, nor 
     t.ok(ran.stderr.startsWith(line), ran.stderr)
     t.notMatch(ran.stderr, /c2lnbmF0dXJl|hunter2/)
   }
+})
+
+t.test('a name that is not UTF-8 names and makes nothing', async (t) => {
+  const file = await databaseFile(t)
+  const sqlite = new SQLite(file)
+  t.teardown(() => sqlite.close())
+  sqlite.exec("insert into users (username, username_key, password, created_at) values ('caf\ufffd', 'caf\ufffd', '!', 0)")
+  const stderr = `error: an argument has bytes that are not UTF-8, or U+FFFD, which stands for such bytes
+(see --help; a name that begins with a dash goes after --)
+`
+  for (const words of ['users disable', 'clients create']) {
+    const line = `exec ${process.execPath} cli.ts ${words} "$(printf 'caf\\351')"`
+    t.strictSame(await run(t, { DATABASE_URL: `file:${file}` }, bare('sh', '-c', line)), { code: 2, signal: null, stdout: '', stderr })
+  }
+  t.strictSame(sqlite.prepare('select username from users where is_active = 1').pluck().all(), ['caf\ufffd'])
+  t.strictSame(sqlite.prepare('select * from clients').all(), [])
 })
 
 t.test('a command does not create a missing database', async (t) => {
