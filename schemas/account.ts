@@ -1,8 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { newPassword, password } from './passwords.ts'
 import { ref } from './ref.ts'
-
-const instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-01-01T00:00:00.000Z'] })
+import { instant, sessionFields } from './session-fields.ts'
 
 export const Me = Type.Object(
   {
@@ -15,11 +14,7 @@ export const Me = Type.Object(
 
 export const SessionOfMine = Type.Object(
   {
-    id: Type.String({ description: 'The `sid` of its tokens.', examples: ['1-LLCSN2ZIQ2yDXTGhALmkYg'] }),
-    created_at: instant('The login.'),
-    last_used_at: instant('The last login or refresh.'),
-    address: Type.String({ description: 'The address of the last login or refresh.', examples: ['192.0.2.1'] }),
-    client: Type.String({ description: 'Its `User-Agent`; empty when there was none.', examples: ['Mozilla/5.0'] }),
+    ...sessionFields,
     elsewhere_at: Type.Optional(
       instant(
         'When a refresh token that had been replaced was answered last to another network or client than the last refresh: a user who changed ' +

@@ -3,8 +3,8 @@ import { newUsername } from './credentials.ts'
 import { nullable } from './nullable.ts'
 import { newPassword, password } from './passwords.ts'
 import { ref } from './ref.ts'
+import { instant, sessionFields } from './session-fields.ts'
 
-const instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-01-01T00:00:00.000Z'] })
 const flag = (description: string, example: boolean) => Type.Boolean({ description, examples: [example] })
 const HIGHEST_ID = Number.MAX_SAFE_INTEGER
 
@@ -68,17 +68,7 @@ export const UserPage = Type.Object(
   { $id: 'UserPage', description: 'A part of the list of users.' },
 )
 
-export const UserSession = Type.Object(
-  {
-    id: Type.String({ description: 'The `sid` of its tokens.', examples: ['1-LLCSN2ZIQ2yDXTGhALmkYg'] }),
-    created_at: instant('The login.'),
-    last_used_at: instant('The last login or refresh.'),
-    address: Type.String({ description: 'The address of the last login or refresh.', examples: ['192.0.2.1'] }),
-    client: Type.String({ description: 'Its `User-Agent`; empty when there was none.', examples: ['Mozilla/5.0'] }),
-  },
-  { $id: 'UserSession', description: 'A session of a user that has not ended.' },
-)
-export type UserSession = Static<typeof UserSession>
+export const UserSession = Type.Object(sessionFields, { $id: 'UserSession', description: 'A session of a user that has not ended.' })
 
 export const UserSessions = Type.Array(ref(UserSession), {
   $id: 'UserSessions',
