@@ -1,6 +1,6 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Cleanup } from '../../server/process.ts'
+import { connectFor, openPort } from './proxy.ts'
 
 /** Something that is sent over one of the connections. */
 export interface Sent {
@@ -70,23 +70,13 @@ export class Link {
 
   join(client: Socket): void {
     if (this.#isRefusing) return void client.destroy()
-    const server = connect({ port: this.target, host: '127.0.0.1', noDelay: true })
-    this.#clients.add(client)
+    const server = connectFor(client, this.target)
+    this.#clients.add(client.once('close', () => this.#clients.delete(client)))
     const both = [client, server]
-    const end = () => {
-      this.#clients.delete(client)
-      for (const socket of both) {
-        this.#sockets.delete(socket)
-        socket.destroy()
-      }
-    }
-    for (const socket of both) {
-      this.#sockets.add(socket)
-      socket.on('error', end).on('close', end)
-    }
+    for (const socket of both) this.#sockets.add(socket.once('close', () => this.#sockets.delete(socket)))
     const connection = this.#opened++
     const pass = (by: Sent['by'], chunk: Buffer, to: Socket) => {
-      if (this.#cutAt({ by, text: chunk.toString('latin1'), connection })) end()
+      if (this.#cutAt({ by, text: chunk.toString('latin1'), connection })) client.destroy()
       else this.#pass(chunk, to)
     }
     client.on('data', (chunk: Buffer) => pass('service', chunk, server))
@@ -105,12 +95,6 @@ export class Link {
 /** Opens a connection in between that leads to a port. It is closed at the end of the test. */
 export async function openLink(t: Cleanup, target: number): Promise<Link> {
   const link = new Link(target)
-  const server = createServer({ noDelay: true }, (client) => link.join(client)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  link.port = (server.address() as AddressInfo).port
-  t.teardown(() => {
-    server.close()
-    link.cut()
-  })
+  link.port = await openPort(t, (client) => link.join(client))
   return link
 }

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Cleanup } from '../../server/process.ts'
+import { connectFor, openPort } from './proxy.ts'
 
 /**
  * How long each answer is on its way, in milliseconds. What a client sends without waiting for an answer is underway long before one could
@@ -33,11 +33,7 @@ export class Talk {
 
   join(client: Socket, target: number): void {
     const connection = ++this.#connections
-    const server = connect({ port: target, host: '127.0.0.1', noDelay: true })
-    const end = () => {
-      client.destroy()
-      server.destroy()
-    }
+    const server = connectFor(client, target)
     const read = readStatements((text) => this.sent.push({ roundTrip: this.#roundTrips, connection, text }))
     client.on('data', (chunk: Buffer) => {
       if (this.#isAnswered) this.#roundTrips++
@@ -52,24 +48,13 @@ export class Talk {
         client.write(chunk)
       }, ANSWER_MS)
     })
-    for (const socket of [client, server]) socket.on('error', end).on('close', end)
   }
 }
 
 /** Opens a way to the server at a port. It is closed at the end of the test. */
 export async function openTalk(t: Cleanup, target: number): Promise<Talk> {
   const talk = new Talk()
-  const sockets = new Set<Socket>()
-  const server = createServer({ noDelay: true }, (client) => {
-    sockets.add(client)
-    talk.join(client, target)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  talk.port = (server.address() as AddressInfo).port
-  t.teardown(() => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  })
+  talk.port = await openPort(t, (client) => talk.join(client, target))
   return talk
 }
 
