@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { databaseUrl } from '../databases.ts'
 import { headerOf, PASSWORD } from '../helper.ts'
 import { serve } from '../server/in-process.ts'
 import { postTo } from '../server/process.ts'
+import { until } from '../server/sockets.ts'
 import { asJson, latchkey } from './latchkey.ts'
 
 const credentials = { username: 'alice', password: PASSWORD }
@@ -25,16 +25,6 @@ async function publishedBy({ url }: { url: string }): Promise<string[]> {
 
 const verify = async ({ url }: { url: string }, token: string) => (await postTo(`${url}/api/token/verify/`, { token })).status
 
-/** Whether something becomes true within two seconds: a running service loads changed keys within one. */
-async function eventually(isSo: () => Promise<boolean>): Promise<boolean> {
-  const deadline = performance.now() + 2000
-  while (!(await isSo())) {
-    if (performance.now() > deadline) return false
-    await sleep(20)
-  }
-  return true
-}
-
 t.test('a running server publishes a new key, and refuses a retired one and its tokens', async (t) => {
   const database = await databaseUrl(t)
   const service = await serve(t, { DATABASE_URL: database })
@@ -49,13 +39,13 @@ t.test('a running server publishes a new key, and refuses a retired one and its 
     new Set(listed.map(({ kid, use, state }) => `${kid} ${use} ${state}`)),
     new Set([`${next.kid} access pending`, `${first} access signing`, `${ofRefresh} refresh signing`]),
   )
-  t.ok(await eventually(async () => (await publishedBy(service)).includes(next.kid)))
+  await until(async () => (await publishedBy(service)).includes(next.kid))
   t.equal(headerOf((await logIn(service)).access).kid, first, 'it does not sign yet')
 
   const { retired, signing } = (await asJson(t, latchkey(database, 'keys', 'retire', first, '--json'))) as Record<string, Key>
   t.match(retired, { kid: first, state: 'retired' })
   t.match(signing, { kid: next.kid, state: 'signing' })
-  t.ok(await eventually(async () => (await verify(service, access)) === 401))
+  await until(async () => (await verify(service, access)) === 401)
   const published = await publishedBy(service)
   t.ok(published.includes(next.kid))
   t.notOk(published.includes(first))
@@ -95,6 +85,6 @@ t.test('retire --all withdraws all keys, and prints them and those that sign in 
   const { retired, signing } = (await asJson(t, latchkey(database, 'keys', 'retire', '--all', '--json'))) as Record<string, Key[]>
   t.match(retired, [{ state: 'retired' }, { state: 'retired' }, { state: 'retired' }])
   t.same(new Set(signing?.map(({ use, state }) => `${use} ${state}`)), new Set(['access signing', 'refresh signing']))
-  for (const token of Object.values(before)) t.ok(await eventually(async () => (await verify(service, token)) === 401))
+  for (const token of Object.values(before)) await until(async () => (await verify(service, token)) === 401)
   for (const token of Object.values(await logIn(service))) t.equal(await verify(service, token), 200)
 })

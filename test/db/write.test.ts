@@ -127,16 +127,15 @@ t.test('jobs that run again after a failure let other requests run in between', 
 
 t.test('while a job runs, reads go on and see only what is committed', async (t) => {
   const { db } = await openIn(t)
-  let finish = () => {}
+  const [inserted, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const job = db.write(async (handle) => {
     await insert(handle, 'later')
-    await new Promise<void>((resolve) => {
-      finish = resolve
-    })
+    inserted.resolve()
+    await finish.promise
   })
-  await sleep(20)
+  await inserted.promise
   t.same(await findUserByName(db.read, 'later'), undefined)
-  finish()
+  finish.resolve()
   await job
   t.match(await findUserByName(db.read, 'later'), { username: 'later' })
 })

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../config.ts'
 import { openDatabase } from '../../db/open.ts'
@@ -10,6 +9,7 @@ import { headerOf, PASSWORD } from '../helper.ts'
 import { type Served, serve } from './in-process.ts'
 import { postTo } from './process.ts'
 import { runShared } from './shared-process.ts'
+import { until } from './sockets.ts'
 
 const OLD = Buffer.alloc(32, 'hunter2').toString('base64')
 const NEW = Buffer.alloc(32, 'hunter3').toString('base64')
@@ -32,15 +32,6 @@ async function publishedBy({ url }: Served): Promise<string[]> {
   return keys.map(({ kid }) => kid)
 }
 
-/** Whether something becomes true within five seconds. */
-async function until(isSo: () => Promise<boolean>): Promise<boolean> {
-  for (let waited = 0; waited < 500; waited++) {
-    if (await isSo()) return true
-    await sleep(10)
-  }
-  return false
-}
-
 t.test('running services load the keys that the operator makes, and refuse those that the operator retires', async (t) => {
   const env = { DATABASE_URL: await databaseUrl(t) }
   const services = [await serve(t, env), await serve(t, env)] as const
@@ -48,10 +39,10 @@ t.test('running services load the keys that the operator makes, and refuse those
   await postTo(`${services[0].url}/api/users/`, credentials)
   const { access } = await logIn(services[0])
   const { kid } = await rotateKeys(context)
-  for (const service of services) t.ok(await until(async () => (await publishedBy(service)).includes(kid)))
+  for (const service of services) await until(async () => (await publishedBy(service)).includes(kid))
   for (const service of services) t.same(await verify(service, access), good)
   await retireKey(context, headerOf(access).kid as string)
-  for (const service of services) t.ok(await until(async () => (await verify(service, access)).status === 401))
+  for (const service of services) await until(async () => (await verify(service, access)).status === 401)
   for (const service of services) {
     const published = await publishedBy(service)
     t.ok(published.includes(kid))

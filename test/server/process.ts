@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,12 +56,14 @@ export const bare = (command: string, ...args: string[]) => ['env', '-u', 'NODE_
 const server = bare(process.execPath, 'server.ts')
 
 /** Longer than the service may take to stop. A process that has not ended by then counts as one that does not end. */
-const STOP_PATIENCE_MS = 10_000
+const STOP_PATIENCE_MS = 20_000
+const OUTPUT_PATIENCE_MS = 1000
 
 /** Starts a service and waits until it listens. It is killed at the end of the test. */
 export async function start(t: Cleanup, env: Record<string, string>, command: readonly string[] = server): Promise<Service> {
   const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = ending(child)
+  const closed = once(child, 'close').catch(() => {})
   t.teardown(() => killNow(child, ended))
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk))
@@ -80,8 +83,8 @@ export async function start(t: Cleanup, env: Record<string, string>, command: re
       child.kill(signal)
       const never = sleep(STOP_PATIENCE_MS, { code: null, signal: null }, { ref: false })
       const end = { ...(await Promise.race([ended, never])), ms: performance.now() - asked }
-      // Its last output may arrive after its exit.
-      await sleep(20)
+      // Its last output may arrive after its exit. A grandchild that was left behind holds the pipes open.
+      await Promise.race([closed, sleep(OUTPUT_PATIENCE_MS, undefined, { ref: false })])
       return end
     },
   }

@@ -43,7 +43,7 @@ export async function talk(
     socket.write(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)
   }
   if (options.halfClose) socket.end()
-  await Promise.race([over, sleep(options.patienceMs ?? 2000, undefined, { ref: false })])
+  await Promise.race([over, sleep(options.patienceMs ?? 20_000, undefined, { ref: false })])
   socket.destroy()
   return { answers: parseAnswers(Buffer.concat(received).toString('latin1')), isEnded }
 }
