@@ -29,20 +29,30 @@ export async function findUserById(db: Handle, id: number): Promise<User | undef
   return (await byId(db, { id })).rows[0]
 }
 
-const byKey = hot((db, value: { key: string }) => db.selectFrom('users').select('id').where('username_key', '=', value.key).limit(1))
+/** A name, and its folded form. */
+export type Name = Pick<User, 'username' | 'username_key'>
 
-/** Whether there is a user with this folded name: see `insertNewUser`. */
-export async function isNameTaken(db: Handle, usernameKey: string): Promise<boolean> {
-  return (await byKey(db, { key: usernameKey })).rows.length > 0
+/**
+ * Users with whom a new name is taken: who have it in its folded form, or just it, for a table that was restored or changed by other means may
+ * have a folded name that is not that of the name.
+ */
+function namesakes(db: Handle, { username, username_key }: Name) {
+  const users = db.selectFrom('users').select('id')
+  return users.where((eb) => eb.or([eb('username_key', '=', username_key), eb('username', '=', username)]))
 }
 
-const otherByKey = hot((db, value: { key: string; id: number }) =>
-  db.selectFrom('users').select('id').where('username_key', '=', value.key).where('id', '!=', value.id).limit(1),
-)
+const namesake = hot((db, value: Name) => namesakes(db, value).limit(1))
 
-/** Whether another user than this one has this folded name. */
-export async function isNameOfAnother(db: Handle, userId: number, usernameKey: string): Promise<boolean> {
-  return (await otherByKey(db, { key: usernameKey, id: userId })).rows.length > 0
+/** Whether a new name is taken: see `insertNewUser`. */
+export async function isNameTaken(db: Handle, { username, username_key }: Name): Promise<boolean> {
+  return (await namesake(db, { username, username_key })).rows.length > 0
+}
+
+const otherNamesake = hot((db, value: Name & { id: number }) => namesakes(db, value).where('id', '!=', value.id).limit(1))
+
+/** Whether a name is taken by another user than this one. */
+export async function isNameOfAnother(db: Handle, userId: number, { username, username_key }: Name): Promise<boolean> {
+  return (await otherNamesake(db, { username, username_key, id: userId })).rows.length > 0
 }
 
 const superuser = hot((db, value: { except: number; isStaff: 0 | 1 }) =>
@@ -100,17 +110,16 @@ const insertNew = hot((db, value: Stored) => {
     eb.cast<number>(eb.val(value.created_at), 'bigint').as('created_at'),
     eb.cast<number>(eb.val(value.created_at), 'bigint').as('changed_at'),
   ])
-  const same = db.selectFrom('users').select('id').where('username_key', '=', value.username_key)
   return db
     .insertInto('users')
     .columns(['username', 'username_nfc', 'username_key', 'password', 'is_staff', 'is_superuser', 'created_at', 'changed_at'])
-    .expression(values.where(({ not, exists }) => not(exists(same))))
+    .expression(values.where(({ not, exists }) => not(exists(namesakes(db, value)))))
     .returning('id')
 })
 
 /**
- * Adds a user, in the turn at the name; resolves to its id, or to undefined when the folded name is taken, which names share that look the
- * same but for case or compatibility form. The table does not refuse a second one, for other systems may have both.
+ * Adds a user, in the turn at the name; resolves to its id, or to undefined when the name is taken, also one that looks the same but for case
+ * or compatibility form. The table does not refuse a second one, for other systems may have both.
  */
 export async function insertNewUser(db: Handle, user: Registered): Promise<number | undefined> {
   const id = (await insertNew(db, stored(user))).rows[0]?.id

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Handle } from '../../db/database.ts'
 import type { Turn } from '../../db/turns.ts'
-import { isNameOfAnother, isNameTaken } from '../../db/users.ts'
+import { isNameOfAnother, isNameTaken, type Name } from '../../db/users.ts'
 import { characterFaults } from '../characters.ts'
 import { composed } from '../names.ts'
 import { codePoints, fold, strip } from '../text.ts'
@@ -34,16 +34,16 @@ export function nameShapeFaults(name: string): string[] {
  *
  * @param userId of the user who has it from now on, if there is one
  */
-export async function nameKeyFaults(db: Handle, key: string, userId?: number): Promise<string[]> {
-  if (Buffer.byteLength(key) > NAME_KEY_BYTES) return nameKeyTooLong
-  const isTaken = await (userId === undefined ? isNameTaken(db, key) : isNameOfAnother(db, userId, key))
+export async function nameKeyFaults(db: Handle, name: Name, userId?: number): Promise<string[]> {
+  if (Buffer.byteLength(name.username_key) > NAME_KEY_BYTES) return nameKeyTooLong
+  const isTaken = await (userId === undefined ? isNameTaken(db, name) : isNameOfAnother(db, userId, name))
   return isTaken ? nameTaken : []
 }
 
 /** All that is wrong with a new name. */
 export async function nameFaults(db: Handle, name: string): Promise<string[]> {
   const faults = nameShapeFaults(name)
-  return faults.length > 0 ? faults : nameKeyFaults(db, fold(name))
+  return faults.length > 0 ? faults : nameKeyFaults(db, { username: name, username_key: fold(name) })
 }
 
 /** The turn of those who take names with this folded name. */

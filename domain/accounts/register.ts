@@ -51,7 +51,7 @@ async function allErrors(
   const name = typeof username === 'string' && !shapeErrors.username ? username : undefined
   const faults = typeof password === 'string' && password !== '' ? await passwordFaults(core, origin, password, name) : []
   const passwordErrors = [...(shapeErrors.password ?? []), ...faults]
-  const nameErrors = name === undefined ? [] : await nameKeyFaults(core.db.read, fold(name))
+  const nameErrors = name === undefined ? [] : await nameKeyFaults(core.db.read, { username: name, username_key: fold(name) })
   const usernameErrors = nameErrors.length > 0 ? nameErrors : (shapeErrors.username ?? [])
   return {
     ...(passwordErrors.length > 0 && { password: passwordErrors }),

@@ -95,7 +95,7 @@ async function refusalOfChange(handle: Handle, by: By, user: User, wanted: UserC
   if (isOfFlags && by?.id === user.id) return new Problem('conflict', 'Nobody changes their own flags. Ask another superuser.')
   // An import may have brought another user with the same folded name: both keep theirs.
   const isRenamed = after.username !== user.username
-  const faults = isRenamed ? await nameKeyFaults(handle, after.username_key, user.id) : []
+  const faults = isRenamed ? await nameKeyFaults(handle, after, user.id) : []
   if (faults.length > 0) return invalidFields({ username: faults })
   return lockOut(handle, user, after)
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { claimsOf, logIn, PASSWORD, post } from '../helper.ts'
 import { logOutUser, setActive, setFlags } from '../operator.ts'
-import { answerOf, invalid, LOGIN, OBTAIN, success } from '../wire/wire.ts'
+import { answerOf, invalid, LOGIN, OBTAIN, REGISTER, success } from '../wire/wire.ts'
 import { confirmed, denied, ended, type House, house, inactive, last, missing, NEXT } from './administration.ts'
 import { wrong } from './me.ts'
 
@@ -100,6 +100,16 @@ t.test('the name that a user has already is no change, also where an import has 
   t.match((await patch(one, 'bert', { username: 'bert', is_active: false })).json(), { username: 'bert', is_active: false })
   const taken = invalid({ username: ['user login with this username already exists.'] })
   t.strictSame(answerOf(await patch(one, 'bert', { username: 'Bert' })), taken)
+})
+
+t.test('a name is taken also where a table that was changed by other means has another folded name beside it', async (t) => {
+  const one = await house(t)
+  await one.app.db.write((handle) => handle.updateTable('users').set({ username_key: 'x' }).where('username', '=', 'anna').execute())
+  const taken = invalid({ username: ['user login with this username already exists.'] })
+  t.strictSame(answerOf(await patch(one, 'bert', { username: 'anna' })), taken)
+  t.strictSame(answerOf(await one.ask('root', 'POST', '/api/users/create/', { username: 'anna', password: NEXT, ...confirmed })), taken)
+  t.strictSame(answerOf(await post(one.app, REGISTER, { username: 'anna', password: NEXT })), taken)
+  t.match((await patch(one, 'anna', { username: 'Anna' })).json(), { username: 'Anna' }, 'the own one is not taken')
 })
 
 t.test('who is disabled or demoted is refused by the next request, whatever the token says', async (t) => {
