@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { newUsername } from './credentials.ts'
+import { newUsername, username } from './credentials.ts'
 import { nullable } from './nullable.ts'
 import { newPassword, password } from './passwords.ts'
 import { ref } from './ref.ts'
@@ -107,13 +107,17 @@ export const EventPage = Type.Object(
 )
 
 const current_password = Type.String({ ...password, description: 'That of who asks, to confirm it.', examples: ['securepassword'] })
-const username = { ...newUsername, minLength: 1, maxLength: 200 }
+/** The name of now is taken as it is, also where an import has brought what no new name may be: which one it is, no schema knows. */
+const changedUsername = {
+  ...username,
+  description: 'At most 200 characters, unless it is the name already. Surrounding white space is ignored.',
+}
 
 export const UserCreation = Type.Object(
   {
     current_password,
     password: Type.String({ ...newPassword, examples: ['a more secure passphrase'] }),
-    username: Type.String({ ...username, examples: ['newuser'] }),
+    username: Type.String({ ...newUsername, minLength: 1, maxLength: 200, examples: ['newuser'] }),
     is_staff: Type.Optional(flag('Whether the user is staff; false unless given.', false)),
     is_superuser: Type.Optional(flag('Whether the user is a superuser; false unless given.', false)),
   },
@@ -123,7 +127,7 @@ export const UserCreation = Type.Object(
 export const UserChange = Type.Object(
   {
     current_password: Type.Optional({ ...current_password, description: 'That of who asks, for what only superusers may do.' }),
-    username: Type.Optional(Type.String({ ...username, examples: ['newname'] })),
+    username: Type.Optional(Type.String({ ...changedUsername, minLength: 1, examples: ['newname'] })),
     is_active: Type.Optional(flag('Whether the user may log in. False ends all sessions.', false)),
     is_staff: Type.Optional(flag('Whether the user is staff. For superusers.', false)),
     is_superuser: Type.Optional(flag('Whether the user is a superuser. For superusers.', false)),

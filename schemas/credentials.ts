@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { newPassword, password } from './passwords.ts'
 
-const username = { 'x-strip': true, 'x-characters': 'name', description: 'Case-sensitive; surrounding white space is ignored.' }
+export const username = { 'x-strip': true, 'x-characters': 'name', description: 'Case-sensitive; surrounding white space is ignored.' }
 export const newUsername = { ...username, 'x-compose': true, 'x-characters': 'new-name' }
 const examples = { username: ['testuser'], password: ['securepassword'] }
 

@@ -10,7 +10,7 @@ import type { Estimator } from '../passwords/estimator.ts'
 import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH, passwordFaults } from '../passwords/policy.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
-import { codePoints, fold } from '../text.ts'
+import { codePoints, fold, strip } from '../text.ts'
 import { administer, administerUser, type By, doneBy } from './administration.ts'
 import { deleteLocked } from './deletion.ts'
 import { lockOut } from './lock-out.ts'
@@ -69,8 +69,7 @@ export interface Changed {
  */
 export async function changeUser(core: Core, by: By, userId: number, changes: UserChanges): Promise<Changed> {
   const { isActive, isStaff, isSuperuser } = changes
-  const username = changes.username === undefined ? undefined : newName(changes.username)
-  if (username !== undefined) refuseInvalid({ username: nameShapeFaults(username) })
+  const username = changes.username === undefined ? undefined : await nextName(core, userId, changes.username)
   const wanted: UserChange = {
     ...(username !== undefined && { username, username_key: fold(username) }),
     ...(isActive !== undefined && { is_active: bit(isActive) }),
@@ -82,6 +81,15 @@ export async function changeUser(core: Core, by: By, userId: number, changes: Us
     const refusal = await refusalOfChange(handle, by, user, wanted)
     return refusal ?? change(handle, core, by, user, wanted)
   })
+}
+
+/** The name that a user is to have. The one of now stays as it is, also where an import has brought what no new name may be. */
+async function nextName({ db }: Core, userId: number, typed: string): Promise<string> {
+  const user = await findUserById(db.read, userId)
+  if (user?.username === strip(typed)) return user.username
+  const name = newName(typed)
+  refuseInvalid({ username: nameShapeFaults(name) })
+  return name
 }
 
 /** Staff switches users on and off; all else takes a superuser. */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { fold } from '../../domain/text.ts'
 import { claimsOf, logIn, PASSWORD, post } from '../helper.ts'
 import { logOutUser, setActive, setFlags } from '../operator.ts'
 import { answerOf, invalid, LOGIN, OBTAIN, REGISTER, success } from '../wire/wire.ts'
@@ -100,6 +101,24 @@ t.test('the name that a user has already is no change, also where an import has 
   t.match((await patch(one, 'bert', { username: 'bert', is_active: false })).json(), { username: 'bert', is_active: false })
   const taken = invalid({ username: ['user login with this username already exists.'] })
   t.strictSame(answerOf(await patch(one, 'bert', { username: 'Bert' })), taken)
+})
+
+t.test('the name that a user has already is no change, also where an import has brought what no new name may be', async (t) => {
+  const one = await house(t)
+  for (const username of ['x'.repeat(254), 'b\u202eert', '\u200b', 'be\u0301rt']) {
+    await one.app.db.write((handle) =>
+      handle
+        .updateTable('users')
+        .set({ username, username_key: fold(username) })
+        .where('id', '=', one.ids.bert)
+        .execute(),
+    )
+    const { events } = await one.rows()
+    const answer = await patch(one, 'bert', { username, is_staff: true })
+    t.match(answer.json(), { username, is_staff: true }, JSON.stringify(username.slice(0, 9)))
+    t.match(await eventsSince(one, events), [{ kind: 'user_changed', reason: 'is_staff', subject: null }])
+    await one.restore()
+  }
 })
 
 t.test('a name is taken also where a table that was changed by other means has another folded name beside it', async (t) => {
