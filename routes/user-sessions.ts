@@ -70,7 +70,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 function adminOf(request: FastifyRequest) {
   const { id, username, sid } = request.staff
-  return { id, username, sid, origin: originOf(request) }
+  return { id, username, sid, origin: originOf(request), isConfirmed: false }
 }
 
 export default routes

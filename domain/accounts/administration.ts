@@ -3,7 +3,7 @@ import type { User } from '../../db/schema.ts'
 import { lockUser, type Turn, takeTurns } from '../../db/turns.ts'
 import { findUserById } from '../../db/users.ts'
 import type { Core } from '../context.ts'
-import { bearerProblem, notFound, Problem, permissionDenied, TokenProblem, userInactive, userNotFound } from '../errors.ts'
+import { bearerProblem, invalidFields, notFound, Problem, permissionDenied, TokenProblem, userInactive, userNotFound } from '../errors.ts'
 import { noOrigin, type Origin } from '../events/record.ts'
 import { isLive, type Owner } from '../sessions/ends.ts'
 import { findBySid } from '../sessions/sid.ts'
@@ -15,6 +15,8 @@ export interface Admin extends Owner {
   /** Of the session in which it is asked for. */
   readonly sid: string
   readonly origin: Origin
+  /** Whether it was confirmed with the own password. */
+  readonly isConfirmed: boolean
 }
 
 /** Who does it: undefined is the operator, by a command, who may do everything. */
@@ -41,6 +43,11 @@ export function refusalOf(actor: User | undefined, need: Need, target?: User): P
 /** Whether only superusers may do it. */
 export function takesSuperuser(need: Need, target?: User): boolean {
   return need === 'superuser' || target?.is_staff === 1 || target?.is_superuser === 1
+}
+
+/** What only superusers may do was not confirmed. */
+export function unconfirmed(): Problem {
+  return invalidFields({ current_password: ['This field is required.'] })
 }
 
 interface Task {

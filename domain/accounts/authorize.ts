@@ -4,7 +4,7 @@ import type { Core } from '../context.ts'
 import { invalidFields, notFound } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import type { Caller } from '../sessions/checks.ts'
-import { type Admin, type Need, refusalOf, takesSuperuser } from './administration.ts'
+import { type Admin, type Need, refusalOf, takesSuperuser, unconfirmed } from './administration.ts'
 import type { LoginCore } from './log-in.ts'
 import { currentPasswordErrors } from './own.ts'
 
@@ -44,8 +44,9 @@ export async function authorize(core: LoginCore, origin: Origin, actor: Staff, i
   const isMissing = userId !== undefined && target === undefined
   const refusal = refusalOf(actor, need, target) ?? (isMissing ? notFound() : undefined)
   if (refusal !== undefined) throw refusal
-  if (takesSuperuser(need, target)) await confirm(core, origin, actor, { password: currentPassword, deviceToken })
-  return { id: actor.id, username: actor.username, sid: actor.sid, origin }
+  const isConfirmed = takesSuperuser(need, target)
+  if (isConfirmed) await confirm(core, origin, actor, { password: currentPassword, deviceToken })
+  return { id: actor.id, username: actor.username, sid: actor.sid, origin, isConfirmed }
 }
 
 async function confirm(
@@ -54,7 +55,7 @@ async function confirm(
   actor: User,
   { password, deviceToken }: { readonly password: string | undefined; readonly deviceToken: string | undefined },
 ): Promise<void> {
-  if (password === undefined) throw invalidFields({ current_password: ['This field is required.'] })
+  if (password === undefined) throw unconfirmed()
   const errors = await currentPasswordErrors(core, origin, actor, { password, deviceToken }, 'current_password')
   if (Object.keys(errors).length > 0) throw invalidFields(errors)
 }

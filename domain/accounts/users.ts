@@ -11,7 +11,7 @@ import type { Hashing } from '../passwords/hashing.ts'
 import { PASSWORD_MAX_LENGTH, passwordFaults } from '../passwords/policy.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
 import { codePoints, fold, strip } from '../text.ts'
-import { administer, administerUser, type By, doneBy } from './administration.ts'
+import { administer, administerUser, type By, doneBy, takesSuperuser, unconfirmed } from './administration.ts'
 import { deleteLocked } from './deletion.ts'
 import { lockOut } from './lock-out.ts'
 import { nameFaults, nameKeyFaults, nameShapeFaults, nameTaken, newName, turnAt } from './new-names.ts'
@@ -77,7 +77,10 @@ export async function changeUser(core: Core, by: By, userId: number, changes: Us
     ...(isSuperuser !== undefined && { is_superuser: bit(isSuperuser) }),
   }
   const turn = wanted.username_key === undefined ? undefined : turnAt(wanted.username_key)
-  return administerUser(core, { by, need: needOf(changes), userId, turn }, async (handle, user) => {
+  const need = needOf(changes)
+  return administerUser(core, { by, need, userId, turn }, async (handle, user) => {
+    // The user may have become one whose account only superusers change.
+    if (by && !by.isConfirmed && takesSuperuser(need, user)) return unconfirmed()
     const refusal = await refusalOfChange(handle, by, user, wanted)
     return refusal ?? change(handle, core, by, user, wanted)
   })

@@ -203,6 +203,15 @@ t.test('a user who becomes staff while staff disables them is not disabled', asy
   t.strictSame(answerOf(await patch(one, 'bert', { is_active: false }, 'sam')), denied)
 })
 
+t.test('a superuser disables who becomes staff meanwhile only with the own password', async (t) => {
+  const one = await house(t)
+  const disable = (body: object) => one.ask('root', 'PATCH', `/api/users/${one.ids.bert}/`, { is_active: false, ...body })
+  beforeWrite(one, () => setFlags(one.app, 'bert', { isStaff: true }))
+  t.strictSame(answerOf(await disable({})), invalid({ current_password: ['This field is required.'] }))
+  t.match((await one.ask('root', 'GET', `/api/users/${one.ids.bert}/`)).json(), { is_active: true, is_staff: true })
+  t.match((await disable(confirmed)).json(), { is_active: false, is_staff: true })
+})
+
 t.test('of two superusers who demote, disable or delete each other at the same instant one is left', async (t) => {
   const one = await house(t)
   await setActive(one.app, 'evan', false)
