@@ -158,8 +158,10 @@ async function start(
 ): Promise<Granted | 'changed' | undefined> {
   const { hashing, db } = core
   // Ours are not compared trimmed. Whoever types white space around the password once, or always, could log in with one of both no more: so
-  // the hash of the other system, with which both are right, stays until the password is typed as it is.
-  const betterHash = !isRightTrimmed && hashing.isWeaker(user.password) ? await hashing.hash(origin, password) : undefined
+  // the hash of the other system, with which both are right, stays until the password is typed as it is. It also stays where it does not tell
+  // all of the password: a typing error in the rest would become the password.
+  const isSure = !isRightTrimmed && hashing.isComparedWhole(user.password, password)
+  const betterHash = isSure && hashing.isWeaker(user.password) ? await hashing.hash(origin, password) : undefined
   const granted = await db.write((handle) => startUnlessChanged(handle, core, origin, user, attempt, betterHash))
   if (granted === 'changed') attempt.giveBack()
   if (granted === undefined) attempt.fail()

@@ -35,6 +35,14 @@ export async function verifyHash(hash: PasswordHash, password: string): Promise<
   }
 }
 
+/**
+ * Whether all of a password that is the one of a hash was compared. Where bcrypt has taken its 72 bytes, nobody knows how the password goes on
+ * of which the hash was made: also one of just 72 may be the beginning of it.
+ */
+export function isComparedWhole(hash: PasswordHash, password: string): boolean {
+  return hash.scheme !== 'bcrypt' || hash.isOfDigest || Buffer.byteLength(password) < BCRYPT_BYTES
+}
+
 /** Django compares the texts, so that base64 in another spelling is no hash of anything. */
 function isBase64Of(base64: string, output: Buffer): boolean {
   const computed = output.toString('base64')

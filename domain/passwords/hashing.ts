@@ -5,7 +5,7 @@ import type { Core } from '../context.ts'
 import { type Problem, unavailable } from '../errors.ts'
 import type { Origin } from '../events/record.ts'
 import { FairQueue } from '../fair-queue.ts'
-import { decoyOfKind, verifyHash } from './formats.ts'
+import { decoyOfKind, isComparedWhole, verifyHash } from './formats.ts'
 import { MemoryRoom } from './memory-room.ts'
 import { RefusalPace } from './refusal-pace.ts'
 
@@ -100,6 +100,12 @@ export class Hashing {
     const read = readHash(stored, true)
     if (typeof read === 'string' || read.scheme !== 'argon2' || read.isForeign) return true
     return read.memoryKib < argon2MemoryKib || read.iterations < argon2Iterations
+  }
+
+  /** Whether a password that matched was compared as a whole: else another one would have matched as well. */
+  isComparedWhole(stored: string, password: string): boolean {
+    const read = readHash(stored, true)
+    return typeof read !== 'string' && isComparedWhole(read, password)
   }
 
   /** When the queue is full it refuses at once: a waiting request holds memory, and its client gives up before its turn comes. */

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { hash } from '@node-rs/argon2'
+import { hash as hashBcrypt } from '@node-rs/bcrypt'
 import t from 'tap'
 import { judgeHash } from '../../db/password-hashes.ts'
 import { listPasswordKinds } from '../../db/password-kinds.ts'
 import type { User } from '../../db/schema.ts'
 import { insertUser } from '../../db/users.ts'
 import { fold } from '../../domain/text.ts'
-import { UNUSABLE, vectors } from '../domain/passwords/vectors.ts'
+import { UNUSABLE, type Vector, vectors } from '../domain/passwords/vectors.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
 import { answerOf, noAccount, OBTAIN } from '../wire/wire.ts'
 import { bearer, CHANGE } from './me.ts'
@@ -57,7 +58,9 @@ const HOSTILE = [
   `bcrypt$$2b$31$${A(53)}`,
 ]
 
-for (const [name, { password, stored, wrong }] of Object.entries(vectors)) {
+const { bcrypt, ...others } = vectors
+
+for (const [name, { password, stored, wrong }] of Object.entries(others)) {
   t.test(`a user with a hash of Django logs in, and has one of ours from then on: ${name}`, async (t) => {
     const app = await build(t)
     await addImported(app, 'alice', stored)
@@ -78,6 +81,36 @@ for (const [name, { password, stored, wrong }] of Object.entries(vectors)) {
     t.strictSame(answerOf(await post(app, OBTAIN, { username: 'alice', password: `${wrong[0]}!` })), noAccount)
   })
 }
+
+t.test(
+  'a bcrypt hash stays while passwords are typed of which it has taken the first 72 bytes alone, and no typing error replaces it',
+  async (t) => {
+    const app = await build(t)
+    const { password, stored } = bcrypt as Vector
+    await addImported(app, 'alice', stored)
+    for (const typed of [`${password}x`, password, '\u00e9'.repeat(36)]) {
+      await logIn(app, 'alice', typed)
+      t.equal((await userNamed(app, 'alice')).password, stored, `${typed.length}`)
+    }
+    t.strictSame(answerOf(await post(app, OBTAIN, { username: 'alice', password: '\u00e9'.repeat(35) })), noAccount)
+  },
+)
+
+t.test(
+  'a bcrypt hash of a password of less than 72 bytes is replaced at the login, and so is one that took the SHA-256 of a longer one',
+  async (t) => {
+    const app = await build(t)
+    const short = 'x'.repeat(71)
+    const long = 'x'.repeat(100)
+    await addImported(app, 'short', `bcrypt$${await hashBcrypt(short, 4)}`)
+    await addImported(app, 'long', `bcrypt_sha256$${await hashBcrypt(createHash('sha256').update(long).digest('hex'), 4)}`)
+    for (const [username, password] of Object.entries({ short, long })) {
+      t.strictSame(answerOf(await post(app, OBTAIN, { username, password: `${password}x` })), noAccount)
+      await logIn(app, username, password)
+      t.strictSame(judgeHash((await userNamed(app, username)).password), { kind: app.hashing.kind })
+    }
+  },
+)
 
 t.test('kinds are counted over registration, logins, changes and deletion', async (t) => {
   const app = await build(t)

@@ -52,7 +52,9 @@ async function thereAndBack(t: Test, model: Model, makeDatabase?: MakeDatabase):
   const users = await fill(t, scenario.django)
   await t.test('an import brings all users with their ids, and a dry run says so before', (t) => comes(t, scenario, users))
   const service = await scenario.serve(daysFromNow(1))
-  await t.test('each logs in with the old password, and has a hash of ours afterwards', (t) => logsIn(t, scenario, users, service))
+  await t.test('each logs in with the old password, and has a hash of ours afterwards, but where bcrypt has read only its beginning', (t) =>
+    logsIn(t, scenario, users, service),
+  )
   await t.test('what is changed here is brought to Django, which takes all passwords', (t) => goesBack(t, scenario, users, service))
 }
 
@@ -84,10 +86,19 @@ async function logsIn(t: Test, scenario: Scenario, users: readonly DjangoUser[],
   }
   for (const { id, password } of await scenario.users()) {
     const user = users.find((user) => user.id === id) as DjangoUser
-    if (user.password !== null && user.active) t.match(password, /^\$argon2id\$/, user.hash)
+    if (isRehashed(user)) t.match(password, /^\$argon2id\$/, user.hash)
     else t.equal(password, user.hash)
     if (user.password !== null && user.active) t.equal((await logIn(service, user.name, user.password)).status, 200, `${user.hash}, again`)
   }
+}
+
+function isRehashed(user: DjangoUser): boolean {
+  return user.password !== null && user.active && !isReadInPart(user)
+}
+
+/** Whether the hash tells nothing of the end of the password, which some versions of Django's bcrypt take and others do not. */
+function isReadInPart({ hash, password }: DjangoUser): boolean {
+  return hash.startsWith('bcrypt$') && Buffer.byteLength(password ?? '') >= 72
 }
 
 async function goesBack(t: Test, scenario: Scenario, users: readonly DjangoUser[], service: Service): Promise<void> {
@@ -133,8 +144,8 @@ async function goesBack(t: Test, scenario: Scenario, users: readonly DjangoUser[
   }
   const wanted = before.map((row, index) => {
     const user = users[index] as DjangoUser
-    const isOurs = user.password !== null && user.active
-    return { ...row, accepted: user.password !== null, ...(isOurs && { algorithm: 'argon2' }), ...expected[user.id] }
+    const accepted = isReadInPart(user) ? Boolean : user.password !== null
+    return { ...row, accepted, ...(isRehashed(user) && { algorithm: 'argon2' }), ...expected[user.id] }
   })
   const typed = users.map((user) => (user === first ? { ...user, password: NEXT_PASSWORD } : user))
   t.match(await django.tool('check', typed), wanted)
