@@ -42,10 +42,10 @@ export async function backUp(file: string, to: string, { isReplacing, ...copying
  * a service that is busy.
  */
 async function copySnapshot(file: string, partial: string, { tell, signal }: Copying): Promise<void> {
-  const sqlite = await patiently(() => openSqlite(file))
+  const sqlite = await patiently(file, () => openSqlite(file))
   try {
     const pageBytes = sqlite.pragma('page_size', { simple: true }) as number
-    await patiently(() => sqlite.exec('begin; select count(*) from sqlite_master'))
+    await patiently(file, () => sqlite.exec('begin; select count(*) from sqlite_master'))
     await sqlite.backup(partial, {
       progress({ totalPages, remainingPages }) {
         signal.throwIfAborted()

@@ -61,7 +61,7 @@ async function openFile(file: string, onUpgrade?: OnUpgrade): Promise<Database> 
   try {
     makeFolderOf(file)
     refuseNoFile(file)
-    await patiently(() => useWriteAheadLog(file))
+    await patiently(file, () => useWriteAheadLog(file))
     return await openConnections(file, onUpgrade)
   } catch (error) {
     throw inWords(file, error)
@@ -70,7 +70,7 @@ async function openFile(file: string, onUpgrade?: OnUpgrade): Promise<Database> 
 
 /** One connection writes, another reads: a read sees what is committed, also while a batch of writes is under way. */
 async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Database> {
-  const sqlite = await patiently(() => openInPlace(file))
+  const sqlite = await patiently(file, () => openInPlace(file))
   let files: OpenedFiles | undefined
   const guard = () => files?.guard()
   const writer = await connect(sqlite, true, guard)
@@ -78,7 +78,7 @@ async function openConnections(file: string, onUpgrade?: OnUpgrade): Promise<Dat
     files = new OpenedFiles(file)
     await migrate(writer, onUpgrade)
     await scrubOnce(file)
-    const reader = await connect(await patiently(() => openSqlite(file, { readonly: true })), true, guard)
+    const reader = await connect(await patiently(file, () => openSqlite(file, { readonly: true })), true, guard)
     return database(writer, reader, { file, files, log: new WriteAheadLog(files.place, sqlite) })
   } catch (error) {
     await writer.destroy()
@@ -190,7 +190,7 @@ function database(writer: Kysely<Tables>, reader: Kysely<Tables>, onDisk?: OnDis
 
 /** On a connection of its own: on that of `read`, whatever else is read meanwhile would see the old state, too. */
 async function readOneState<T>({ file, files }: OnDisk, reads: (handle: Handle) => Promise<T>): Promise<T> {
-  const handle = await connect(await patiently(() => openSqlite(file, { readonly: true })), true, () => files.guard())
+  const handle = await connect(await patiently(file, () => openSqlite(file, { readonly: true })), true, () => files.guard())
   try {
     await sql`begin`.execute(handle)
     return await reads(handle)

@@ -89,7 +89,7 @@ class DirectSqliteAdapter extends TransactionalAdapter implements Adapter {
       return { rows: [] }
     } catch (error) {
       if (isBusy(error)) return undefined
-      throw translate(error)
+      throw translate(error, this.#statements.name)
     }
   }
 }
@@ -108,7 +108,7 @@ class PatientSqliteDriver extends SqliteDriver {
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
-    this.#connection ??= patient(await super.acquireConnection(), this.#guard)
+    this.#connection ??= patient(await super.acquireConnection(), this.#database.name, this.#guard)
     return this.#connection
   }
 
@@ -124,11 +124,11 @@ class PatientSqliteDriver extends SqliteDriver {
 }
 
 /** The connection, but a locked database is tried again, and errors are those of `db/errors.ts`. */
-function patient(connection: DatabaseConnection, guard: Guard): DatabaseConnection {
+function patient(connection: DatabaseConnection, file: string, guard: Guard): DatabaseConnection {
   return {
     streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
     executeQuery: <R>(query: CompiledQuery) =>
-      patiently(() => {
+      patiently(file, () => {
         guard()
         return connection.executeQuery<R>(query)
       }),
@@ -138,16 +138,17 @@ function patient(connection: DatabaseConnection, guard: Guard): DatabaseConnecti
 /**
  * Does some work on the database; while another process holds the lock, tries again for five seconds without blocking the event loop.
  *
+ * @param file as in `translate`
  * @throws {DatabaseUnavailable} when the lock is not free in time, or the database cannot do its work
  * @throws {QueryRefused} when SQLite refuses the query
  */
-export async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
+export async function patiently<T>(file: string, work: () => T | Promise<T>): Promise<T> {
   const deadline = performance.now() + BUSY_DEADLINE_MS
   for (;;) {
     try {
       return await work()
     } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw translate(error)
+      if (!isBusy(error) || performance.now() > deadline) throw translate(error, file)
       await sleep(BUSY_RETRY_MS)
     }
   }
@@ -157,6 +158,7 @@ export async function patiently<T>(work: () => T | Promise<T>): Promise<T> {
 function keepStatements(database: SQLite.Database) {
   const statements = new Map<string, SqliteStatement & SQLite.Statement>()
   return {
+    name: database.name,
     prepare(sql: string) {
       let statement = statements.get(sql)
       if (statement === undefined) {

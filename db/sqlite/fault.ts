@@ -47,7 +47,7 @@ export function inWords(file: string, error: unknown): unknown {
   const obstacle = VAGUE.test(code) ? (obstacleOf(file) ?? lackOfRoom(file)) : undefined
   const says = code.startsWith('SQLITE_') ? `; SQLite says ${code}` : ''
   if (obstacle !== undefined) return new DatabaseUnavailable(`${obstacle}${says}`, { cause })
-  return new DatabaseUnavailable(describe(cause.path ?? file, code, error.message), { cause })
+  return new DatabaseUnavailable(describe(cause.path ?? file, code, cause.message), { cause })
 }
 
 /** A path, and what keeps it from being used. @param otherwise what is said of a code that has no words */

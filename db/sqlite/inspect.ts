@@ -16,7 +16,7 @@ const DAMAGES = 5
 export async function inspectFile(file: string): Promise<Inspection> {
   try {
     refuseNoFile(file)
-    const sqlite = await patiently(() => openSqlite(file, { readonly: true }))
+    const sqlite = await patiently(file, () => openSqlite(file, { readonly: true }))
     const read = new Kysely<Tables>({ dialect: new PatientSqliteDialect(sqlite, true, () => {}) })
     return {
       read,

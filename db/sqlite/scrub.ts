@@ -11,7 +11,7 @@ const SCRUBBED = 1
  * it is deleted.
  */
 export async function scrubOnce(file: string): Promise<void> {
-  await patiently(() => scrub(file)).catch((error) => {
+  await patiently(file, () => scrub(file)).catch((error) => {
     if (!(error instanceof DatabaseUnavailable)) throw error
   })
 }

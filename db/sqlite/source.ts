@@ -29,7 +29,7 @@ export async function openSourceFile(file: string): Promise<Source> {
   const sqlite = await saying(file, async () => {
     refuseNoFile(file)
     if (!isThere(file)) throw new DatabaseUnavailable(describe(file, 'ENOENT'))
-    return patiently(() => openSqlite(file, { readonly: true }))
+    return patiently(file, () => openSqlite(file, { readonly: true }))
   })
   // Each text is prepared once: what was prepared stays in memory until the next collection of garbage, which does not see how large it is.
   const statements = new Map<string, SQLite.Statement>()
@@ -40,7 +40,7 @@ export async function openSourceFile(file: string): Promise<Source> {
     return statement
   }
   const rows = (query: string, after?: bigint) =>
-    saying(file, () => patiently(() => prepared(query).all(...(after === undefined ? [] : [{ after }])) as SourceValue[][]))
+    saying(file, () => patiently(file, () => prepared(query).all(...(after === undefined ? [] : [{ after }])) as SourceValue[][]))
   const tables = async () => {
     const unique = new Set((await rows(UNIQUE)).map((row) => JSON.stringify(row)))
     return tablesOf((await rows(COLUMNS)).map((row) => described(row as string[], unique)))

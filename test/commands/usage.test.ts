@@ -154,7 +154,7 @@ const FAILING: readonly [name: string, env: (t: Test) => Record<string, string> 
       other.exec('begin immediate')
       return { DATABASE_URL: `file:${file}` }
     },
-    /^latchkey: DATABASE_URL: cannot use the database: SQLITE_BUSY: database is locked$/,
+    /^latchkey: DATABASE_URL: cannot use the database: \/\S+\/latchkey\.db: another process keeps it locked \(SQLITE_BUSY\)$/,
   ],
   ['a wrong setting', () => ({ JWT_SECRET: 'hunter2' }), /^latchkey: JWT_SECRET must be at least 32 bytes, got a value of 7 bytes$/],
 ]

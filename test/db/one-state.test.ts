@@ -17,7 +17,7 @@ t.test('reads of one state see nothing of what is written meanwhile, and hold no
   t.strictSame(hashes, ['old', 'old', 'new'])
   await t.rejects(
     db.readOneState((handle) => setPasswordHash(handle, id, 'newer', 3)),
-    /read-?only/,
+    /read-?only/i,
   )
   await t.rejects(
     db.readOneState(async () => {

@@ -54,8 +54,8 @@ const request = (i: number) => ({ reqId: `request-${i}`, method: 'GET', path: '/
 const storms: readonly [name: string, error: Error, told: Line][] = [
   [
     'database_unavailable',
-    new DatabaseUnavailable('SQLITE_FULL: database or disk is full'),
-    { level: 40, status: 503, reason: 'SQLITE_FULL: database or disk is full' },
+    new DatabaseUnavailable('/data/latchkey.db: the disk is full (SQLITE_FULL)'),
+    { level: 40, status: 503, reason: '/data/latchkey.db: the disk is full (SQLITE_FULL)' },
   ],
   ['overloaded', new DatabaseOverloaded('too many writes are waiting'), { level: 40, status: 503, reason: 'too many writes are waiting' }],
   ['overloaded', unavailable('overloaded', 'Too many passwords.', 7), { level: 40, status: 503, reason: 'Too many passwords.' }],
