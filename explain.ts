@@ -1,5 +1,5 @@
 import { ConfigError } from './config.ts'
-import { DatabaseError } from './db/errors.ts'
+import { DatabaseError, TemporaryFilesFailed } from './db/errors.ts'
 import { SigningKeyError } from './domain/keys/load.ts'
 import { SettingMismatch } from './domain/keys/secrets.ts'
 
@@ -13,7 +13,7 @@ export function explain(error: Error, prefix: string): string {
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
-  if (error instanceof SettingMismatch) return error.message
+  if (error instanceof SettingMismatch || error instanceof TemporaryFilesFailed) return error.message
   if (error.syscall === 'getaddrinfo') return `HOST is no address and no known name: ${error.message}`
   if (error.syscall === 'listen') return `HOST and PORT: cannot listen: ${error.message}`
   if (error instanceof DatabaseError || error instanceof SigningKeyError) return `DATABASE_URL: cannot use the database: ${error.message}`

@@ -24,6 +24,9 @@ export class DatabaseLost extends DatabaseUnavailable {
   }
 }
 
+/** There is no room for temporary files, or they cannot be written: the database itself may be well. By what works on a copy there. */
+export class TemporaryFilesFailed extends DatabaseUnavailable {}
+
 /** The user that the database is used as may not do that, and its owner has to allow it. By opening, reads and writes. */
 export class DatabaseForbidden extends DatabaseUnavailable {}
 

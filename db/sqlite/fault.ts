@@ -47,7 +47,18 @@ export function inWords(file: string, error: unknown): unknown {
   const obstacle = VAGUE.test(code) ? (obstacleOf(file) ?? lackOfRoom(file)) : undefined
   const says = code.startsWith('SQLITE_') ? `; SQLite says ${code}` : ''
   if (obstacle !== undefined) return new DatabaseUnavailable(`${obstacle}${says}`, { cause })
-  return new DatabaseUnavailable(describe(cause.path ?? file, code, cause.message), { cause })
+  return new DatabaseUnavailable(cause.path === undefined ? describeFailure(file, cause) : describe(cause.path, code, cause.message), {
+    cause,
+  })
+}
+
+/** A database, and what keeps it from being used, as far as SQLite says it. */
+export function describeFailure(file: string, { code, message }: { readonly code: string; readonly message: string }): string {
+  // What it sorts, and what it may have to undo, SQLite keeps in temporary files, and does not say which disk it was.
+  const mayBeOther = code === 'SQLITE_FULL' && !isDiskFull(file)
+  return mayBeOther
+    ? `${file}: its disk is full, or that of temporary files, which SQLITE_TMPDIR names (${code})`
+    : describe(file, code, message)
 }
 
 /** A path, and what keeps it from being used. @param otherwise what is said of a code that has no words */

@@ -1,6 +1,6 @@
 import { LINE_COLUMNS, type LineStore } from '../sources/lines.ts'
 import type { SourceValue } from '../sources/source.ts'
-import { openTemporary } from './scratch.ts'
+import { onScratch, openTemporary } from './scratch.ts'
 
 const LOWEST = -(2n ** 63n)
 
@@ -23,15 +23,11 @@ export function openLineStore(): LineStore {
   )
   const highest = sqlite.prepare('select max(id) from users').pluck().safeIntegers()
   return {
-    addUser: (line, id, values) => (addUser.run(id, line, values).changes === 0 ? (lineOf.get(id) as number) : undefined),
-    addToken(id, { jti, userId, expiresAt }) {
-      addToken.run(id, jti, userId, expiresAt)
-    },
-    addRevoked(id, tokenId) {
-      addRevoked.run(id, tokenId)
-    },
-    usersAfter: (id = LOWEST, limit) => users.safeIntegers().raw().all(id, limit) as SourceValue[][],
-    revokedAfter: (id = LOWEST, limit) => revoked.safeIntegers().raw().all(id, limit) as SourceValue[][],
+    addUser: (line, id, values) => onScratch(() => (addUser.run(id, line, values).changes === 0 ? (lineOf.get(id) as number) : undefined)),
+    addToken: (id, { jti, userId, expiresAt }) => onScratch(() => void addToken.run(id, jti, userId, expiresAt)),
+    addRevoked: (id, tokenId) => onScratch(() => void addRevoked.run(id, tokenId)),
+    usersAfter: (id = LOWEST, limit) => onScratch(() => users.safeIntegers().raw().all(id, limit) as SourceValue[][]),
+    revokedAfter: (id = LOWEST, limit) => onScratch(() => revoked.safeIntegers().raw().all(id, limit) as SourceValue[][]),
     highestId: () => (highest.get() as bigint | null) ?? 0n,
     close() {
       sqlite.close()

@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t from 'tap'
 import { PASSWORD, unavailable } from '../helper.ts'
-import { postTo, start, startInVain } from '../server/process.ts'
+import { bare, type Cleanup, folder, postTo, run, start, startInVain } from '../server/process.ts'
 import { disk, fill, makeReadOnly, needsMount } from './mount.ts'
 
 /** Longer than an answer of readiness is good for, in milliseconds. */
@@ -96,4 +96,23 @@ t.test('the service stops with code 0 on a full disk, and starts again with all 
   for (let i = 0; i < 20; i++) {
     t.equal((await postTo(`${again.url}/api/token/`, { username: `user-${i}`, password: PASSWORD })).status, 200)
   }
+})
+
+/** Lines of 30 MB of users, as Django writes them: more than SQLite keeps in memory. */
+function dumpOf(t: Cleanup): string {
+  const file = `${folder(t)}/users.jsonl`
+  const password = `pbkdf2_sha256$1000$salt$${'A'.repeat(43)}=`
+  const fields = { password, last_login: null, is_superuser: false, is_staff: false, is_active: true, date_joined: null }
+  const line = (pk: number) =>
+    JSON.stringify({ model: 'auth.user', pk, fields: { username: `user-${pk}`, email: 'x'.repeat(1500), ...fields } })
+  writeFileSync(file, Array.from({ length: 20_000 }, (_, index) => `${line(index + 1)}\n`).join(''))
+  return file
+}
+
+t.test('an import without room for temporary files says so, and blames neither the lines nor the database', needsMount, async (t) => {
+  const env = { DATABASE_URL: `file:${folder(t)}/latchkey.db`, SQLITE_TMPDIR: disk(t) }
+  const cli = (...args: string[]) => run(t, env, bare(process.execPath, 'cli.ts', ...args))
+  t.match(await cli('migrate'), { code: 0 })
+  const stderr = 'latchkey: temporary files: the disk is full (SQLITE_FULL); SQLITE_TMPDIR names another folder for them\n'
+  t.match(await cli('import', 'django', dumpOf(t), '--commit'), { code: 1, stdout: '', stderr })
 })
