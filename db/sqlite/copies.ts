@@ -1,8 +1,10 @@
 import { closeSync, constants, fsyncSync, openSync, readSync, rmSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import SQLite from 'better-sqlite3'
 import { BackupRefused } from '../backups.ts'
 import { openSqlite } from './connection.ts'
-import { describe, filesOf, noFile } from './fault.ts'
+import { translate } from './errors.ts'
+import { describe, filesOf, inWords, noFile } from './fault.ts'
 
 // What a backup and a restore share. Both work on a copy under another name, which takes its own when it is whole and on the disk.
 
@@ -72,20 +74,36 @@ export function checkWhole(copy: string, said: string): void {
 }
 
 function faultOf(copy: string): string | undefined {
+  try {
+    return withOpen(copy, faultIn)
+  } catch (error) {
+    if (isOfDisk(error)) throw new BackupRefused((inWords(copy, translate(error, copy)) as Error).message)
+    return `it is damaged: ${(error as Error).message}`
+  }
+}
+
+function faultIn(sqlite: SQLite.Database): string | undefined {
+  sqlite.pragma('journal_mode = DELETE')
+  const found = sqlite.pragma('integrity_check(1)', { simple: true })
+  if (found !== 'ok') return `it is damaged: ${found}`
+  const [orphan] = sqlite.pragma('foreign_key_check') as { table: string; parent: string }[]
+  if (orphan !== undefined) return `it is damaged: a row of ${orphan.table} refers to one of ${orphan.parent} that is not there`
+  const tables = sqlite.prepare("select name from sqlite_master where type = 'table'").pluck().all() as string[]
+  return foreignTable(tables) ?? (isOurs(sqlite) ? foreignTrigger(sqlite) : 'it is the database of another program')
+}
+
+function withOpen<T>(copy: string, work: (sqlite: SQLite.Database) => T): T {
   const sqlite = openSqlite(copy)
   try {
-    sqlite.pragma('journal_mode = DELETE')
-    const found = sqlite.pragma('integrity_check(1)', { simple: true })
-    if (found !== 'ok') return `it is damaged: ${found}`
-    const [orphan] = sqlite.pragma('foreign_key_check') as { table: string; parent: string }[]
-    if (orphan !== undefined) return `it is damaged: a row of ${orphan.table} refers to one of ${orphan.parent} that is not there`
-    const tables = sqlite.prepare("select name from sqlite_master where type = 'table'").pluck().all() as string[]
-    return foreignTable(tables) ?? (isOurs(sqlite) ? foreignTrigger(sqlite) : 'it is the database of another program')
-  } catch (error) {
-    return `it is damaged: ${(error as Error).message}`
+    return work(sqlite)
   } finally {
     sqlite.close()
   }
+}
+
+/** Whether not the copy is at fault, but where it lies. */
+function isOfDisk(error: unknown): boolean {
+  return error instanceof SQLite.SqliteError && /^SQLITE_(FULL|IOERR)/.test(error.code)
 }
 
 function foreignTable(tables: readonly string[]): string | undefined {
@@ -96,12 +114,12 @@ function foreignTable(tables: readonly string[]): string | undefined {
   return tables.includes('kysely_migration') ? undefined : `it is the database of another program, with the table ${table}`
 }
 
-function isOurs(sqlite: ReturnType<typeof openSqlite>): boolean {
+function isOurs(sqlite: SQLite.Database): boolean {
   return sqlite.prepare('select 1 from kysely_migration where name = ?').get(OURS) !== undefined
 }
 
 /** We have none. It would run with what a restore does, and could undo it. */
-function foreignTrigger(sqlite: ReturnType<typeof openSqlite>): string | undefined {
+function foreignTrigger(sqlite: SQLite.Database): string | undefined {
   const trigger = sqlite.prepare("select name from sqlite_master where type = 'trigger'").pluck().get()
   return trigger === undefined
     ? undefined
@@ -110,13 +128,10 @@ function foreignTrigger(sqlite: ReturnType<typeof openSqlite>): string | undefin
 
 /** Takes what a copy still has beside it into its file. @throws {BackupRefused} when that fails, for want of space */
 export function makeOneFile(copy: string): void {
-  const sqlite = openSqlite(copy)
   try {
-    sqlite.pragma('journal_mode = DELETE')
+    withOpen(copy, (sqlite) => sqlite.pragma('journal_mode = DELETE'))
   } catch (error) {
     throw new BackupRefused(`${copy}: it cannot be written: ${(error as Error).message}`)
-  } finally {
-    sqlite.close()
   }
 }
 

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
 import t from 'tap'
@@ -115,4 +115,18 @@ t.test('an import without room for temporary files says so, and blames neither t
   t.match(await cli('migrate'), { code: 0 })
   const stderr = 'latchkey: temporary files: the disk is full (SQLITE_FULL); SQLITE_TMPDIR names another folder for them\n'
   t.match(await cli('import', 'django', dumpOf(t), '--commit'), { code: 1, stdout: '', stderr })
+})
+
+t.test('a restore without room for its copy says so, and does not call the backup damaged', needsMount, async (t) => {
+  const source = `${folder(t)}/latchkey.db`
+  const service = await start(t, { DATABASE_URL: `file:${source}` })
+  t.match(await service.stop(), { code: 0 })
+  const place = disk(t)
+  fill(`${place}/ballast`)
+  const ballast = statSync(`${place}/ballast`).size
+  // Just the copy: SQLite has to write more to take it for its own.
+  truncateSync(`${place}/ballast`, ballast - statSync(source).size)
+  const restored = await run(t, { DATABASE_URL: `file:${place}/latchkey.db` }, bare(process.execPath, 'cli.ts', 'restore', source))
+  t.match(restored, { code: 1, stderr: /^latchkey: \S+\/latchkey\.db\.restoring-\w+: the disk is full \(.*\n$/ })
+  t.same(readdirSync(place), ['ballast'], 'nothing is left')
 })
