@@ -1,4 +1,6 @@
 import t from 'tap'
+import { setPasswordHash } from '../../db/users.ts'
+import { noOrigin } from '../../domain/events/record.ts'
 import { fold } from '../../domain/text.ts'
 import { claimsOf, logIn, PASSWORD, post } from '../helper.ts'
 import { logOutUser, setActive, setFlags } from '../operator.ts'
@@ -195,6 +197,18 @@ t.test('a user who is disabled while deleting the own account is not deleted', a
   beforeWrite(one, () => setActive(one.app, 'bert', false))
   t.strictSame(answerOf(await one.ask('bert', 'POST', '/api/users/me/delete/', { password: PASSWORD })), inactive)
   t.match((await one.ask('sam', 'GET', `/api/users/${one.ids.bert}/`)).json(), { username: 'bert', is_active: false })
+})
+
+t.test('a user whose password is changed while deleting the own account is not deleted by the one of before', async (t) => {
+  const one = await house(t)
+  const leave = (password: string) => one.ask('bert', 'POST', '/api/users/me/delete/', { password })
+  beforeWrite(one, async () => {
+    const password = await one.app.hashing.hash(noOrigin, NEXT)
+    await one.app.db.write((handle) => setPasswordHash(handle, one.ids.bert, password, one.app.clock()))
+  })
+  t.strictSame(answerOf(await leave(PASSWORD)), wrong('password'))
+  t.match((await one.ask('sam', 'GET', `/api/users/${one.ids.bert}/`)).json(), { username: 'bert', is_active: true })
+  t.strictSame(answerOf(await leave(NEXT)), success(200, {}))
 })
 
 t.test('a user who becomes staff while staff disables them is not disabled', async (t) => {

@@ -3,7 +3,9 @@ import t, { type Test } from 'tap'
 import { replacePasswordHash } from '../../db/users.ts'
 import { noOrigin } from '../../domain/events/record.ts'
 import { build, logIn, PASSWORD, post, register, type TestApp } from '../helper.ts'
+import { setActive } from '../operator.ts'
 import { type Answer, answerOf, bearerRefused, REFRESH, success, TAKERS, tokenRefused } from '../wire/wire.ts'
+import { inactive } from './administration.ts'
 import { bearer, CHANGE, ENDED, NEXT, reasonsOf, wrong } from './me.ts'
 
 // What meets a password change happens while the new password is hashed: after everything was checked, before anything is written.
@@ -84,6 +86,16 @@ t.test('a change whose session was logged out meanwhile is refused, and changes 
   t.strictSame(answerOf(await left), success(200, {}))
   t.same(await reasonsOf(app), ['logout', null])
   t.equal((await refreshOnce(app, other)).statusCode, 200)
+  t.same([await canLogIn(app, PASSWORD), await canLogIn(app, NEXT)], [true, false])
+})
+
+t.test('a change of a user who is disabled meanwhile is refused as such, and changes nothing', async (t) => {
+  const { app, mine } = await open(t)
+  const disabled = whenHashed(app, 'before', () => setActive(app, 'alice', false))
+  t.strictSame(answerOf(await change(app, mine)), inactive)
+  await disabled
+  t.same(await reasonsOf(app), ['user_disabled'])
+  await setActive(app, 'alice', true)
   t.same([await canLogIn(app, PASSWORD), await canLogIn(app, NEXT)], [true, false])
 })
 

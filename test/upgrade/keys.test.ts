@@ -114,6 +114,22 @@ t.test('a key of before lives as long as the tokens of all: it has signed such a
   )
 })
 
+t.test('where keys of before do not say how long their tokens live, the issuer of these is accepted for a month', async (t) => {
+  t.intercept(Date, 'now', { value: () => START })
+  const [old] = someOldDatabases as [OldDatabase]
+  const file = writeOldDatabase(t, old)
+  const db = new SQLite(file)
+  db.exec('update signing_keys set token_ttl = 0')
+  db.close()
+  const app = await startOn(t, file, old)
+  t.not(app.config.jwtIssuer, claimsOf(old.sessions.fresh.refresh).iss)
+  // Longer than a process may issue tokens after it has noted that it does.
+  app.clock.advance(601)
+  await refreshed(app, old.sessions.fresh.refresh)
+  const issuers = app.db.read.selectFrom('issued_claims').select('token_ttl').where('value', '=', 'http://localhost:3000')
+  t.same(await issuers.execute(), [{ token_ttl: 2_592_000 }])
+})
+
 t.test('a secret that signed before the upgrade is dead as soon as any other, once its refresh tokens are', async (t) => {
   const old = someOldDatabases.find(({ name }) => name === 'off-HS256-plain') as OldDatabase
   const file = writeOldDatabase(t, old)

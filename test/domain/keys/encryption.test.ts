@@ -152,6 +152,20 @@ t.test('a process that cannot decrypt the next key keeps signing with the one it
   }
 })
 
+t.test('a process goes on verifying with a key that it cannot sign with when the stored one is damaged', async (t) => {
+  const site = await openSite(t)
+  const { without, withKey, next } = await halfWay(site)
+  await without.tick()
+  await withKey.tick()
+  const token = withKey.issue()
+  t.equal(kidOf(token), next)
+  t.ok(await without.accepts(token))
+  await without.db.write((handle) => handle.updateTable('signing_keys').set({ private_key: 'damaged' }).where('kid', '=', next).execute())
+  await without.ring.look()
+  t.match(without.errors.at(-1), { message: new RegExp(`^signing key ${next} of the database cannot be read: `) })
+  t.ok(await without.accepts(token))
+})
+
 t.test('a process that can decrypt none of the signing keys makes one of its own, once', async (t) => {
   const site = await openSite(t)
   const { without, withKey, first } = await halfWay(site)

@@ -83,6 +83,12 @@ t.test('an attempt of a process that died is waited for a minute, or two where i
   t.match(reserve({ ...tally, in_flight_until: NOW + 40 * DAY }, pair, NOW), { in_flight: 1, in_flight_until: NOW + MINUTE })
 })
 
+t.test('nobody waits longer than failures are remembered', async (t) => {
+  const tally = failed(address, 1, NOW + 50 * MINUTE, failed(address, 2, NOW))
+  t.same(judge(tally, address, NOW + 50 * MINUTE), wait(10 * MINUTE))
+  t.same(judge(tally, address, NOW + HOUR), go)
+})
+
 t.test('a delay that a setting has shortened is no longer waited for', async (t) => {
   const tally = failed(address, 3, NOW)
   const shorter = { ...address, delayMs: () => MINUTE }
