@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { sqlForDjango, type Tell } from '../domain/exports/django.ts'
+import { type ExportWatch, sqlForDjango } from '../domain/exports/django.ts'
 import { COLUMNS, type Column, type DjangoTable, type Misfit } from '../domain/exports/django-user.ts'
 import { DIALECTS, type SqlDialect } from '../domain/exports/sql.ts'
 import { harmless } from '../domain/text.ts'
 import { isTimeZone } from '../domain/time-zones.ts'
+import { afterEachPage } from './pages-of-users.ts'
 import { runCommand } from './run.ts'
 
 interface ExportOptions {
@@ -53,8 +54,9 @@ Exit code 3: it is complete, but standard error names users that are not in it a
       const taken = Object.keys(options.set).find((column) => [...OURS, options.usernameColumn].includes(column))
       if (taken !== undefined) command.error(`error: --set cannot set ${taken}, which every user has here`)
       return runCommand(async ({ db }) => {
-        const [tell, misfits] = teller()
-        await db.readOneState((handle) => printAll(sqlForDjango(handle, tableOf(options), tell)))
+        const [onMisfit, misfits] = teller()
+        const watch = { onMisfit, onProgress: afterEachPage() }
+        await db.readOneState((handle) => printAll(sqlForDjango(handle, tableOf(options), watch)))
         if (misfits() === 0) return
         console.error(`latchkey: written, but for ${misfits()} users as they are named above`)
         process.exitCode = IN_PART
@@ -78,9 +80,9 @@ const SAID: Readonly<Record<Misfit, string>> = {
   hash_too_long: 'the hash is longer than 128 characters: the row gets an unusable one, so the user needs a new password',
 }
 
-function teller(): [tell: Tell, misfits: () => number] {
+function teller(): [onMisfit: ExportWatch['onMisfit'], misfits: () => number] {
   let misfits = 0
-  const tell: Tell = ({ id, username }, misfit) => {
+  const tell: ExportWatch['onMisfit'] = ({ id, username }, misfit) => {
     misfits++
     console.error(`latchkey: ${id} "${harmless(username)}": ${misfit}: ${SAID[misfit]}`)
   }

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { type Command, Option } from 'commander'
 import type { Config } from '../config.ts'
 import { openEmptyDatabase, openSource } from '../db/open.ts'
@@ -14,6 +12,7 @@ import { interruption } from './copying.ts'
 import { linesOf } from './import-lines.ts'
 import { ImportPrinter } from './import-output.ts'
 import { jsonOption, type OutputOptions } from './output.ts'
+import { afterEachPage } from './pages-of-users.ts'
 import { CommandError, type Context, runCommand } from './run.ts'
 
 interface ImportOptions extends OutputOptions {
@@ -25,8 +24,6 @@ interface ImportOptions extends OutputOptions {
 
 /** The exit code of an import that is done, but for users who are left out. */
 const SOME_LEFT_OUT = 3
-/** Between two lines that say how far it is. */
-const TELL_EVERY_MS = 2000
 
 const HELP = `
 Where the users are:
@@ -68,39 +65,17 @@ function refuseUsage(file: string | undefined, { timeZone }: ImportOptions, comm
   }
 }
 
-/** Users after which garbage is collected. */
-const COLLECT_EVERY = 20_000
-
-/**
- * Collects garbage every some thousand users. Each page is garbage a moment later, but a part of it has been moved to where V8 lets it grow to
- * several times of what is in use, before it looks.
- */
-function garbageCollector(): (users: number) => void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  let at = 0
-  return (users) => {
-    if (users < at + COLLECT_EVERY) return
-    at = users
-    collect()
-  }
-}
-
 async function run(context: Context, file: string | undefined, options: ImportOptions, command: Command): Promise<void> {
   const source = await openUsers(context.config, file, options, command)
   const interrupted = interruption()
   const rehearsal = options.commit ? undefined : await openEmptyDatabase()
   const output = new ImportPrinter(options, source)
-  const [tell, collect] = [progress(), garbageCollector()]
   try {
     const report = await importUsers(context, source, {
       rehearsal,
       readTime: timeReader(options.timeZone),
       onRow: (row) => output.row(row),
-      onProgress: (users) => {
-        tell(users)
-        collect(users)
-      },
+      onProgress: afterEachPage(),
       isStopping: () => interrupted.signal.aborted,
     })
     output.end(report)
@@ -137,15 +112,4 @@ function inWords(error: unknown): unknown {
     return new CommandError('interrupted; what was done is done, and the same command goes on from there')
   if (error instanceof SourceFailed) return new CommandError(`cannot read the users: ${harmless(error.message)}`)
   return error instanceof ImportRefused ? new CommandError(harmless(error.message)) : error
-}
-
-/** Says on standard error from time to time how far it is, where that is a terminal. */
-function progress(): (users: number) => void {
-  if (!process.stderr.isTTY) return () => {}
-  let toldAt = performance.now()
-  return (users) => {
-    if (performance.now() - toldAt < TELL_EVERY_MS) return
-    toldAt = performance.now()
-    console.error(`latchkey: ${users} users`)
-  }
 }

@@ -6,8 +6,13 @@ import { lastUserId } from '../../db/user-ids.ts'
 import { type DjangoTable, djangoUser, type Misfit, statementsFor } from './django-user.ts'
 import { identifier, literal, trimmed } from './sql.ts'
 
-/** Is told of a user who is not written as it is here. */
-export type Tell = (user: User, misfit: Misfit) => void
+/** Who is told of an export. */
+export interface ExportWatch {
+  /** Told of a user who is not written as it is here. */
+  onMisfit(user: User, misfit: Misfit): void
+  /** Told after each page how many users were written until now: none while only their names are made free. */
+  onProgress(users: number): void
+}
 
 /**
  * The SQL that brings a table of Django's users up to date, some lines at a time: one transaction, which is complete only when its last line
@@ -15,13 +20,21 @@ export type Tell = (user: User, misfit: Misfit) => void
  *
  * @param db a handle that sees one state: names that wander between two reads would meet
  */
-export async function* sqlForDjango(db: Handle, table: DjangoTable, tell: Tell): AsyncGenerator<string> {
+export async function* sqlForDjango(db: Handle, table: DjangoTable, watch: ExportWatch): AsyncGenerator<string> {
   const random = randomText(40)
   const marks: Marks = { unusable: `!${random}`, aside: random.slice(0, 8) }
   yield lines(['BEGIN;', ...table.dialect.preamble])
   for await (const ids of pagesOfDeletedIds(db)) yield lines([disable(ids, table, marks)])
-  for await (const users of pagesOfUsers(db, { isChanged: true })) yield lines(users.flatMap((user) => freeName(user, table, marks)))
-  for await (const users of pagesOfUsers(db)) yield lines(users.flatMap((user) => write(user, table, marks, tell)))
+  for await (const users of pagesOfUsers(db, { isChanged: true })) {
+    yield lines(users.flatMap((user) => freeName(user, table, marks)))
+    watch.onProgress(0)
+  }
+  let written = 0
+  for await (const users of pagesOfUsers(db)) {
+    yield lines(users.flatMap((user) => write(user, table, marks, watch)))
+    written += users.length
+    watch.onProgress(written)
+  }
   yield lines([...table.dialect.idsAfter(table.table, await lastUserId(db)), 'COMMIT;'])
 }
 
@@ -53,9 +66,9 @@ function freeName(user: User, table: DjangoTable, { unusable, aside }: Marks): s
   ]
 }
 
-function write(user: User, table: DjangoTable, { unusable }: Marks, tell: Tell): string[] {
+function write(user: User, table: DjangoTable, { unusable }: Marks, watch: ExportWatch): string[] {
   const written = djangoUser(user, table, unusable)
-  for (const misfit of written.misfits) tell(user, misfit)
+  for (const misfit of written.misfits) watch.onMisfit(user, misfit)
   return statementsFor(written, table)
 }
 
