@@ -1,13 +1,14 @@
 import type { Handle } from './database.ts'
+import { whereOfHere } from './of-here.ts'
 import type { User } from './schema.ts'
 
 /** Rows that are read at once. */
 const PAGE = 250
 
-/** All users by their id, a page at a time. @param isChanged only those that no import brought, or that were changed here since */
+/** All users by their id, a page at a time. @param isChanged only those of here */
 export async function* pagesOfUsers(db: Handle, { isChanged = false } = {}): AsyncGenerator<User[]> {
   const all = db.selectFrom('users').selectAll().orderBy('id').limit(PAGE)
-  const asked = isChanged ? all.where((eb) => eb.or([eb('imported_at', 'is', null), eb('changed_at', '!=', eb.ref('imported_at'))])) : all
+  const asked = isChanged ? all.where(whereOfHere) : all
   for (let last = 0; ; ) {
     const page = await asked.where('id', '>', last).execute()
     if (page.length > 0) yield page

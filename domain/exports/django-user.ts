@@ -1,6 +1,7 @@
+import { isOfHere } from '../../db/of-here.ts'
 import type { User } from '../../db/schema.ts'
 import { djangoHash } from '../django-hash.ts'
-import { hashMd5, isOfHere } from '../imported.ts'
+import { hashMd5 } from '../imported.ts'
 import { codePoints } from '../text.ts'
 import { identifier, literal, type SqlDialect, trimmed } from './sql.ts'
 

@@ -9,13 +9,13 @@ import {
   updateImported,
   withSessions,
 } from '../../db/imported-users.ts'
+import { isOfHere } from '../../db/of-here.ts'
 import { countPasswords, type PasswordChange } from '../../db/password-kinds.ts'
 import type { User } from '../../db/schema.ts'
 import { lockUsers, takeTurns } from '../../db/turns.ts'
 import type { Core } from '../context.ts'
 import { djangoHash } from '../django-hash.ts'
 import { noOrigin, recordEvent } from '../events/record.ts'
-import { isOfHere } from '../imported.ts'
 import { endingNow, endSessions } from '../sessions/ends.ts'
 import type { Candidate, Refusal, Remark } from './user.ts'
 
@@ -91,11 +91,14 @@ export function askedOf(candidates: readonly Candidate[]): Asked {
   }
 }
 
+/** Who has a name: a user who is here, or only the id of one whom this page has given it. */
+type Holder = Named | Pick<Named, 'id'>
+
 /** What is here, and as the page goes on, what is going to be. */
 interface Here {
   readonly users: Map<number, User>
   readonly deleted: ReadonlySet<number>
-  readonly byName: Map<string, Pick<Named, 'id'> & Partial<Named>>
+  readonly byName: Map<string, Holder>
   readonly byKey: Map<string, Set<number>>
 }
 
@@ -155,10 +158,9 @@ function isBroughtBack({ username, flags, hash }: Candidate, before: User): bool
 }
 
 /** Whether the name may be free before the import is over: whoever has it comes later, or waits for another name. */
-function mayGiveUp(holder: Pick<Named, 'id'> & Partial<Named>, candidate: Candidate, waiting: ReadonlySet<number>): boolean {
+function mayGiveUp(holder: Holder, candidate: Candidate, waiting: ReadonlySet<number>): boolean {
   if (waiting.has(holder.id)) return true
-  const isOfImport = typeof holder.imported_at === 'number' && holder.changed_at === holder.imported_at
-  return isOfImport && holder.id > Number(candidate.id)
+  return 'imported_at' in holder && !isOfHere(holder) && holder.id > Number(candidate.id)
 }
 
 function take(work: Work, candidate: Candidate, before: User | undefined, here: Here, now: number): Outcome {
