@@ -35,9 +35,8 @@ const UPDATE = /^update ((?:"\w+"\.)?("\w+")) set (.+) where (.+) returning (.+)
 function changeEach(sql: string, asked: string): string {
   const [, table, name, set, where, returning] = UPDATE.exec(sql) as RegExpExecArray
   return (
-    `with asked as materialized (select * from ${asked}), ` +
-    `free as materialized (select asked.number from asked cross join ${table} where ${where} for no key update of ${name} skip locked) ` +
-    `update ${table} set ${set} from asked join free on free.number = asked.number where ${where} returning asked.number, ${returning}`
+    `with free as materialized (select asked.* from ${asked} cross join ${table} where ${where} for no key update of ${name} skip locked) ` +
+    `update ${table} set ${set} from free as asked where ${where} returning asked.number, ${returning}`
   )
 }
 

@@ -87,6 +87,17 @@ t.test('a row that somebody has locked keeps no other update waiting, and is cha
   t.same(await jtis(db), ['next', 'next', 'first', 'next'])
 })
 
+t.test('a statement for many updates is made in one pass: it does not go through all of them for each', async (t) => {
+  const { db, others } = await openWithSessions(t, 20)
+  const statements = gathered(t)
+  await Promise.all(Array.from({ length: 20 }, (_, index) => rotate(db, rotation(index + 1))))
+  const [{ args }] = statements() as unknown as [{ args: [string, unknown[]] }]
+  const [text, values] = args
+  const { rows } = await others.query<[string]>({ text: `explain (costs off) ${text}`, values, rowMode: 'array' })
+  const scans = rows.flatMap(([line]) => /(?:CTE|Function) Scan/.exec(line) ?? [])
+  t.same(scans.sort(), ['CTE Scan', 'Function Scan'])
+})
+
 t.test('a value that fails the statement that it shares with others fails alone', async (t) => {
   const { db } = await open(t)
   await db.write(async (handle) => {
