@@ -174,6 +174,7 @@ class Handles {
   }
 
   async close(): Promise<void> {
+    await this.#changes.done()
     await Promise.all([this.#readers.close(), this.#writers.close()])
   }
 }

@@ -41,6 +41,7 @@ export class Gatherer {
   #asked = 0
   #busy = 0
   #isScheduled = false
+  #onDone: () => void = () => {}
 
   /**
    * @param most how many connections of the pool it uses at once
@@ -56,6 +57,18 @@ export class Gatherer {
   /** How many runs wait. */
   get waiting(): number {
     return this.#asked
+  }
+
+  /** Resolves when no run waits any more, and none is under way. */
+  async done(): Promise<void> {
+    if (this.#isDone) return
+    await new Promise<void>((resolve) => {
+      this.#onDone = resolve
+    })
+  }
+
+  get #isDone(): boolean {
+    return this.#asked === 0 && this.#busy === 0
   }
 
   /** @throws {DatabaseOverloaded} when too many wait, and whatever a connection throws */
@@ -100,6 +113,7 @@ export class Gatherer {
     } finally {
       this.#busy--
       this.#schedule()
+      if (this.#isDone) this.#onDone()
     }
   }
 

@@ -136,6 +136,20 @@ t.test('updates with nulls in other places, and with values that no array holds,
   t.equal(await rotate(db, { ...rotation(1, 'later'), refreshed_at: 2 ** 60 }, 'next'), true)
 })
 
+t.test('updates that wait when the database is closed are made first', async (t) => {
+  const { db, others, onlooker } = await openWithSessions(t, 4)
+  await others.query('begin; lock table sessions in access exclusive mode')
+  const made: Promise<boolean>[] = []
+  for (const id of [1, 2, 3, 4]) {
+    made.push(rotate(db, rotation(id)))
+    await waitingForLock(onlooker)
+  }
+  const closed = db.close()
+  await others.query('commit')
+  await closed
+  t.same(await Promise.all(made), [true, true, true, true])
+})
+
 t.test('when a connection breaks, the updates that were sent by it are unsure, and the others are made', async (t) => {
   const { db, others, onlooker } = await openWithSessions(t, 5)
   await others.query('begin; lock table sessions in access exclusive mode')
