@@ -1,6 +1,7 @@
 import type { HotQuery } from '../dialect.ts'
 import { QueryRefused } from '../errors.ts'
 import type { Connection } from './connection.ts'
+import { Interrupted } from './errors.ts'
 import { type Asked, answersOf } from './gathered.ts'
 import { type Batch, Gatherer } from './gatherer.ts'
 import { runOf } from './look-ups.ts'
@@ -49,8 +50,8 @@ async function settle(writers: Pool, connection: Connection, batch: Batch): Prom
     // Their condition does not hold, or their row is locked: alone they wait until it is free.
     settleEach(writers, { ...batch, asked: asked.filter((_, index) => !changed[index]?.length) })
   } catch (error) {
-    // One value may fail what it was sent with.
-    if (error instanceof QueryRefused) settleEach(writers, batch)
+    // One value may fail what it was sent with, and so may one row that another transaction has changed meanwhile.
+    if (error instanceof QueryRefused || error instanceof Interrupted) settleEach(writers, batch)
     else fail(asked, error)
   }
 }

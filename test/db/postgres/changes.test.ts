@@ -5,6 +5,7 @@ import type { Database } from '../../../db/database.ts'
 import { DatabaseUnavailable, QueryRefused } from '../../../db/errors.ts'
 import { hot } from '../../../db/hot.ts'
 import { Connection } from '../../../db/postgres/connection.ts'
+import { Interrupted } from '../../../db/postgres/errors.ts'
 import { insertSession, type Rotation, rotateSession } from '../../../db/sessions.ts'
 import { insertUser } from '../../../db/users.ts'
 import { open, waitingForLock } from './open.ts'
@@ -121,6 +122,14 @@ t.test('a value that fails the statement that it shares with others fails alone'
     users.map(({ username }) => username),
     ['alicia', 'bob', 'carol'],
   )
+})
+
+t.test('when the statement that updates share conflicts with another transaction, each is made by itself', async (t) => {
+  const { db } = await openWithSessions(t, 2)
+  const statements = t.capture(Connection.prototype, 'runGathered', () => Promise.reject(new Interrupted('40001: a conflict')))
+  t.same(await Promise.all([1, 2].map((id) => rotate(db, rotation(id)))), [true, true])
+  t.equal(statements().length, 1)
+  t.same(await jtis(db), ['next', 'next'])
 })
 
 t.test('updates with nulls in other places, and with values that no array holds, are made all the same', async (t) => {
