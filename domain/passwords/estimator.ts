@@ -30,6 +30,8 @@ export interface EstimatorOptions {
   readonly thread?: URL
   /** In milliseconds. */
   readonly timeoutMs?: number
+  /** With how much heap the thread starts. */
+  readonly heapMb?: number
 }
 
 /**
@@ -47,10 +49,11 @@ export class Estimator {
   readonly #timeoutMs: number
   readonly #warn: (reason: string) => void
   #thread: Worker | undefined
-  #heapMb = HEAP_MB
+  #heapMb: number
 
-  constructor({ clock, log, thread = THREAD, timeoutMs = TIMEOUT_MS }: EstimatorOptions) {
+  constructor({ clock, log, thread = THREAD, timeoutMs = TIMEOUT_MS, heapMb = HEAP_MB }: EstimatorOptions) {
     this.#module = thread
+    this.#heapMb = heapMb
     this.#timeoutMs = timeoutMs
     this.#warn = counted(WARNING_INTERVAL_MS, clock, (_count, reason: string) => {
       log.warn({ reason, failed: this.stats.failed }, 'passwords cannot be judged, and are taken unless they are on the list')
