@@ -13,7 +13,7 @@ export const PASSWORD = 'correct horse battery'
 
 /**
  * Shared by all apps of a process: to start its thread takes as long as many tests. It has room: under the options with which Node runs the
- * tests, collecting the garbage of a small heap takes a third of their time.
+ * tests, collecting the garbage of a small heap takes up to a third of their time.
  */
 const estimator = new Estimator({ clock: () => 0, log: { warn: (details, message) => console.error(message, details) }, heapMb: 64 })
 
