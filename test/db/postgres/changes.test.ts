@@ -1,7 +1,7 @@
 // Only on PostgreSQL: it gathers updates.
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import type { Database } from '../../../db/database.ts'
+import type { Database, Handle } from '../../../db/database.ts'
 import { DatabaseUnavailable, QueryRefused } from '../../../db/errors.ts'
 import { hot } from '../../../db/hot.ts'
 import { Connection } from '../../../db/postgres/connection.ts'
@@ -86,6 +86,23 @@ t.test('a row that somebody has locked keeps no other update waiting, and is cha
   await others.query('commit')
   t.same(await Promise.all(locked), [true, false])
   t.same(await jtis(db), ['next', 'next', 'first', 'next'])
+})
+
+t.test('only an update of one table, on a condition, that says which rows it has changed shares a statement', async (t) => {
+  const { db } = await openWithSessions(t, 1)
+  const statements = gathered(t)
+  const others: readonly ((handle: Handle, value: { client: string }) => Promise<{ rows: unknown[] }>)[] = [
+    hot((handle, { client }: { client: string }) => handle.updateTable('sessions').set({ client }).returning('client')),
+    hot((handle, { client }: { client: string }) => handle.updateTable('sessions').set({ client }).where('id', '=', 1)),
+    hot((handle, { client }: { client: string }) =>
+      handle.updateTable('sessions').from('users').set({ client }).whereRef('users.id', '=', 'user_id').returning('client'),
+    ),
+    hot((handle, { client }: { client: string }) => handle.deleteFrom('sessions').where('client', '=', client).returning('client')),
+  ]
+  const changed: unknown[] = []
+  for (const other of others) changed.push((await db.write((handle) => other(handle, { client: 'new' }), { isSingle: true })).rows)
+  t.same(changed, [[{ client: 'new' }], [], [{ client: 'new' }], [{ client: 'new' }]])
+  t.equal(statements().length, 0)
 })
 
 t.test('a statement for many updates is made in one pass: it does not go through all of them for each', async (t) => {
