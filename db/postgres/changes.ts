@@ -61,10 +61,17 @@ function settleEach(writers: Pool, { query, asked, fail }: Batch): void {
   for (const one of asked) settleAlone(writers, query, one).catch((error) => fail([one], error))
 }
 
+/** In a transaction, in which the server gives up by itself what waits for too long, also behind a pooler. */
 async function settleAlone(writers: Pool, query: HotQuery, one: Asked): Promise<void> {
   const connection = await writers.take()
   try {
-    one.resolve(await connection.executeQuery(runOf(query, one)))
+    connection.begin(true)
+    const result = await connection.executeQuery<never>(runOf(query, one))
+    await connection.commit()
+    one.resolve(result)
+  } catch (error) {
+    await connection.rollback()
+    throw error
   } finally {
     writers.give(connection)
   }

@@ -1,7 +1,13 @@
 // What three instances hold on PostgreSQL they hold behind PgBouncer in transaction mode, where each transaction may have another connection.
+import pg from 'pg'
 import t from 'tap'
+import { openDatabase } from '../../db/open.ts'
+import { insertSession, rotateSession } from '../../db/sessions.ts'
+import { insertUser } from '../../db/users.ts'
+import { startBouncer } from './postgres/bouncer.ts'
 import { countGuesses, keepThree, NAMES, registerOnce } from './postgres/exact.ts'
 import { startBehindBouncer } from './postgres/instances.ts'
+import { startServer } from './postgres/server.ts'
 import { logoutOf, passwordChange, raceThem, SURPLUS } from './races.ts'
 import { AT_ONCE, COMPLAINTS, refreshInRounds, SESSIONS } from './refresh-rounds.ts'
 
@@ -35,3 +41,36 @@ for (const [what, endingOf] of [
     t.same(await together.server.column(SURPLUS), [], 'no user has a live session beside the keeper')
   })
 }
+
+t.test('behind PgBouncer the refresh of a session that stays locked is given up by the server, and no other one is refused', async (t) => {
+  const server = await startServer(t)
+  const db = await openDatabase(server.url({ port: await startBouncer(t, server) }))
+  const others = new pg.Client(server.url())
+  await others.connect()
+  t.teardown(async () => {
+    await others.end()
+    await db.close()
+  })
+  const times = { created_at: 1, refreshed_at: 1, expires_at: 9_000_000, refresh_iat: 1, refresh_exp: 7000 }
+  const state = { ...times, refresh_jti: 'first', replaced: '', address: '', client: '' }
+  await db.write(async (handle) => {
+    const user_id = await insertUser(handle, { username: 'alice', username_key: 'alice', password: '-', created_at: 1 })
+    for (let i = 0; i < 60; i++) await insertSession(handle, { ...state, user_id, sid_secret: null })
+  })
+  const refresh = (id: number) =>
+    db.write((handle) => rotateSession(handle, { ...state, id, pending_jti: null }, 'first'), { isSingle: true })
+  await others.query('begin; update sessions set client = client where id = 1')
+  let isOver = false
+  const locked = refresh(1).finally(() => {
+    isOver = true
+  })
+  const refreshAgain = async (id: number) => {
+    while (!isOver) await refresh(id)
+  }
+  const outcomes = await Promise.allSettled([locked, ...Array.from({ length: 59 }, (_, index) => refreshAgain(index + 2))])
+  t.match(outcomes[0], { status: 'rejected', reason: { message: /^57014: / } })
+  t.same(
+    outcomes.slice(1).filter(({ status }) => status === 'rejected'),
+    [],
+  )
+})
