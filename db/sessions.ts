@@ -80,6 +80,12 @@ export async function insertSession(db: Handle, session: Started): Promise<numbe
   return (rows[0] as { id: number }).id
 }
 
+/**
+ * A session has both of `ended_at` and `end_reason`, or none. Of those without the former there is an index, which PostgreSQL, planning this
+ * once and maybe while there are few, might read from end to end instead of the one row.
+ */
+const NOT_ENDED = ['end_reason', 'is', null] as const
+
 export type Rotation = Omit<
   Session,
   'user_id' | 'sid_secret' | 'created_at' | 'expires_at' | Computed | Elsewhere | 'ended_at' | 'end_reason'
@@ -100,7 +106,7 @@ const rotate = hot((db, value: Rotation & { was: string }) =>
     })
     .where('id', '=', value.id)
     .where('refresh_jti', '=', value.was)
-    .where('ended_at', 'is', null)
+    .where(...NOT_ENDED)
     .returning('id'),
 )
 
@@ -121,7 +127,7 @@ const touch = hot((db, value: Use) =>
     .updateTable('sessions')
     .set({ refreshed_at: value.refreshed_at, address: value.address, client: value.client })
     .where('id', '=', value.id)
-    .where('ended_at', 'is', null)
+    .where(...NOT_ENDED)
     .returning('id'),
 )
 

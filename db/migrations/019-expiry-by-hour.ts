@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { adapterOf } from '../dialect.ts'
 import { computed } from './columns.ts'
 
-/** A session's row grows by half while it is refreshed for the first times, for it keeps the tokens that were replaced. */
+/** The next version of a row is written into the rest, and takes the place of the one before the last. */
 const FULL_PERCENT = 80
 
 /**

@@ -7,8 +7,8 @@ import { type Batch, Gatherer } from './gatherer.ts'
 import { runOf } from './look-ups.ts'
 import type { Pool } from './pool.ts'
 
-/** A commit costs the server several times what an update does: the fewer are under way, the more updates share one. */
-const AT_ONCE = 2
+/** Statements under way. A commit costs the server several times what an update does: the fewer there are, the more updates share one. */
+const AT_ONCE = 1
 
 /** Whether runs of a query can share a statement: an update of one table, on a condition, that says which rows it has changed. */
 export function isGatherable({ compiled: { query } }: HotQuery): boolean {
@@ -18,7 +18,7 @@ export function isGatherable({ compiled: { query } }: HotQuery): boolean {
 }
 
 /**
- * Gathers updates of one statement. Those that come while enough others are under way share a statement, and so a commit: each changes what it
+ * Gathers updates of one statement. Those that come while one is under way share a statement, and so a commit: each changes what it
  * would change by itself, on its own condition, and all are committed or none is.
  *
  * @param writers a pool that lends connections also to others
@@ -27,16 +27,18 @@ export function gatherChanges(writers: Pool): Gatherer {
   return new Gatherer(writers, AT_ONCE, changeEach, (connection, batch) => settle(writers, connection, batch))
 }
 
-const UPDATE = /^update ((?:"\w+"\.)?("\w+")) set (.+) where (.+) returning (.+)$/s
+const UPDATE = /^update (\S+) set (.+) where (.+) returning (.+)$/s
 
 /**
  * The update for each element of the arrays. It leaves out the rows that another transaction has locked: so nobody waits for what somebody
- * else has locked, and two that lock the same rows in different orders cannot wait for each other.
+ * else has locked, and two that lock the same rows in different orders cannot wait for each other. The rows are looked for one by one
+ * (`lateral`), so that each is found by its key, however large the table was when the statement was planned.
  */
 function changeEach(sql: string, asked: string): string {
-  const [, table, name, set, where, returning] = UPDATE.exec(sql) as RegExpExecArray
+  const [, table, set, where, returning] = UPDATE.exec(sql) as RegExpExecArray
   return (
-    `with free as materialized (select asked.* from ${asked} cross join ${table} where ${where} for no key update of ${name} skip locked) ` +
+    `with free as materialized (select asked.* from ${asked} ` +
+    `cross join lateral (select from ${table} where ${where} for no key update skip locked) as found) ` +
     `update ${table} set ${set} from free as asked where ${where} returning asked.number, ${returning}`
   )
 }

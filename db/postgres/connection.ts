@@ -20,8 +20,8 @@ const LONG_IDLE_MS = 600_000
 const LONG_LIMITS = `set local statement_timeout = 0; set local idle_in_transaction_session_timeout = ${LONG_IDLE_MS}`
 /**
  * For a connection that is ours alone. Statements are planned once, because to plan one takes longer than to run it; no code is compiled
- * for one, because that takes longer still. A plan that was made while a table was small, and would read all of it, would be kept while it
- * grows: so indexes are used from the beginning.
+ * for one, because that takes longer still. A plan that was made while a table was small, and would read all of it, or keep all of it at
+ * hand (`enable_material`), would be kept while it grows: so indexes are used from the beginning.
  */
 const SESSION = {
   statement_timeout: `${SERVER_STATEMENT_MS}`,
@@ -31,6 +31,7 @@ const SESSION = {
   jit: 'off',
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
+  enable_material: 'off',
   enable_mergejoin: 'off',
 }
 /** What speaks PostgreSQL's protocol need not know them all. */
