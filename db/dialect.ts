@@ -84,7 +84,8 @@ export interface Adapter {
   readonly storesComputed?: boolean
   /**
    * Has a table keep room beside its rows, where a row that is changed stays in its place if there is, and leaves the indexes alone. `percent`
-   * is how full it is to be at most when rows are added.
+   * is how full it is to be at most when rows are added. Rows of some kilobytes are kept as they are, too, where they would be compressed at
+   * each change.
    */
   leaveRoom?(transaction: Kysely<unknown>, table: string, percent: number): Promise<void>
   /** Waits until nobody writes these tables, and lets nobody until the end of the transaction, where that is not so in any transaction. */

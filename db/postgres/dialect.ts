@@ -26,6 +26,8 @@ import type { Gatherer } from './gatherer.ts'
 
 /** Of "latchkey", in ASCII. */
 const MIGRATION_LOCK = '7809653424151287161'
+/** Rows up to this size are kept as they are. By default PostgreSQL compresses those from 2 kB on, at each change. */
+const WHOLE_ROW_BYTES = 4096
 /** How long tables may be in use before a lock on them is given up: behind it, those wait who write. */
 const LOCK_MS = 5000
 
@@ -121,7 +123,9 @@ export class WritingAdapter extends PostgresAdapter implements Adapter {
   }
 
   async leaveRoom(transaction: Kysely<unknown>, table: string, percent: number): Promise<void> {
-    await sql`alter table ${this.#named([table])} set (fillfactor = ${sql.lit(percent)})`.execute(transaction)
+    await sql`alter table ${this.#named([table])} set (fillfactor = ${sql.lit(percent)}, toast_tuple_target = ${sql.lit(WHOLE_ROW_BYTES)})`.execute(
+      transaction,
+    )
   }
 
   async lockTables(transaction: Handle, tables: readonly string[]): Promise<void> {
