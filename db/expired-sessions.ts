@@ -94,10 +94,13 @@ function nameOfUser(row: ExpressionBuilder<Tables, 'sessions'>) {
   return row.selectFrom('users').select('username').whereRef('users.id', '=', 'sessions.user_id').$asScalar().$notNull()
 }
 
-/** Deletes at most `limit` sessions whose refresh token expired before `before` (seconds since the epoch); resolves to how many. */
+/**
+ * Deletes at most `limit` sessions whose refresh token expired in an hour that was over at `before` (seconds since the epoch); resolves to how
+ * many. Those of the hour itself come later: all of them would be read each time, to find the few that are old enough.
+ */
 export async function deleteSessionsExpiredBefore(db: Handle, before: number, limit: number): Promise<number> {
-  const expired = db.selectFrom('sessions').select('id').where('ended_at', 'is', null).where('refresh_exp', '<', before)
-  const oldest = expired.where('refresh_exp_hour', '<=', hourOf(before)).orderBy('refresh_exp_hour').limit(limit)
+  const old = db.selectFrom('sessions').select('id').where('ended_at', 'is', null).where('refresh_exp_hour', '<', hourOf(before))
+  const oldest = old.orderBy('refresh_exp_hour').limit(limit)
   const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', unlocked(db, oldest)).executeTakeFirst()
   return Number(numDeletedRows)
 }
