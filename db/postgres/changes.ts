@@ -2,10 +2,11 @@ import type { HotQuery } from '../dialect.ts'
 import { QueryRefused } from '../errors.ts'
 import type { Connection } from './connection.ts'
 import { Interrupted } from './errors.ts'
-import { type Asked, answersOf } from './gathered.ts'
+import { answersOf } from './gathered.ts'
 import { type Batch, Gatherer } from './gatherer.ts'
 import { runOf } from './look-ups.ts'
 import type { Pool } from './pool.ts'
+import { inTransaction } from './transaction.ts'
 
 /** Statements under way. A commit costs the server several times what an update does: the fewer there are, the more updates share one. */
 const AT_ONCE = 1
@@ -58,23 +59,14 @@ async function settle(writers: Pool, connection: Connection, batch: Batch): Prom
   }
 }
 
-/** Each on a connection of its own, for which nobody else waits. */
+/**
+ * Each on a connection of its own, for which nobody else waits, and in a transaction, in which the server gives up by itself what waits for too
+ * long, also behind a pooler.
+ */
 function settleEach(writers: Pool, { query, asked, fail }: Batch): void {
-  for (const one of asked) settleAlone(writers, query, one).catch((error) => fail([one], error))
-}
-
-/** In a transaction, in which the server gives up by itself what waits for too long, also behind a pooler. */
-async function settleAlone(writers: Pool, query: HotQuery, one: Asked): Promise<void> {
-  const connection = await writers.take()
-  try {
-    connection.begin(true)
-    const result = await connection.executeQuery<never>(runOf(query, one))
-    await connection.commit()
-    one.resolve(result)
-  } catch (error) {
-    await connection.rollback()
-    throw error
-  } finally {
-    writers.give(connection)
+  for (const one of asked) {
+    inTransaction(writers, true, (connection) => connection.executeQuery<never>(runOf(query, one))).then(one.resolve, (error) =>
+      fail([one], error),
+    )
   }
 }

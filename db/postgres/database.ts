@@ -16,6 +16,7 @@ import { Lines } from './lines.ts'
 import { gatherLookUps } from './look-ups.ts'
 import { Pool } from './pool.ts'
 import { openSourceServer } from './source.ts'
+import { inTransaction } from './transaction.ts'
 import { type Address, isPostgresUrl, parseUrl } from './url.ts'
 
 const DEFAULT_SCHEMA = 'public'
@@ -115,20 +116,8 @@ class Handles {
   }
 
   /** Runs a job in a transaction, once. Throws what `Database.write` does, and `Interrupted`. */
-  async run<T>(job: WriteJob<T>, isDurable: boolean): Promise<T> {
-    const connection = await this.#writers.take()
-    const lease = new Lease(connection)
-    try {
-      connection.begin(isDurable)
-      const result = await this.#runOn(lease, job)
-      await connection.commit()
-      return result
-    } catch (error) {
-      await connection.rollback()
-      throw error
-    } finally {
-      this.#writers.give(connection)
-    }
+  run<T>(job: WriteJob<T>, isDurable: boolean): Promise<T> {
+    return inTransaction(this.#writers, isDurable, (connection) => this.#runOn(new Lease(connection), job))
   }
 
   /** Runs what may take as long as it takes. Transactions are begun on the handle that it is given. */
