@@ -160,8 +160,8 @@ async function start(
   // Ours are not compared trimmed. Whoever types white space around the password once, or always, could log in with one of both no more: so
   // the hash of the other system, with which both are right, stays until the password is typed as it is. It also stays where it does not tell
   // all of the password: a typing error in the rest would become the password.
-  const isSure = !isRightTrimmed && hashing.isComparedWhole(user.password, password)
-  const betterHash = isSure && hashing.isWeaker(user.password) ? await hashing.hash(origin, password) : undefined
+  const isReplaced = !isRightTrimmed && hashing.isWeaker(user.password) && hashing.isComparedWhole(user.password, password)
+  const betterHash = isReplaced ? await hashing.hash(origin, password) : undefined
   const granted = await db.write((handle) => startUnlessChanged(handle, core, origin, user, attempt, betterHash))
   if (granted === 'changed') attempt.giveBack()
   if (granted === undefined) attempt.fail()
