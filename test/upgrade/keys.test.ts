@@ -99,13 +99,18 @@ const refused = {
   revoke: success(200, {}),
 }
 
-t.test('a key of before lives as long as the tokens of all: it has signed such a token of an earlier key again', async (t) => {
+/** A service on an old database in which this was done. */
+async function startAfter(t: Test, statement: string) {
   const [old] = someOldDatabases as [OldDatabase]
   const file = writeOldDatabase(t, old)
   const db = new SQLite(file)
-  db.exec('update signing_keys set token_ttl = 2592000 where kid = (select min(kid) from signing_keys)')
+  db.exec(statement)
   db.close()
-  const app = await startOn(t, file, old)
+  return { app: await startOn(t, file, old), old }
+}
+
+t.test('a key of before lives as long as the tokens of all: it has signed such a token of an earlier key again', async (t) => {
+  const { app } = await startAfter(t, 'update signing_keys set token_ttl = 2592000 where kid = (select min(kid) from signing_keys)')
   const rows = await app.db.read.selectFrom('signing_keys').select('token_ttl').where('refresh_until', 'is not', null).execute()
   t.ok(rows.length > 1)
   t.same(
@@ -116,12 +121,7 @@ t.test('a key of before lives as long as the tokens of all: it has signed such a
 
 t.test('where keys of before do not say how long their tokens live, the issuer of these is accepted for a month', async (t) => {
   t.intercept(Date, 'now', { value: () => START })
-  const [old] = someOldDatabases as [OldDatabase]
-  const file = writeOldDatabase(t, old)
-  const db = new SQLite(file)
-  db.exec('update signing_keys set token_ttl = 0')
-  db.close()
-  const app = await startOn(t, file, old)
+  const { app, old } = await startAfter(t, 'update signing_keys set token_ttl = 0')
   t.not(app.config.jwtIssuer, claimsOf(old.sessions.fresh.refresh).iss)
   // Longer than a process may issue tokens after it has noted that it does.
   app.clock.advance(601)
